@@ -1,0 +1,470 @@
+"""The records every stage shares: a ``Call`` comes out of decode, ``Scores`` out of the scorers.
+
+Nothing here does anything: these are values, frozen, with closed lists of outcomes. Field names follow
+the OpenTelemetry GenAI conventions where they have a name. Durations are in milliseconds, sizes in
+characters, tokens in tokens, times timezone-aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+# ---------------------------------------------------------------------------------------------------- call
+
+
+class Status(StrEnum):
+    """How the attempt ended, as far as transport and provider are concerned."""
+
+    OK = "ok"
+    ERROR = "error"
+
+
+class ContractKind(StrEnum):
+    """What the call promised to return."""
+
+    NONE = "none"
+    JSON_OBJECT = "json_object"
+    JSON_SCHEMA = "json_schema"
+    TOOL = "tool"
+    """A tool call is required, or one named tool is forced."""
+    UNKNOWN = "unknown"
+
+
+class FinishReason(StrEnum):
+    """Why the model stopped, normalised over providers."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALL = "tool_call"
+    CONTENT_FILTER = "content_filter"
+    REFUSAL = "refusal"
+    ERROR = "error"
+    MALFORMED_TOOL_CALL = "malformed_tool_call"
+    PAUSE = "pause"
+    UNKNOWN = "unknown"
+
+
+class PartType(StrEnum):
+    """What one part of a message is."""
+
+    TEXT = "text"
+    REASONING = "reasoning"
+    TOOL_CALL = "tool_call"
+    TOOL_RESULT = "tool_result"
+    DOCUMENT = "document"
+    MEDIA = "media"
+    OTHER = "other"
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of every record: immutable, built by keyword, small when encoded."""
+
+
+class Part(_Value):
+    """One part of a message. Which fields are set depends on ``type``."""
+
+    type: PartType = PartType.TEXT
+    content: str = ""
+    """The text of a text, reasoning, document or tool_result part."""
+    id: str | None = None
+    """The tool call's id, on tool_call and tool_result."""
+    name: str | None = None
+    """The tool's or the document's name."""
+    arguments: str | None = None
+    """The arguments of a tool_call, as JSON text."""
+
+
+class Message(_Value):
+    """One message of the conversation that was sent."""
+
+    role: str
+    parts: tuple[Part, ...] = ()
+
+
+class Document(_Value):
+    """A passage given to the model as context, wherever the format keeps it."""
+
+    content: str
+    id: str | None = None
+    origin: str | None = None
+    """Where it was found: ``message``, ``tool_result``, ``retrieval``, ``citation``."""
+
+
+class Contract(_Value):
+    """What the call promised to return, and the JSON Schema if it gave one.
+
+    ``schema`` is the schema as the request carried it (an object or a boolean); ``None`` where none
+    was given or none was captured.
+    """
+
+    kind: ContractKind = ContractKind.UNKNOWN
+    schema: dict[str, Any] | bool | None = None
+    strict: bool | None = None
+    name: str | None = None
+
+
+class Tool(_Value):
+    """One tool offered to the model."""
+
+    name: str
+    kind: Literal["function", "builtin", "mcp"] = "function"
+    description: str | None = None
+    schema: dict[str, Any] | bool | None = None
+    """The JSON Schema of its arguments, or ``None`` where it was not captured."""
+    strict: bool | None = None
+
+
+class ToolChoice(_Value):
+    """Which tools the model may or must call."""
+
+    mode: Literal["auto", "none", "required"] = "auto"
+    names: tuple[str, ...] = ()
+    """The only tools allowed, where the request restricts them; empty means any that was offered."""
+
+
+class ToolCall(_Value):
+    """One tool call the model made."""
+
+    name: str
+    arguments: str
+    """The arguments as JSON text: exactly what the model wrote where the format keeps it."""
+    id: str | None = None
+    server_side: bool = False
+    """Run by the provider itself (web search, code interpreter): not the application's tool."""
+
+
+class Output(_Value):
+    """One choice that the model returned."""
+
+    text: str = ""
+    refusal: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    citations: tuple[str, ...] = ()
+    """Titles, URLs or ids of what the answer cites."""
+    finish_reason: FinishReason = FinishReason.UNKNOWN
+    finish_reason_raw: str | None = None
+
+
+class Usage(_Value):
+    """Tokens. ``input_tokens`` includes cache reads and writes, ``output_tokens`` includes reasoning."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class ErrorCategory(StrEnum):
+    """The class of a provider's or transport's failure."""
+
+    RATE_LIMIT = "rate_limit"
+    TIMEOUT = "timeout"
+    SERVER_ERROR = "server_error"
+    AUTHENTICATION = "authentication"
+    INVALID_REQUEST = "invalid_request"
+    NOT_FOUND = "not_found"
+    CONTEXT_LENGTH = "context_length"
+    CONTENT_FILTER = "content_filter"
+    TOOL_USE_FAILED = "tool_use_failed"
+    OTHER = "other"
+
+
+class CallError(_Value):
+    """Why an attempt failed."""
+
+    type: str
+    """The provider's or client's own name for it, as ``error.type`` in OpenTelemetry."""
+    category: ErrorCategory = ErrorCategory.OTHER
+    http_status: int | None = None
+
+
+class FallbackHint(_Value):
+    """What the emitter itself says about retries and fallbacks, where it says anything.
+
+    ``declared`` is ``none`` (it says: first choice), ``retry``, ``fallback``, or ``unknown``.
+    """
+
+    declared: Literal["none", "retry", "fallback", "unknown"] = "unknown"
+    from_model: str | None = None
+    to_model: str | None = None
+    cause: str | None = None
+    evidence: str | None = None
+
+
+class Captured(_Value):
+    """What of the call the format carried, so that a scorer can abstain instead of blaming the model."""
+
+    input: bool = True
+    output: bool = True
+    tools: bool = True
+    """False when tools were offered but their schemas, or the list itself, are missing."""
+    schema: bool = True
+    """False when a schema was asked for but the record does not have it."""
+
+
+class Source(_Value):
+    """Where a call was read. ``topic`` is a file's path when it was not Kafka."""
+
+    format: str
+    topic: str = ""
+    partition: int = 0
+    offset: int = 0
+    item: int = 0
+    """Position within the record, where one record holds several calls."""
+
+
+class CallFields(_Value):
+    """Everything about one attempt at one model, except where it was read.
+
+    This is also the body of the native format (``docs/native.md``), so a field added here is a field
+    that an application can send.
+    """
+
+    call_id: str
+    started_at: datetime
+    request_id: str | None = None
+    """Shared by the attempts (retries, fallbacks) of one request."""
+    attempt: int = 1
+    trace_id: str | None = None
+    span_id: str | None = None
+
+    service: str = ""
+    environment: str = ""
+    provider: str = ""
+    model_requested: str = ""
+    model_served: str = ""
+    route: str = ""
+    prompt_name: str = ""
+    prompt_version: str = ""
+    operation: str = "chat"
+    agent: str = ""
+
+    status: Status = Status.OK
+    error: CallError | None = None
+    duration_ms: float | None = None
+    ttft_ms: float | None = None
+    """Time to the first token. Null when unknown, never the duration instead."""
+    stream: bool | None = None
+
+    contract: Contract = Contract()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    parallel_tool_calls: bool = True
+    """Whether more than one client tool call was allowed in one answer."""
+    input: tuple[Message, ...] = ()
+    documents: tuple[Document, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    usage: Usage = Usage()
+    fallback: FallbackHint = FallbackHint()
+    captured: Captured = Captured()
+
+
+class Call(CallFields):
+    """One attempt at one model: one request sent to one deployment, one outcome."""
+
+    source: Source
+
+
+#: The dimensions of a series, in the order of the key and of the columns of ``series``.
+DIMENSIONS = (
+    "service",
+    "environment",
+    "provider",
+    "model_requested",
+    "model_served",
+    "route",
+    "prompt_name",
+    "prompt_version",
+    "operation",
+    "agent",
+)
+
+
+def dimensions(call: CallFields) -> tuple[str, ...]:
+    """The values of ``DIMENSIONS`` of this call, in that order."""
+    return (
+        call.service,
+        call.environment,
+        call.provider,
+        call.model_requested,
+        call.model_served,
+        call.route,
+        call.prompt_name,
+        call.prompt_version,
+        call.operation,
+        call.agent,
+    )
+
+
+# -------------------------------------------------------------------------------------------------- scores
+
+
+class JsonOutcome(StrEnum):
+    """What became of a JSON contract."""
+
+    OK = "ok"
+    NOT_JSON = "not_json"
+    FENCED = "fenced"
+    """Valid JSON inside a Markdown code fence."""
+    WRAPPED = "wrapped"
+    """Valid JSON with prose around it."""
+    TRUNCATED = "truncated"
+    """Cut off: by the token limit, or it ends inside a value."""
+    SCHEMA_VIOLATION = "schema_violation"
+    DUPLICATE_KEYS = "duplicate_keys"
+    EMPTY = "empty"
+    REFUSED = "refused"
+    NOT_APPLICABLE = "not_applicable"
+    UNKNOWN = "unknown"
+
+
+class ToolsOutcome(StrEnum):
+    """What became of the tools that were offered. The first failure that applies, in this order."""
+
+    OK = "ok"
+    MALFORMED_ARGUMENTS = "malformed_arguments"
+    UNKNOWN_TOOL = "unknown_tool"
+    MISSING_ARGUMENT = "missing_argument"
+    UNEXPECTED_ARGUMENT = "unexpected_argument"
+    WRONG_TYPE = "wrong_type"
+    INVALID_VALUE = "invalid_value"
+    FORBIDDEN_CALL = "forbidden_call"
+    MISSING_CALL = "missing_call"
+    PARALLEL_NOT_ALLOWED = "parallel_not_allowed"
+    NOT_APPLICABLE = "not_applicable"
+    UNKNOWN = "unknown"
+
+
+class GroundingOutcome(StrEnum):
+    """Whether the answer's words, numbers, names and links stand in its context. A heuristic."""
+
+    SUPPORTED = "supported"
+    SUSPECT = "suspect"
+    UNSUPPORTED = "unsupported"
+    NOT_APPLICABLE = "not_applicable"
+    UNKNOWN = "unknown"
+
+
+class FallbackOutcome(StrEnum):
+    """Whether this call is the first choice of its request."""
+
+    NONE = "none"
+    RETRY = "retry"
+    FALLBACK = "fallback"
+    SILENT_DOWNGRADE = "silent_downgrade"
+    """Another model family answered than was asked for, and nothing in the record says why."""
+    UNKNOWN = "unknown"
+
+
+class JsonScore(_Value):
+    """The ``json`` score: does the output keep its JSON contract."""
+
+    outcome: JsonOutcome
+    detail: str | None = None
+    """Where and which rule: ``/items/0/price: type``. Never the offending value."""
+
+
+class ToolsScore(_Value):
+    """The ``tools`` score: do the tool calls keep to what was offered."""
+
+    outcome: ToolsOutcome
+    detail: str | None = None
+    risk: float | None = None
+    """A graded risk in 0..1; null until it exists."""
+
+
+class GroundingScore(_Value):
+    """The ``grounding`` score: how much of the answer its context does not carry."""
+
+    outcome: GroundingOutcome
+    risk: float | None = None
+    """0..1, rising with the count of unsupported items; null when there is nothing to compare."""
+    words: int = 0
+    """Content words of the answer that the context does not carry."""
+    share: float | None = None
+    """The same as a share of the answer's content words."""
+    numbers: int = 0
+    names: int = 0
+    links: int = 0
+
+
+class FallbackScore(_Value):
+    """The ``fallback`` score: was this the model that was asked for, at the first try."""
+
+    outcome: FallbackOutcome
+    from_model: str | None = None
+    to_model: str | None = None
+    cause: str | None = None
+    evidence: str | None = None
+
+
+class Scores(_Value):
+    """What the scorers say of one call."""
+
+    json: JsonScore
+    tools: ToolsScore
+    grounding: GroundingScore
+    fallback: FallbackScore
+
+
+#: Outcomes that mean "nothing to judge": they are in no rate's denominator.
+ABSTENTIONS = frozenset({"not_applicable", "unknown"})
+
+#: Outcomes that mean the call kept its promise.
+GOOD = frozenset({"ok", "supported", "none"})
+
+#: Score name to its closed list of outcomes: the columns of the rollups and the metrics of the rules.
+OUTCOMES: dict[str, type[StrEnum]] = {
+    "json": JsonOutcome,
+    "tools": ToolsOutcome,
+    "grounding": GroundingOutcome,
+    "fallback": FallbackOutcome,
+}
+
+
+class ScoredCall(_Value):
+    """A call with its scores: what the store saves."""
+
+    call: Call
+    scores: Scores
+
+
+# ------------------------------------------------------------------------------------------------- records
+
+
+class Record(_Value):
+    """One message as it came from Kafka, or one line of a file.
+
+    ``timestamp`` is the broker's or producer's time of the message; calls that carry no time of their
+    own started then. ``value`` is ``None`` for a tombstone.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    timestamp: datetime | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class DeadLetter(_Value):
+    """A record, or one item of it, that could not be used, and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+    size: int
+    """Bytes of the value."""
+    sha256: bytes
+    item: int = 0
+    value: bytes | None = None
+    """The bytes, only where content may be kept."""
