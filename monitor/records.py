@@ -60,8 +60,8 @@ class PartType(StrEnum):
     OTHER = "other"
 
 
-class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of every record: immutable, built by keyword, small when encoded."""
+class _Value(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of every record: immutable, small when encoded."""
 
 
 class Part(_Value):
@@ -219,7 +219,7 @@ class Source(_Value):
     """Position within the record, where one record holds several calls."""
 
 
-class CallFields(_Value):
+class CallFields(_Value, kw_only=True):
     """Everything about one attempt at one model, except where it was read.
 
     This is also the body of the native format (``docs/native.md``), so a field added here is a field
@@ -265,7 +265,7 @@ class CallFields(_Value):
     captured: Captured = Captured()
 
 
-class Call(CallFields):
+class Call(CallFields, kw_only=True):
     """One attempt at one model: one request sent to one deployment, one outcome."""
 
     source: Source
