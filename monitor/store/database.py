@@ -1,0 +1,80 @@
+"""How to reach Postgres: one URL in, one engine out, and driver failures sorted into our kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from monitor.errors import ConfigError, Transient
+
+#: Seconds to wait for a connection before the attempt counts as failed.
+CONNECT_TIMEOUT_S = 10
+
+
+def connect(url: str, *, pool_size: int = 4) -> sa.Engine:
+    """Make an engine for ``url``; nothing is contacted yet.
+
+    Every session speaks UTC, sends keepalives so that a silent network is noticed, and checks a pooled
+    connection before it is used.
+
+    Raises:
+        ConfigError: the URL is not a PostgreSQL URL that can be understood.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise ConfigError(
+            "database.url can't be read: give it as postgresql://user:password@host:5432/name"
+        ) from error
+    if parsed.get_backend_name() != "postgresql":
+        raise ConfigError(f"database.url must start with postgresql://, not {parsed.drivername}://")
+    return sa.create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=2,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "options": "-c timezone=UTC",
+            "application_name": "llm-monitor",
+        },
+    )
+
+
+@contextmanager
+def transient_if_unreachable() -> Iterator[None]:
+    """Turn a lost, refused or overloaded database into ``Transient``; let every other error through.
+
+    Raises:
+        Transient: the server is away, shutting down, out of connections, read-only, out of disk, or
+            asked for a retry (deadlock, serialization failure).
+    """
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        raise Transient(f"Postgres: {one_line(error)}") from error
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated or _sqlstate(error)[:2] in _TRANSIENT_CLASSES:
+            raise Transient(f"Postgres: {one_line(error)}") from error
+        raise
+
+
+#: SQLSTATE classes (PostgreSQL manual, appendix A) that pass by themselves or by an operator's hand:
+#: connection, transaction state (read-only after a failover), rollback, resources, intervention, system.
+_TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "57", "58"})
+
+
+def _sqlstate(error: sa.exc.DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error's own message, without the statement and its values."""
+    original = getattr(error, "orig", None) or error
+    lines = str(original).strip().splitlines()
+    return lines[0] if lines else type(original).__name__

@@ -1,0 +1,220 @@
+"""Every table, as SQLAlchemy Core sees it: the one place to read what is stored.
+
+The migrations build the same; a test compares them. ``calls`` is partitioned by day of ``started_at``;
+its partitions are made by ``partitions`` and are not part of this metadata. Outcomes are text columns with
+the values of the closed lists in ``monitor.records``; a rollup has one counter a score and outcome.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from monitor.records import DIMENSIONS, OUTCOMES
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    }
+)
+
+_TIME = sa.DateTime(timezone=True)
+
+
+def _now() -> sa.TextClause:
+    return sa.text("now()")
+
+
+series = sa.Table(
+    "series",
+    metadata,
+    sa.Column("series_id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("key", sa.LargeBinary, nullable=False, unique=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in DIMENSIONS),
+    sa.Column("first_seen", _TIME, nullable=False, server_default=_now()),
+)
+
+calls = sa.Table(
+    "calls",
+    metadata,
+    sa.Column("started_at", _TIME, primary_key=True),
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("series_id", sa.Integer, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("attempt", sa.SmallInteger, nullable=False),
+    sa.Column("trace_id", sa.Text),
+    sa.Column("span_id", sa.Text),
+    sa.Column("format", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("kafka_offset", sa.BigInteger, nullable=False),
+    sa.Column("item", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("error_type", sa.Text),
+    sa.Column("error_category", sa.Text),
+    sa.Column("http_status", sa.SmallInteger),
+    sa.Column("finish_reason", sa.Text),
+    sa.Column("contract", sa.Text, nullable=False),
+    sa.Column("json", sa.Text, nullable=False),
+    sa.Column("json_detail", sa.Text),
+    sa.Column("tools", sa.Text, nullable=False),
+    sa.Column("tools_detail", sa.Text),
+    sa.Column("tools_risk", sa.REAL),
+    sa.Column("grounding", sa.Text, nullable=False),
+    sa.Column("grounding_risk", sa.REAL),
+    sa.Column("grounding_words", sa.Integer, nullable=False),
+    sa.Column("grounding_share", sa.REAL),
+    sa.Column("fallback", sa.Text, nullable=False),
+    sa.Column("fallback_from", sa.Text),
+    sa.Column("fallback_to", sa.Text),
+    sa.Column("fallback_cause", sa.Text),
+    sa.Column("duration_ms", sa.REAL),
+    sa.Column("ttft_ms", sa.REAL),
+    sa.Column("input_tokens", sa.Integer),
+    sa.Column("output_tokens", sa.Integer),
+    sa.Column("cache_read_tokens", sa.Integer),
+    sa.Column("cache_write_tokens", sa.Integer),
+    sa.Column("reasoning_tokens", sa.Integer),
+    sa.Column("output_chars", sa.Integer, nullable=False),
+    sa.Column("captured_input", sa.Boolean, nullable=False),
+    sa.Column("captured_output", sa.Boolean, nullable=False),
+    sa.Column("captured_tools", sa.Boolean, nullable=False),
+    sa.Column("captured_schema", sa.Boolean, nullable=False),
+    sa.Column("ingested_at", _TIME, nullable=False, server_default=_now()),
+    sa.Index(None, "series_id", "started_at"),
+    postgresql_partition_by="RANGE (started_at)",
+)
+
+#: One counter for each outcome of each score, in the order of ``OUTCOMES``: ``json_not_json``, …
+OUTCOME_COLUMNS = tuple(f"{score}_{outcome}" for score, outcomes in OUTCOMES.items() for outcome in outcomes)
+
+rollup_1m = sa.Table(
+    "rollup_1m",
+    metadata,
+    sa.Column("bucket", _TIME, primary_key=True),
+    sa.Column("series_id", sa.Integer, primary_key=True),
+    sa.Column("calls", sa.Integer, nullable=False),
+    sa.Column("errors", sa.Integer, nullable=False),
+    *(sa.Column(name, sa.Integer, nullable=False) for name in OUTCOME_COLUMNS),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False),
+    sa.Column("duration_sum_ms", sa.Double, nullable=False),
+    sa.Column("duration_buckets", ARRAY(sa.SmallInteger), nullable=False),
+    sa.Column("duration_counts", ARRAY(sa.Integer), nullable=False),
+)
+
+dirty_minutes = sa.Table(
+    "dirty_minutes",
+    metadata,
+    sa.Column("minute", _TIME, nullable=False, index=True),
+)
+
+consumer_offsets = sa.Table(
+    "consumer_offsets",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("next_offset", sa.BigInteger, nullable=False),
+    sa.Column("records", sa.BigInteger, nullable=False),
+    sa.Column("stored", sa.BigInteger, nullable=False),
+    sa.Column("duplicates", sa.BigInteger, nullable=False),
+    sa.Column("dead_letters", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", _TIME, nullable=False, server_default=_now()),
+)
+
+dead_letters = sa.Table(
+    "dead_letters",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("kafka_offset", sa.BigInteger, primary_key=True),
+    sa.Column("item", sa.Integer, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.LargeBinary, nullable=False),
+    sa.Column("value", sa.LargeBinary),
+    sa.Column("first_seen", _TIME, nullable=False, server_default=_now(), index=True),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("alert_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("labels", JSONB, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("started_at", _TIME, nullable=False),
+    sa.Column("fired_at", _TIME),
+    sa.Column("resolved_at", _TIME),
+    sa.Column("clear_since", _TIME),
+    sa.Column("updated_at", _TIME, nullable=False),
+    sa.Column("evidence", JSONB, nullable=False),
+    sa.Index(
+        "alerts_open_fingerprint_key",
+        "fingerprint",
+        unique=True,
+        postgresql_where=sa.text("state <> 'resolved'"),
+    ),
+    sa.Index(None, "updated_at"),
+)
+
+alert_events = sa.Table(
+    "alert_events",
+    metadata,
+    sa.Column("event_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("alert_id", sa.BigInteger, sa.ForeignKey("alerts.alert_id"), nullable=False, index=True),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("from_state", sa.Text),
+    sa.Column("to_state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence", JSONB, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("outbox_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("alert_events.event_id"), nullable=False),
+    sa.Column("alert_id", sa.BigInteger, sa.ForeignKey("alerts.alert_id"), nullable=False, index=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("payload", JSONB, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("next_attempt_at", _TIME, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("delivered_at", _TIME),
+    sa.Column("failed_at", _TIME),
+    sa.Column("last_error", sa.Text),
+    sa.UniqueConstraint("event_id", "channel"),
+    sa.Index(
+        "outbox_due_idx",
+        "next_attempt_at",
+        postgresql_where=sa.text("delivered_at IS NULL AND failed_at IS NULL"),
+    ),
+)
+
+silences = sa.Table(
+    "silences",
+    metadata,
+    sa.Column("silence_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("matchers", JSONB, nullable=False),
+    sa.Column("starts_at", _TIME, nullable=False),
+    sa.Column("ends_at", _TIME, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+)
+
+deploys = sa.Table(
+    "deploys",
+    metadata,
+    sa.Column("deploy_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("at", _TIME, nullable=False, index=True),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False, server_default=sa.text("''")),
+)
