@@ -34,7 +34,9 @@ class DeadLetterReason(StrEnum):
     FROM_FUTURE = "from_future"
     """The call started further ahead than ``ingest.max_skew``."""
     DECODER_FAILED = "decoder_failed"
-    """Our decoder or a scorer raised: a bug of ours, kept for replay."""
+    """Our decoder raised: a bug of ours, kept for replay."""
+    SCORER_FAILED = "scorer_failed"
+    """A scorer of ours raised: a bug of ours, kept for replay."""
     REFUSED_BY_STORE = "refused_by_store"
     """Postgres refused the row; found by bisecting its batch."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -436,6 +436,13 @@ class ScoredCall(_Value):
 
 
 # ------------------------------------------------------------------------------------------------- records
+
+
+class Partition(NamedTuple):
+    """One partition of one Kafka topic."""
+
+    topic: str
+    partition: int
 
 
 class Record(_Value):

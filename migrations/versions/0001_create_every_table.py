@@ -85,6 +85,7 @@ CREATE TABLE consumer_offsets (
     topic TEXT NOT NULL,
     partition INTEGER NOT NULL,
     next_offset BIGINT NOT NULL,
+    end_offset BIGINT NOT NULL,
     records BIGINT NOT NULL,
     stored BIGINT NOT NULL,
     duplicates BIGINT NOT NULL,

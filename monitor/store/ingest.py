@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 import psycopg
@@ -17,18 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.errors import DeadLetterReason, Fenced
-from monitor.records import DeadLetter, ScoredCall, dimensions
+from monitor.records import DeadLetter, Partition, ScoredCall, dimensions
 from monitor.store.database import one_line, transient_if_unreachable
 from monitor.store.rows import COLUMNS, Row, row
 from monitor.store.series import MAX_VALUES, SeriesIds
 from monitor.store.tables import consumer_offsets, dead_letters, dirty_minutes
-
-
-class Partition(NamedTuple):
-    """One partition of one Kafka topic."""
-
-    topic: str
-    partition: int
 
 
 class OffsetMove(msgspec.Struct, frozen=True):
@@ -41,6 +34,8 @@ class OffsetMove(msgspec.Struct, frozen=True):
     expected: int | None
     next: int
     records: int
+    end: int
+    """Where the log ended when the batch was read: ``end - next`` records are still to come."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -233,7 +228,7 @@ def _move_offsets(connection: sa.Connection, batch: Batch, saved: Saved) -> None
     table = consumer_offsets
     for partition, move in sorted(batch.offsets.items()):
         where = {"topic": partition.topic, "partition": partition.partition}
-        values = {"next_offset": move.next, "updated_at": sa.func.now()}
+        values = {"next_offset": move.next, "end_offset": move.end, "updated_at": sa.func.now()}
         statement: sa.Insert | sa.Update
         if move.expected is None:
             statement = (
