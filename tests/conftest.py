@@ -1,0 +1,3 @@
+"""What every test gets: servers on demand, and an environment without inherited settings."""
+
+pytest_plugins = ["tests.services.plugin"]

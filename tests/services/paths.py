@@ -1,0 +1,15 @@
+"""Where the services that the tests use are on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Apache Kafka and what it depends on, copied by ``make services``.
+KAFKA_JARS = ROOT / ".services" / "kafka"
+
+KAFKA_POM = Path(__file__).parent / "kafka" / "pom.xml"
+
+#: Where Debian's package postgresql-15 puts the server's programs.
+DEBIAN_POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")

