@@ -205,5 +205,13 @@ class Worker:
             moved = {partition: move.next for partition, move in batch.offsets.items()}
             self._next.update(moved)
             self._source.commit(moved)
-            self._metrics.saved(batch, saved)
+            self._metrics.saved(
+                batch.calls,
+                batch.dead_letters,
+                stored=saved.stored,
+                duplicates=saved.duplicates,
+                refused=saved.refused,
+                records={partition: move.records for partition, move in batch.offsets.items()},
+                lag={partition: move.end - move.next for partition, move in batch.offsets.items()},
+            )
             return saved

@@ -1,0 +1,61 @@
+"""The metrics that a rule can name, and the counters of a rollup that each is made of.
+
+Every metric here is a rate: a numerator over a denominator, both sums of counters, so that windows and
+series add up without ever averaging ratios.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from monitor.records import ABSTENTIONS, GOOD, OUTCOMES
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """A rate over counters of ``rollup_1m``.
+
+    ``score`` is the score whose outcomes are counted, ``None`` for metrics of the call itself.
+    ``outcomes`` are the outcomes in the numerator.
+    """
+
+    name: str
+    numerator: tuple[str, ...]
+    denominator: tuple[str, ...]
+    score: str | None = None
+    outcomes: tuple[str, ...] = ()
+
+
+def _of_scores() -> dict[str, Metric]:
+    found = {}
+    for score, closed_list in OUTCOMES.items():
+        every = [str(outcome) for outcome in closed_list]
+        judged = tuple(f"{score}_{outcome}" for outcome in every if outcome not in ABSTENTIONS)
+        failures = [outcome for outcome in every if outcome not in ABSTENTIONS | GOOD]
+        for name, outcomes, denominator in [
+            ("failed", failures, judged),
+            # Coverage: of the calls that have something to judge, how many could not be judged.
+            ("unknown", ["unknown"], (*judged, f"{score}_unknown")),
+            *((outcome, [outcome], judged) for outcome in every if outcome not in ABSTENTIONS),
+        ]:
+            metric_name = f"{score}.{name}"
+            columns = tuple(f"{score}_{outcome}" for outcome in outcomes)
+            found[metric_name] = Metric(metric_name, columns, denominator, score, tuple(outcomes))
+    return found
+
+
+#: Every metric by name: ``errors``, ``dead_letters``, and ``<score>.<outcome>``, ``<score>.failed``,
+#: ``<score>.unknown`` for each score.
+METRICS: dict[str, Metric] = {
+    "errors": Metric("errors", ("errors",), ("calls",)),
+    "dead_letters": Metric("dead_letters", ("dead_letters",), ("dead_letters", "calls")),
+    **_of_scores(),
+}
+
+
+def metric(name: str) -> Metric:
+    """The metric of that name.
+
+    Raises:
+        KeyError: there is none; ``rules.load`` turns this into a message with suggestions.
+    """
+    return METRICS[name]

@@ -1,0 +1,57 @@
+"""The statistics behind a verdict: an exact test for "more than before", and intervals for display.
+
+Pure functions of counts; no approximation that fails at low traffic.
+"""
+
+from __future__ import annotations
+
+from math import exp, lgamma, sqrt
+
+#: Standard normal quantile of a two-sided 95 % interval.
+Z95 = 1.959963984540054
+
+
+def fisher_greater(x: int, n: int, baseline_x: int, baseline_n: int) -> float:
+    """One-sided p-value of Fisher's exact test: is ``x`` of ``n`` more than ``baseline_x`` of ``baseline_n``.
+
+    The chance of at least ``x`` failures in the window, given all failures of window and baseline together
+    and no difference between the two (R. A. Fisher, "The logic of inductive inference", 1935). Exact at
+    any traffic, so a window of 20 calls can't claim more than 20 calls can prove.
+
+    Raises:
+        ValueError: counts that can't be: negative, or more failures than calls.
+    """
+    if not (0 <= x <= n and 0 <= baseline_x <= baseline_n):
+        raise ValueError(f"impossible counts: {x} of {n}, {baseline_x} of {baseline_n}")
+    failures, calls = x + baseline_x, n + baseline_n
+    total = 0.0
+    for k in range(x, min(n, failures) + 1):
+        term = exp(
+            _log_choose(n, k) + _log_choose(baseline_n, failures - k) - _log_choose(calls, failures)
+        ) if failures - k <= baseline_n else 0.0
+        total += term
+        # Past the mode the terms fall faster than geometrically: what is left can't matter.
+        if term < total * 1e-12 and k * calls > n * failures:
+            break
+    return min(1.0, total)
+
+
+def wilson(x: int, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a rate (E. B. Wilson, JASA 22, 1927); ``(0, 1)`` of no calls."""
+    if n == 0:
+        return 0.0, 1.0
+    rate, z2 = x / n, Z95 * Z95
+    centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def ratio(rate: float, baseline_rate: float) -> float | None:
+    """How many times the baseline; ``None`` of a baseline of zero, where no number is true."""
+    return rate / baseline_rate if baseline_rate > 0 else None
+
+
+def _log_choose(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) if 0 < k < n else 0.0
+
+

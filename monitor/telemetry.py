@@ -1,0 +1,185 @@
+"""What the service says of itself: Prometheus metrics on an injected registry, and OpenTelemetry spans.
+
+Every metric is named here and nowhere else. Label values come from closed lists or from configuration, so
+their number is bounded. Spans are exported only when an OTLP endpoint is configured.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from monitor import __version__
+from monitor.records import DeadLetter, Partition, ScoredCall
+
+log = structlog.get_logger("monitor")
+
+#: Seconds that an exit waits for the last spans.
+FLUSH_S = 3.0
+
+
+class IngestMetrics:
+    """Counts of the ingest loop.
+
+    Args:
+        registry: where the metrics are registered.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"llm_monitor_{name}", text, labels, registry=registry)
+
+        self._records = counter("records", "Records read from Kafka and saved.", "topic")
+        self._stored = counter("calls_stored", "Calls stored.")
+        self._duplicates = counter("calls_duplicate", "Calls that were already stored.")
+        self._letters = counter("dead_letters", "Records that could not be used.", "reason")
+        self._outcomes = counter("outcomes", "Outcomes of scored calls.", "score", "outcome")
+        self._waits = counter("ingest_waits", "Times that ingest waited for Kafka or Postgres.")
+        self._fenced = counter("ingest_fenced", "Batches dropped because another worker owns the partition.")
+        self._bugs = counter("ingest_bugs", "Calls that a scorer of ours failed on.", "type")
+        self._lag = Gauge(
+            "llm_monitor_lag_records",
+            "Records that are in Kafka and not yet saved.",
+            ("topic", "partition"),
+            registry=registry,
+        )
+        self._assigned = Gauge(
+            "llm_monitor_assigned_partitions", "Partitions that this worker owns.", registry=registry
+        )
+        self._tick = Gauge(
+            "llm_monitor_ingest_tick_timestamp_seconds", "When the ingest loop last turned.", registry=registry
+        )
+
+    def tick(self, now: datetime) -> None:
+        """The loop turned."""
+        self._tick.set(now.timestamp())
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        """The assignment changed; lag is known only of what is ours."""
+        self._assigned.set(len(partitions))
+        self._lag.clear()
+        log.info("partitions assigned", partitions=[f"{p.topic}/{p.partition}" for p in partitions])
+
+    def saved(
+        self,
+        calls: Sequence[ScoredCall],
+        letters: Sequence[DeadLetter],
+        *,
+        stored: int,
+        duplicates: int,
+        refused: int,
+        records: Mapping[Partition, int],
+        lag: Mapping[Partition, int],
+    ) -> None:
+        """A batch is durable."""
+        self._stored.inc(stored)
+        self._duplicates.inc(duplicates)
+        for letter in letters:
+            self._letters.labels(letter.reason).inc()
+        if refused:
+            self._letters.labels("refused_by_store").inc(refused)
+        for scored in calls:
+            scores = scored.scores
+            self._outcomes.labels("json", scores.json.outcome).inc()
+            self._outcomes.labels("tools", scores.tools.outcome).inc()
+            self._outcomes.labels("grounding", scores.grounding.outcome).inc()
+            self._outcomes.labels("fallback", scores.fallback.outcome).inc()
+        for partition, count in records.items():
+            self._records.labels(partition.topic).inc(count)
+        for partition, behind in lag.items():
+            self._lag.labels(partition.topic, str(partition.partition)).set(behind)
+
+    def waiting(self, error: Exception) -> None:
+        """Kafka or Postgres is away; the loop tries again."""
+        self._waits.inc()
+        log.warning("waiting", reason=str(error))
+
+    def fenced(self, error: Exception) -> None:
+        """A batch was dropped: its partition is another worker's."""
+        self._fenced.inc()
+        log.warning("fenced", reason=str(error))
+
+    def bug(self, error: Exception) -> None:
+        """A scorer raised."""
+        self._bugs.labels(type(error).__name__).inc()
+        log.error("scorer failed", exc_info=error)
+
+
+class ControlMetrics:
+    """Counts of the control process: rollups, evaluations, notifications.
+
+    Args:
+        registry: where the metrics are registered.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.leader = Gauge("llm_monitor_leader", "1 while this replica leads.", registry=registry)
+        self.minutes = Counter(
+            "llm_monitor_rollup_minutes", "Minutes recomputed from their calls.", registry=registry
+        )
+        self.evaluations = Counter(
+            "llm_monitor_evaluations", "Series evaluated, by verdict.", ("rule", "verdict"), registry=registry
+        )
+        self.evaluation_seconds = Histogram(
+            "llm_monitor_evaluation_seconds", "Time of one evaluation of every rule.", registry=registry
+        )
+        self.transitions = Counter(
+            "llm_monitor_alert_transitions", "State changes of alerts.", ("rule", "state"), registry=registry
+        )
+        self.notifications = Counter(
+            "llm_monitor_notifications", "Delivery attempts.", ("channel", "result"), registry=registry
+        )
+        self.pending = Gauge(
+            "llm_monitor_notifications_pending", "Notifications not yet delivered.", registry=registry
+        )
+        self.job_problems = Counter(
+            "llm_monitor_job_problems", "Jobs that failed, came late or overlapped.", ("job", "problem"),
+            registry=registry,
+        )
+
+
+@contextmanager
+def span(name: str, **attributes: str | int | float) -> Iterator[None]:
+    """A span around a block; costs next to nothing while no endpoint is configured."""
+    tracer = trace.get_tracer("monitor", __version__)
+    with tracer.start_as_current_span(name, attributes=attributes):
+        yield
+
+
+def start_tracing(endpoint: str | None, *, exporter: SpanExporter | None = None) -> TracerProvider | None:
+    """Export spans to ``endpoint`` (the base address of an OTLP/HTTP receiver), if there is one.
+
+    The usual ``OTEL_EXPORTER_OTLP_*`` variables work too. Gives the provider to be stopped with
+    ``stop_tracing``, or ``None``.
+    """
+    variables = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if exporter is None:
+        if not endpoint and not any(os.environ.get(name) for name in variables):
+            return None
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None)
+    resource = Resource.create({"service.name": "llm-monitor", "service.version": __version__})
+    # The provider's own exit hook can hold the process for half a minute: see stop_tracing.
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def stop_tracing(provider: TracerProvider | None) -> None:
+    """Send what is left, for at most ``FLUSH_S`` seconds (``force_flush`` ignores its own timeout)."""
+    if provider is not None:
+        flush = threading.Thread(target=provider.shutdown, daemon=True)
+        flush.start()
+        flush.join(FLUSH_S)
