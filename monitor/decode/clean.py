@@ -1,0 +1,174 @@
+"""The one place where values are made safe: a call as a format read it comes in, one fit to store goes out.
+
+What can be kept is kept: an absurd duration, token count or status becomes null, a long name is cut, and
+NUL characters (which Postgres refuses in any text) are dropped. Only a call without a usable id or time is
+refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import structs
+
+from monitor.errors import BadInput, DeadLetterReason
+from monitor.records import DIMENSIONS, Call, CallError, Captured, Contract, Tool, Usage
+
+#: Longest id, dimension and error type, in characters.
+MAX_NAME = 200
+#: Deepest JSON Schema carried, in levels. Real ones stay under 20; validators recurse.
+MAX_SCHEMA_DEPTH = 100
+#: Longest duration believed: seven days, in milliseconds.
+MAX_DURATION_MS = 7 * 24 * 3600 * 1000.0
+#: The largest token count: Postgres' ``integer``.
+MAX_TOKENS = 2**31 - 1
+#: The largest attempt: Postgres' ``smallint``.
+MAX_ATTEMPT = 2**15 - 1
+
+SchemaOwner = TypeVar("SchemaOwner", Contract, Tool)
+
+
+def clean(call: Call) -> Call:
+    """The call with every value in its range. Cleaning twice changes nothing more.
+
+    Raises:
+        BadInput: ``invalid_record`` for a call without an id, or at a time that no UTC clock shows.
+    """
+    call = _without_nul(call)
+    call_id = identifier(call.call_id)
+    if call_id is None:
+        raise BadInput(DeadLetterReason.INVALID_RECORD, "call_id is empty")
+    changes: dict[str, Any] = {name: name_of(getattr(call, name)) for name in DIMENSIONS}
+    tools = tuple(_with_shallow_schema(tool) for tool in call.tools)
+    contract = _with_shallow_schema(call.contract)
+    captured = Captured(
+        input=call.captured.input,
+        output=call.captured.output,
+        tools=call.captured.tools and tools == call.tools,
+        schema=call.captured.schema and contract == call.contract,
+    )
+    return structs.replace(
+        call,
+        **changes,
+        call_id=call_id,
+        request_id=identifier(call.request_id) or call_id,
+        trace_id=identifier(call.trace_id),
+        span_id=identifier(call.span_id),
+        started_at=utc(call.started_at),
+        attempt=min(max(call.attempt, 1), MAX_ATTEMPT),
+        error=_error(call.error),
+        duration_ms=duration_ms(call.duration_ms),
+        ttft_ms=duration_ms(call.ttft_ms),
+        contract=contract,
+        tools=tools,
+        usage=_usage(call.usage),
+        captured=captured,
+    )
+
+
+def utc(time: datetime) -> datetime:
+    """The time in UTC; one without a zone is taken as UTC.
+
+    Raises:
+        BadInput: ``invalid_record`` if it leaves the years 1 to 9999 on the way.
+    """
+    if time.tzinfo is None:
+        return time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise BadInput(DeadLetterReason.INVALID_RECORD, "started_at is beyond the calendar") from None
+
+
+def identifier(text: str | None) -> str | None:
+    """An id without control characters; a longer one than 200 characters is replaced by its SHA-256."""
+    printable = _printable(text or "").strip()
+    if len(printable) > MAX_NAME:
+        return f"sha256:{hashlib.sha256(printable.encode()).hexdigest()}"
+    return printable or None
+
+
+def name_of(text: str) -> str:
+    """A dimension or type: without control characters, at most 200 characters."""
+    return _printable(text).strip()[:MAX_NAME].rstrip()
+
+
+def duration_ms(duration: float | None) -> float | None:
+    """A duration in milliseconds, or null where it is not a number, negative, or longer than a week."""
+    if duration is None or not math.isfinite(duration) or not 0 <= duration <= MAX_DURATION_MS:
+        return None
+    return duration
+
+
+def count(tokens: int | None) -> int | None:
+    """A token count, or null where it is negative or more than an integer column holds."""
+    return tokens if tokens is not None and 0 <= tokens <= MAX_TOKENS else None
+
+
+def _printable(text: str) -> str:
+    """Without control characters (category Cc), which break log lines, labels and terminals."""
+    if text.isprintable():
+        return text
+    return "".join(character for character in text if unicodedata.category(character) != "Cc")
+
+
+def _usage(usage: Usage) -> Usage:
+    return Usage(**{name: count(getattr(usage, name)) for name in Usage.__struct_fields__})
+
+
+def _error(error: CallError | None) -> CallError | None:
+    if error is None:
+        return None
+    status = error.http_status
+    return CallError(
+        type=name_of(error.type) or "unknown",
+        category=error.category,
+        http_status=status if status is not None and 100 <= status <= 599 else None,
+    )
+
+
+def _with_shallow_schema(owner: SchemaOwner) -> SchemaOwner:
+    """The contract or tool, without its schema if that is too deep to be walked safely."""
+    return owner if _depth_within(owner.schema, MAX_SCHEMA_DEPTH) else structs.replace(owner, schema=None)
+
+
+def _depth_within(value: Any, limit: int) -> bool:
+    """Whether containers are nested at most ``limit`` deep. Goes level by level, so it needs no stack."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return True
+    return False
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _without_nul(call: Call) -> Call:
+    """The call with NUL removed from every string in it, at any depth.
+
+    The encoded form shows at C speed whether there is one, which nearly always there is not.
+    """
+    if b"\\u0000" not in msgspec.json.encode(call):
+        return call
+    return msgspec.convert(_drop_nul(msgspec.to_builtins(call, builtin_types=(datetime,))), Call)
+
+
+def _drop_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, list | tuple):
+        return [_drop_nul(element) for element in value]
+    if isinstance(value, dict):
+        return {_drop_nul(key): _drop_nul(element) for key, element in value.items()}
+    return value

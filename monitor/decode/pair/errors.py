@@ -1,0 +1,92 @@
+"""What went wrong, from an HTTP status and an error body, in the closed list of ``ErrorCategory``.
+
+The provider's message is read to tell a full context window from other bad requests, and never kept: it
+may quote the prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from monitor.decode.pair.shapes import at, integer, mapping, string, text
+from monitor.records import CallError, ErrorCategory
+
+#: A 200 whose body is not what its API promises: a proxy's page, an empty object.
+UNPARSABLE_RESPONSE = "unparsable_response"
+#: No response at all: ``"response": null``.
+NO_RESPONSE = "no_response"
+
+_BY_NAME = {
+    "tool_use_failed": ErrorCategory.TOOL_USE_FAILED,
+    "context_length_exceeded": ErrorCategory.CONTEXT_LENGTH,
+    "content_filter": ErrorCategory.CONTENT_FILTER,
+    "content_policy_violation": ErrorCategory.CONTENT_FILTER,
+    "rate_limit_error": ErrorCategory.RATE_LIMIT,
+    "rate_limit_exceeded": ErrorCategory.RATE_LIMIT,
+    "insufficient_quota": ErrorCategory.RATE_LIMIT,
+    "overloaded_error": ErrorCategory.SERVER_ERROR,
+    "api_error": ErrorCategory.SERVER_ERROR,
+    "server_error": ErrorCategory.SERVER_ERROR,
+    "internal_server_error": ErrorCategory.SERVER_ERROR,
+    "timeout_error": ErrorCategory.TIMEOUT,
+    "authentication_error": ErrorCategory.AUTHENTICATION,
+    "permission_error": ErrorCategory.AUTHENTICATION,
+    "invalid_api_key": ErrorCategory.AUTHENTICATION,
+    "not_found_error": ErrorCategory.NOT_FOUND,
+    "model_not_found": ErrorCategory.NOT_FOUND,
+    "invalid_request_error": ErrorCategory.INVALID_REQUEST,
+    "invalid_prompt": ErrorCategory.INVALID_REQUEST,
+}
+
+_BY_STATUS = {
+    401: ErrorCategory.AUTHENTICATION,
+    403: ErrorCategory.AUTHENTICATION,
+    404: ErrorCategory.NOT_FOUND,
+    408: ErrorCategory.TIMEOUT,
+    429: ErrorCategory.RATE_LIMIT,
+    504: ErrorCategory.TIMEOUT,
+}
+
+#: Names that stand for several failures, of which the status or the message tells more.
+_VAGUE = frozenset({"invalid_request_error", "api_error", "server_error"})
+
+_CONTEXT_FULL = re.compile(
+    r"context (length|window)|prompt (is )?too long|maximum context|too many tokens", re.IGNORECASE
+)
+
+
+def read(body: Any, status: int | None) -> CallError | None:
+    """The error of a response, or ``None`` where there is none.
+
+    Args:
+        body: the response body, of a stream the assembled one; anything.
+        status: the HTTP status, where it is known.
+    """
+    failed = status is not None and status >= 400
+    error = at(body, "error")
+    if not error and not failed:
+        return None
+    details = mapping(error)
+    names = [name for name in (string(details.get("code")), string(details.get("type"))) if name]
+    message = (text(details.get("message")) or text(error))[:2000]
+    stated = integer(details.get("status_code")) or integer(details.get("code"))
+    http_status = status if failed else stated if stated and 400 <= stated <= 599 else status
+    return CallError(
+        type=names[0] if names else f"http_{http_status}" if http_status else "unknown",
+        category=_category(names, http_status if http_status and http_status >= 400 else None, message),
+        http_status=http_status,
+    )
+
+
+def _category(names: list[str], status: int | None, message: str) -> ErrorCategory:
+    named = [_BY_NAME[name] for name in names if name in _BY_NAME and name not in _VAGUE]
+    if named:
+        return named[0]
+    if (status in (None, 400, 413, 422)) and _CONTEXT_FULL.search(message):
+        return ErrorCategory.CONTEXT_LENGTH
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status is not None:
+        return ErrorCategory.SERVER_ERROR if status >= 500 else ErrorCategory.INVALID_REQUEST
+    return next((_BY_NAME[name] for name in names if name in _BY_NAME), ErrorCategory.OTHER)

@@ -1,0 +1,71 @@
+"""Reading JSON whose shape nobody guarantees: a value of another type than expected counts as absent.
+
+Providers and gateways speak dialects of three APIs, so a body is read for what it holds and never
+refused for what else it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+
+def at(value: Any, *path: str) -> Any:
+    """What lies at a path of object keys; ``None`` where the path ends early."""
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects of a list, in order."""
+    elements = value if isinstance(value, list) else ()
+    return (element for element in elements if isinstance(element, dict))
+
+
+def string(value: Any) -> str | None:
+    """The value if it is a string."""
+    return value if isinstance(value, str) else None
+
+
+def text(value: Any) -> str:
+    """The value if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def integer(value: Any) -> int | None:
+    """The value if it is a number without a fraction."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def flag(value: Any) -> bool | None:
+    """The value if it is true or false."""
+    return value if isinstance(value, bool) else None
+
+
+def schema(value: Any) -> dict[str, Any] | bool | None:
+    """The value if it can be a JSON Schema."""
+    return value if isinstance(value, dict | bool) else None
+
+
+def json_text(value: Any) -> str:
+    """A string as it is, anything else as JSON text: tool arguments, which some APIs send parsed."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def merged_text(blocks: Any, key: str, separator: str = "") -> str:
+    """A string as it is, or the strings that a list's objects have under a key, joined."""
+    if isinstance(blocks, str):
+        return blocks
+    return separator.join(filter(None, (text(block.get(key)) for block in objects(blocks))))

@@ -1,0 +1,51 @@
+"""Server-sent events: the text of a streamed response comes in, its JSON events go out.
+
+Follows the WHATWG HTML standard, section 9.2.6, except that the last event counts even when the blank
+line that should end it is missing, as in recordings of streams that were cut.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from monitor.decode import text
+from monitor.errors import BadInput
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+def looks_like_events(body: str) -> bool:
+    """Whether a text is a stream of events: its first line is a field or a comment of one."""
+    return body.lstrip("\ufeff \t\r\n").startswith(("data:", "event:", "id:", "retry:", ":"))
+
+
+def events(body: str) -> list[dict[str, Any]]:
+    """The events whose data are JSON objects, in order.
+
+    An event's name becomes ``type`` in data that have none. ``[DONE]``, comments and data that are not
+    objects (the last event of a cut stream, mostly) are left out.
+    """
+    found: list[dict[str, Any]] = []
+    name, data = "", list[str]()
+    for line in (*_LINE_END.split(body.removeprefix("\ufeff")), ""):
+        field, _, value = line.partition(":")
+        if not line:
+            if (event := _object("\n".join(data))) is not None:
+                found.append({"type": name, **event} if name else event)
+            name, data = "", []
+        elif field == "event":
+            name = value.removeprefix(" ")
+        elif field == "data":
+            data.append(value.removeprefix(" "))
+    return found
+
+
+def _object(data: str) -> dict[str, Any] | None:
+    if not data.startswith("{"):
+        return None
+    try:
+        parsed = text.parse(data)
+    except BadInput:
+        return None
+    return parsed if isinstance(parsed, dict) else None
