@@ -20,15 +20,14 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Baseline(_Strict):
-    """What the window is compared with.
+    """What the window is compared with: one of the two.
 
-    ``previous`` is the time right before the window; ``offset`` is the same span of clock time earlier
-    (``offset: 7d``: this time last week). ``length`` is how long the compared span is.
+    ``previous: 24h`` is the time right before the window; ``offset: 7d`` is the window's own span of time,
+    that much earlier (this time last week).
     """
 
-    kind: Literal["previous", "offset"] = "previous"
-    length: Duration = "24h"
-    offset: Duration = "1d"
+    previous: Duration | None = None
+    offset: Duration | None = None
 
 
 class Margin(_Strict):
@@ -90,7 +89,7 @@ class ThresholdRule(_Common, tag="threshold", tag_field="kind"):
 class RegressionRule(_Common, tag="regression", tag_field="kind"):
     """Fires while the rate over the window is worse than its baseline by margin and by evidence."""
 
-    baseline: Baseline = Baseline()
+    baseline: Baseline = Baseline(previous="24h")
     margin: Margin = Margin()
     significance: float = 0.001
     """Fires only when chance alone would do this less often than this share of the time."""

@@ -1,0 +1,58 @@
+"""One leader among replicas: a session-level advisory lock on a connection of its own.
+
+The connection is not pooled: returned to a pool, the lock would stay with it. The lock says who leads; it
+is no fence, so every state change has a compare-and-set besides.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from monitor.store.database import connect
+
+#: The key of the lock. Every replica of one monitor shares a database, and so the lock.
+LEADER_LOCK = 0x6C6C6D10
+
+
+class Leader:
+    """A candidate for leadership.
+
+    Args:
+        url: the database; a session is opened when leadership is first asked for.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = connect(url, pool_size=1)
+        self._connection: sa.Connection | None = None
+
+    def leads(self) -> bool:
+        """Whether this replica leads now; takes the lead when nobody has it. Ask before each piece of work.
+
+        A lost connection is a lost lead: it answers no, and tries again when asked the next time.
+        """
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            held = self._connection.execute(
+                sa.text(
+                    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                    " AND pid = pg_backend_pid() AND classid = 0 AND objid = :key)"
+                    " OR pg_try_advisory_lock(:key)"
+                ),
+                {"key": LEADER_LOCK},
+            ).scalar_one()
+        except sa.exc.DBAPIError:
+            self._drop()
+            return False
+        return bool(held)
+
+    def resign(self) -> None:
+        """Give the lead up and close the session."""
+        self._drop()
+        self._engine.dispose()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None

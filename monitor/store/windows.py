@@ -1,0 +1,169 @@
+"""What rules and pages ask of the rollups: counts of a metric over spans of minutes, by labels.
+
+Metrics and spans come as plain values; out come counts. Everything but the example calls is answered from
+``rollup_1m``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from monitor.records import DIMENSIONS
+from monitor.store.database import transient_if_unreachable
+from monitor.store.tables import calls, dead_letters, rollup_1m, series
+
+TimeSpan = tuple[datetime, datetime]
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Whose calls, and which of their counters.
+
+    ``numerator`` and ``denominator`` are columns of ``rollup_1m``, or ``dead_letters``; ``where`` maps a
+    dimension to the values it may have.
+    """
+
+    numerator: tuple[str, ...]
+    denominator: tuple[str, ...]
+    where: Mapping[str, Sequence[str]] = {}
+
+
+class Count(msgspec.Struct, frozen=True):
+    """``failures`` of ``calls`` for one combination of labels."""
+
+    labels: dict[str, str]
+    calls: int
+    failures: int
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One call that shows what is wrong, without its content."""
+
+    call_id: str
+    started_at: datetime
+    model_served: str
+    prompt_version: str
+    outcome: str
+    detail: str | None
+
+
+class Windows:
+    """Counts from Postgres.
+
+    Args:
+        engine: where.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def counts(self, query: Query, span: TimeSpan, by: Sequence[str] = DIMENSIONS) -> list[Count]:
+        """The counts over a span of minutes, one for each combination of ``by`` that has any calls.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        if "dead_letters" in query.numerator:
+            return [self._dead_letters(span)]
+        labels = [series.c[name] for name in by]
+        statement = (
+            sa.select(
+                *labels,
+                _total(query.denominator).label("calls"),
+                _total(query.numerator).label("failures"),
+            )
+            .select_from(rollup_1m.join(series, rollup_1m.c.series_id == series.c.series_id))
+            .where(rollup_1m.c.bucket >= span[0], rollup_1m.c.bucket < span[1], *_where(query))
+            .group_by(*labels)
+        )
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return [
+                Count({name: getattr(row, name) for name in by}, int(row.calls), int(row.failures))
+                for row in connection.execute(statement)
+                if row.calls is not None
+            ]
+
+    def _dead_letters(self, span: TimeSpan) -> Count:
+        """Dead letters by when they were first seen, among all that was read in that time."""
+        letters = (
+            sa.select(sa.func.count())
+            .select_from(dead_letters)
+            .where(dead_letters.c.first_seen >= span[0], dead_letters.c.first_seen < span[1])
+        )
+        good = sa.select(sa.func.coalesce(sa.func.sum(rollup_1m.c.calls), 0)).where(
+            rollup_1m.c.bucket >= span[0], rollup_1m.c.bucket < span[1]
+        )
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            bad = connection.execute(letters).scalar_one()
+            return Count({}, bad + int(connection.execute(good).scalar_one()), bad)
+
+    def examples(
+        self, query: Query, span: TimeSpan, *, score: str | None, outcomes: Sequence[str], limit: int = 3
+    ) -> list[Example]:
+        """The newest calls of the span with one of these outcomes; errors where ``score`` is ``None``.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        if "dead_letters" in query.numerator:
+            return self._example_letters(span, limit)
+        if score is None:
+            outcome, detail = calls.c.error_category, calls.c.error_type
+            matches = calls.c.status == "error"
+        else:
+            outcome = calls.c[score]
+            detail = calls.c.get(f"{score}_detail", calls.c.fallback_to)
+            matches = outcome.in_(outcomes)
+        statement = (
+            sa.select(
+                calls.c.call_id,
+                calls.c.started_at,
+                series.c.model_served,
+                series.c.prompt_version,
+                outcome.label("outcome"),
+                (detail if score != "grounding" else sa.null()).label("detail"),
+            )
+            .select_from(calls.join(series, calls.c.series_id == series.c.series_id))
+            .where(calls.c.started_at >= span[0], calls.c.started_at < span[1], matches, *_where(query))
+            .order_by(calls.c.started_at.desc())
+            .limit(limit)
+        )
+        return self._read_examples(statement)
+
+    def _example_letters(self, span: TimeSpan, limit: int) -> list[Example]:
+        letter = dead_letters.c
+        place = sa.func.concat(letter.topic, "/", letter.partition, "/", letter.kafka_offset)
+        statement = (
+            sa.select(
+                place.label("call_id"),
+                letter.first_seen.label("started_at"),
+                sa.literal("").label("model_served"),
+                sa.literal("").label("prompt_version"),
+                letter.reason.label("outcome"),
+                letter.detail.label("detail"),
+            )
+            .where(letter.first_seen >= span[0], letter.first_seen < span[1])
+            .order_by(letter.first_seen.desc())
+            .limit(limit)
+        )
+        return self._read_examples(statement)
+
+    def _read_examples(self, statement: sa.Select[Any]) -> list[Example]:
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return [Example(**row._mapping) for row in connection.execute(statement)]
+
+
+def _total(columns: Sequence[str]) -> sa.ColumnElement[Any]:
+    first, *rest = [sa.func.sum(rollup_1m.c[name]) for name in columns]
+    total: sa.ColumnElement[Any] = first
+    for column in rest:
+        total = total + column
+    return total
+
+
+def _where(query: Query) -> list[sa.ColumnElement[bool]]:
+    return [series.c[name].in_(list(values)) for name, values in query.where.items()]
