@@ -1,0 +1,190 @@
+"""JSON Schemas out of logs: a schema comes in, a validator that is safe to run goes out.
+
+Schemas in logs are attacker input: nothing remote and no file is fetched, patterns run on a linear engine
+with a small backtrack limit, size and depth are capped, and compiled validators live in a bounded cache
+keyed by the schema's hash. A schema that cannot be used is a fact about the schema, never about the answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import islice
+from threading import Lock
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+
+from monitor.scorers.strict import shallow
+
+#: Bytes of a schema, encoded, above which it is not compiled.
+MAX_SCHEMA_BYTES = 256 * 1024
+#: Containers that a schema may nest.
+MAX_SCHEMA_DEPTH = 64
+#: Compiled validators that are kept: how many, and of how many bytes of schema altogether.
+CACHE_ENTRIES = 1024
+CACHE_BYTES = 8 * 1024 * 1024
+#: Steps that one pattern may backtrack; only those with look-around or back-references do at all.
+BACKTRACK_LIMIT = 10_000
+#: Bytes that one compiled pattern may take.
+REGEX_BYTES = 1 << 20
+#: Bytes of schema times bytes of value up to which every violation is collected. Each one costs the
+#: library a copy of the value it is about, so of a
+#: large value that breaks a large schema only the first is told.
+EXPLAIN_BUDGET = 1 << 26
+#: Violations looked at, at most.
+MAX_VIOLATIONS = 64
+
+_BRANCHING = (b'"anyOf"', b'"oneOf"')
+
+
+class Unusable(Exception):
+    """The schema cannot be judged by. The message says why, in one line."""
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One way in which a value breaks its schema: where, and by which keyword. Never the value itself."""
+
+    path: str
+    """A JSON pointer into the value; empty for the whole value."""
+    keyword: str
+
+    def __str__(self) -> str:
+        return f"{_shorten(self.path) or '/'}: {self.keyword}"
+
+
+class Validator:
+    """A compiled schema.
+
+    Args:
+        encoded: the schema as JSON.
+
+    Raises:
+        Unusable: it is no valid schema, or it refers to something outside itself.
+    """
+
+    def __init__(self, encoded: bytes) -> None:
+        self.size = len(encoded)
+        self._branches = any(keyword in encoded for keyword in _BRANCHING)
+        try:
+            self._compiled = jsonschema_rs.validator_for(
+                msgspec.json.decode(encoded),
+                validate_formats=True,
+                offline=True,
+                pattern_options=jsonschema_rs.FancyRegexOptions(
+                    backtrack_limit=BACKTRACK_LIMIT, size_limit=REGEX_BYTES
+                ),
+            )
+        except jsonschema_rs.ValidationError as error:
+            raise Unusable(_why(error)) from None
+        except ValueError as error:
+            raise Unusable(f"invalid schema: {str(error)[:80]}") from None
+
+    def violations(self, value: Any, size: int) -> list[Violation]:
+        """How ``value`` breaks the schema, at most ``MAX_VIOLATIONS`` ways; empty when it keeps it.
+
+        Args:
+            value: what ``strict.parse`` returned.
+            size: characters of the text it was parsed from.
+
+        Raises:
+            Unusable: a pattern of the schema ran into its backtrack limit.
+        """
+        if self._compiled.is_valid(value):
+            return []
+        errors: Iterable[jsonschema_rs.ValidationError]
+        if self.size * size <= EXPLAIN_BUDGET:
+            errors = islice(self._compiled.iter_errors(value), MAX_VIOLATIONS)
+        elif self._branches:
+            return [Violation("", "schema")]
+        else:
+            errors = [_first(self._compiled, value)]
+        return [_violation(error) for error in errors]
+
+
+def compile_schema(schema: dict[str, Any] | bool) -> Validator:
+    """A validator for ``schema``, from the cache if it was compiled before.
+
+    Raises:
+        Unusable: the schema is too large, too deep, no valid schema, or refers to something outside itself.
+    """
+    if isinstance(schema, dict) and not shallow(schema, MAX_SCHEMA_DEPTH):
+        raise Unusable(f"schema nested deeper than {MAX_SCHEMA_DEPTH}")
+    try:
+        encoded = msgspec.json.encode(schema)
+    except (TypeError, ValueError, OverflowError):
+        raise Unusable("invalid schema: not JSON") from None
+    if len(encoded) > MAX_SCHEMA_BYTES:
+        raise Unusable(f"schema larger than {MAX_SCHEMA_BYTES // 1024} KiB")
+    return _cache.get(encoded)
+
+
+class _Cache:
+    """Validators, or why there is none, by schema hash; the least recently used ones leave first."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[bytes, tuple[int, Validator | Unusable]] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def get(self, encoded: bytes) -> Validator:
+        """The validator for this schema, compiled if need be. Raises ``Unusable``."""
+        key = hashlib.blake2b(encoded, digest_size=16).digest()
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+            else:
+                self._entries[key] = (len(encoded), _compile(encoded))
+                self._bytes += len(encoded)
+                while len(self._entries) > CACHE_ENTRIES or self._bytes > CACHE_BYTES:
+                    self._bytes -= self._entries.popitem(last=False)[1][0]
+            found = self._entries[key][1]
+        if isinstance(found, Unusable):
+            raise Unusable(*found.args)
+        return found
+
+
+_cache = _Cache()
+
+
+def _compile(encoded: bytes) -> Validator | Unusable:
+    try:
+        return Validator(encoded)
+    except Unusable as error:
+        return error
+
+
+def _first(compiled: jsonschema_rs.Validator, value: Any) -> jsonschema_rs.ValidationError:
+    try:
+        compiled.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return error
+    raise AssertionError("is_valid and validate disagree")
+
+
+def _violation(error: jsonschema_rs.ValidationError) -> Violation:
+    kind = error.kind
+    if isinstance(
+        kind,
+        jsonschema_rs.ValidationErrorKind.BacktrackLimitExceeded
+        | jsonschema_rs.ValidationErrorKind.RegexEngineFailure,
+    ):
+        raise Unusable("a pattern of the schema backtracks without end")
+    return Violation(_pointer(error.instance_path), kind.name)
+
+
+def _why(error: jsonschema_rs.ValidationError) -> str:
+    """Why the schema was refused: its own keyword, or the reference that leads outside."""
+    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Referencing):
+        return "schema refers to something outside itself, or to nothing"
+    return f"invalid schema at {_shorten(_pointer(error.instance_path)) or '/'}"
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _shorten(path: str) -> str:
+    return path if len(path) <= 120 else path[:119] + "…"

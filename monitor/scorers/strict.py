@@ -1,0 +1,91 @@
+"""Strict JSON: text comes in, a value or the reason why it is not JSON goes out.
+
+Validity is RFC 8259 as msgspec reads it: no ``NaN``, no byte order mark, no second value, no lone
+surrogate, no number that a double cannot hold. Nesting is bounded, so that whatever leaves here is safe to
+walk and to hand to the validator.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+#: Values nested deeper than this are refused: no answer needs it, and native code may overflow its stack.
+MAX_DEPTH = 128
+
+#: Above this many characters the second pass for duplicate keys is not made.
+MAX_DUPLICATES_TEXT = 1 << 20
+
+_TRUNCATED = "Input data was truncated"
+
+
+class Broken(Exception):
+    """The text is not one JSON value.
+
+    Attributes:
+        truncated: the text ends inside a value that was well-formed so far.
+        reason: one line without any of the text: what the parser expected, and where.
+    """
+
+    def __init__(self, reason: str, *, truncated: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.truncated = truncated
+
+
+def parse(text: str) -> Any:
+    """The value of ``text`` by RFC 8259.
+
+    Raises:
+        Broken: it is not one JSON value, or it is nested deeper than ``MAX_DEPTH``.
+    """
+    try:
+        value = msgspec.json.decode(text)
+    except RecursionError:
+        raise Broken("nested too deep") from None
+    except ValueError as error:  # msgspec.DecodeError, and UnicodeEncodeError for a lone surrogate
+        if isinstance(error, UnicodeError):
+            raise Broken("not Unicode: a lone surrogate") from None
+        truncated = str(error) == _TRUNCATED and text.lstrip()[:1] in ("{", "[")
+        raise Broken("ends inside a value" if truncated else str(error), truncated=truncated) from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and not shallow(value, MAX_DEPTH):
+        raise Broken("nested too deep")
+    return value
+
+
+def shallow(value: Any, depth: int) -> bool:
+    """Whether ``value`` nests at most ``depth`` containers. Walks level by level, so any depth is safe."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(depth):
+        if not level:
+            return True
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, dict | list)
+        ]
+    return not level
+
+
+def duplicate_key(text: str) -> str | None:
+    """The first object key that ``text`` repeats within one object, or ``None``.
+
+    RFC 8259 §4 calls repeated names unpredictable and I-JSON (RFC 7493 §2.3) forbids them; msgspec keeps the
+    last. ``text`` must have passed ``parse``; above ``MAX_DUPLICATES_TEXT`` characters it is not looked at.
+    """
+    if len(text) > MAX_DUPLICATES_TEXT:
+        return None
+    repeated: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> None:
+        if len(items) != len(keys := dict(items)):
+            seen = list(keys)
+            repeated.append(
+                next(key for index, (key, _) in enumerate(items) if seen[index : index + 1] != [key])
+            )
+
+    json.loads(text, object_pairs_hook=pairs, parse_int=len, parse_float=len)
+    return repeated[0] if repeated else None
