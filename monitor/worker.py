@@ -40,6 +40,7 @@ class Worker:
         max_skew: how far ahead a call may be.
         keep_content: whether a dead letter may keep the record's bytes.
         metrics: where to count.
+        on_turn: called at every turn of the loop, for the health check.
         wait: waits that many seconds or until a stop, and says whether a stop was asked for.
     """
 
@@ -55,6 +56,7 @@ class Worker:
         max_skew: timedelta,
         keep_content: bool,
         metrics: telemetry.IngestMetrics,
+        on_turn: Callable[[], None] = lambda: None,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         self._source = source
@@ -66,6 +68,7 @@ class Worker:
         self._max_skew = max_skew
         self._keep_content = keep_content
         self._metrics = metrics
+        self._on_turn = on_turn
         self._stop = threading.Event()
         self._wait = wait or self._stop.wait
         self._next: dict[Partition, int | None] = {}
@@ -97,7 +100,7 @@ class Worker:
         Raises:
             Transient: the source or, before anything was read, the store can't be reached.
         """
-        self._metrics.tick(self._clock.now())
+        self._turn()
         polled = self._source.poll(POLL_S)
         if self._source.take_rebalanced() or self._lost:
             self._lost = True
@@ -108,6 +111,10 @@ class Worker:
             return None
         with telemetry.span("ingest.batch", records=len(fresh)):
             return self._save(self._batch(fresh, polled))
+
+    def _turn(self) -> None:
+        self._on_turn()
+        self._metrics.tick(self._clock.now())
 
     def _find_place(self) -> None:
         """Read the offsets of the partitions that are ours, and seek to them."""
@@ -200,7 +207,7 @@ class Worker:
                 if self._source.take_rebalanced():
                     self._lost = True
                     return None
-                self._metrics.tick(self._clock.now())
+                self._turn()
                 continue
             moved = {partition: move.next for partition, move in batch.offsets.items()}
             self._next.update(moved)

@@ -35,6 +35,7 @@ class Located:
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
+        self._overrides: dict[tuple[str | int, ...], str] = {}
         try:
             self._root = yaml.compose(text, Loader=yaml.SafeLoader)
             self.value: object = yaml.safe_load(text)
@@ -56,8 +57,15 @@ class Located:
             line, node = found
         return line
 
+    def override(self, steps: tuple[str | int, ...], origin: str) -> None:
+        """The value at these keys came from ``origin`` (a variable's name), not from the file."""
+        self._overrides[steps] = origin
+
     def error(self, message: str, *steps: str | int) -> ConfigError:
-        """An error about the value at these keys and positions."""
+        """An error about the value at these keys and positions, naming its line or its variable."""
+        for length in range(len(steps), 0, -1):
+            if origin := self._overrides.get(steps[:length]):
+                return ConfigError(f"{origin}: {message}")
         return ConfigError(f"{self.path}:{self.line(*steps)}: {message}")
 
 

@@ -5,12 +5,16 @@ a metric is, ``statistics`` holds the tests, ``decide`` turns counts into verdic
 transitions.
 """
 
-from monitor.rules.decide import OpenAlert, Sample, State, Transition, Verdict, decide, judge
+from monitor.rules.contributors import contributors
+from monitor.rules.decide import Counts, Judgement, OpenAlert, Sample, State, Transition, Verdict, decide, judge
 from monitor.rules.load import load_rules
 from monitor.rules.metric import Metric, metric
 from monitor.rules.model import Rule
+from monitor.rules.spans import baseline_span, window_span
 
 __all__ = [
+    "Counts",
+    "Judgement",
     "Metric",
     "OpenAlert",
     "Rule",
@@ -18,8 +22,11 @@ __all__ = [
     "State",
     "Transition",
     "Verdict",
+    "baseline_span",
+    "contributors",
     "decide",
     "judge",
     "load_rules",
     "metric",
+    "window_span",
 ]

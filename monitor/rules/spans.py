@@ -17,7 +17,7 @@ class Span(msgspec.Struct, frozen=True):
     end: datetime
 
 
-def window(rule: Rule, at: datetime) -> Span:
+def window_span(rule: Rule, at: datetime) -> Span:
     """The minutes from the one that held ``at - window`` to the one that holds ``at``.
 
     The present minute counts as far as it has gone: rates do not mind a short minute, and whoever is on
@@ -27,11 +27,11 @@ def window(rule: Rule, at: datetime) -> Span:
     return Span((at - rule.window_length).replace(second=0, microsecond=0), end)
 
 
-def baseline(rule: Rule, at: datetime) -> Span | None:
+def baseline_span(rule: Rule, at: datetime) -> Span | None:
     """The minutes that the window is compared with; ``None`` for a rule that compares with nothing."""
     if not isinstance(rule, RegressionRule):
         return None
-    span = window(rule, at)
+    span = window_span(rule, at)
     if rule.baseline.offset is not None:
         back = timedelta(seconds=seconds(rule.baseline.offset))
         return Span(span.start - back, span.end - back)

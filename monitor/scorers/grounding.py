@@ -56,7 +56,7 @@ def score_grounding(call: Call) -> GroundingScore:
     """How much of the call's answer its context does not carry. Never raises.
 
     ``risk`` is ``items / (items + HALF_RISK)``, so it ranks calls exactly as ``items`` does, an untrained count:
-    unsupported content words and names, and twice the numbers and links, for one of those is worse than one
+    unsupported content words and names, and twice the numbers and links, one of which is worse than an
     odd word. With several choices, the one with the highest risk is reported.
     """
     if call.status == Status.ERROR:

@@ -6,12 +6,28 @@ is no fence, so every state change has a compare-and-set besides.
 
 from __future__ import annotations
 
+import threading
+
 import sqlalchemy as sa
 
 from monitor.store.database import connect
 
 #: The key of the lock. Every replica of one monitor shares a database, and so the lock.
 LEADER_LOCK = 0x6C6C6D10
+
+# A session may take its own lock again, so it is asked for only when it is not held.
+_HOLD = sa.text(
+    """
+    SELECT CASE
+        WHEN EXISTS (
+            SELECT 1 FROM pg_locks
+            WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
+            AND classid = 0 AND objid = CAST(:key AS oid)
+        ) THEN true
+        ELSE pg_try_advisory_lock(:key)
+    END
+    """
+)
 
 
 class Leader:
@@ -24,31 +40,28 @@ class Leader:
     def __init__(self, url: str) -> None:
         self._engine = connect(url, pool_size=1)
         self._connection: sa.Connection | None = None
+        self._one_at_a_time = threading.Lock()
 
     def leads(self) -> bool:
         """Whether this replica leads now; takes the lead when nobody has it. Ask before each piece of work.
 
         A lost connection is a lost lead: it answers no, and tries again when asked the next time.
         """
-        try:
-            if self._connection is None:
-                self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            held = self._connection.execute(
-                sa.text(
-                    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
-                    " AND pid = pg_backend_pid() AND classid = 0 AND objid = :key)"
-                    " OR pg_try_advisory_lock(:key)"
-                ),
-                {"key": LEADER_LOCK},
-            ).scalar_one()
-        except sa.exc.DBAPIError:
-            self._drop()
-            return False
-        return bool(held)
+        with self._one_at_a_time:
+            try:
+                if self._connection is None:
+                    self._connection = self._engine.connect().execution_options(
+                        isolation_level="AUTOCOMMIT"
+                    )
+                return bool(self._connection.execute(_HOLD, {"key": LEADER_LOCK}).scalar_one())
+            except sa.exc.DBAPIError:
+                self._drop()
+                return False
 
     def resign(self) -> None:
         """Give the lead up and close the session."""
-        self._drop()
+        with self._one_at_a_time:
+            self._drop()
         self._engine.dispose()
 
     def _drop(self) -> None:

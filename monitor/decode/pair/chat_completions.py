@@ -11,21 +11,19 @@ from typing import Any
 
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.chat_stream import assemble
+from monitor.decode.pair.offers import contract_of, function_tool, tool_choice, tool_name
 from monitor.decode.pair.shapes import (
     at,
-    flag,
     integer,
     json_text,
     mapping,
     merged_text,
     objects,
-    schema,
     string,
     text,
 )
 from monitor.records import (
     Contract,
-    ContractKind,
     Document,
     FallbackHint,
     FinishReason,
@@ -56,10 +54,6 @@ FINISH_REASONS = {
     "tool_use_failed": FinishReason.MALFORMED_TOOL_CALL,
 }
 
-#: "Omitting parameters defines a function with an empty parameter list."
-NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
-
-
 # ------------------------------------------------------------------------------------------------- request
 
 
@@ -78,41 +72,6 @@ def ask(body: Body) -> Asked:
     )
 
 
-def tool_choice(value: Any) -> ToolChoice:
-    """The tool choice of Chat Completions and of Responses, which nests its objects less."""
-    if value in ("none", "auto"):
-        return ToolChoice(value)
-    if value in ("required", "any"):
-        return ToolChoice("required")
-    kind = at(value, "type")
-    if kind == "allowed_tools":
-        allowed = mapping(value.get("allowed_tools", value))
-        names = (_tool_name(tool) for tool in objects(allowed.get("tools")))
-        known = tuple(name for name in names if name)
-        return ToolChoice("required" if allowed.get("mode") == "required" else "auto", known)
-    name = _tool_name(mapping(value))
-    return ToolChoice("required", (name,)) if name else ToolChoice()
-
-
-def _tool_name(tool: Body) -> str:
-    """``{type, function: {name}}``, ``{type, name}``, ``{name}``, or a built-in tool's ``{type}``."""
-    kind = text(tool.get("type"))
-    return text(at(tool, kind, "name") or tool.get("name") or tool.get("server_label")) or kind
-
-
-def contract_of(format_object: Body, choice: ToolChoice) -> Contract:
-    """The contract of a flat format object ``{type, name, schema, strict}`` and of a tool choice."""
-    kind, given = format_object.get("type"), schema(format_object.get("schema"))
-    if kind == "json_schema" or (kind == "json_object" and given is not None):
-        strict, name = flag(format_object.get("strict")), string(format_object.get("name"))
-        return Contract(ContractKind.JSON_SCHEMA, given, strict, name)
-    if kind == "json_object":
-        return Contract(ContractKind.JSON_OBJECT)
-    if choice.mode == "required":
-        return Contract(ContractKind.TOOL, name=choice.names[0] if len(choice.names) == 1 else None)
-    return Contract(ContractKind.NONE)
-
-
 def _contract(response_format: Any, choice: ToolChoice) -> Contract:
     outer = mapping(response_format)
     return contract_of({**outer, **mapping(outer.get("json_schema"))}, choice)
@@ -123,20 +82,9 @@ def _tools(body: Body) -> Iterator[Tool]:
         if isinstance(tool.get("function"), dict):
             yield function_tool(tool["function"])
         else:
-            yield Tool(_tool_name(tool), "builtin")
+            yield Tool(tool_name(tool), "builtin")
     for function in objects(body.get("functions")):
         yield function_tool(function)
-
-
-def function_tool(function: Body) -> Tool:
-    """A function the application offers: ``{name, description, parameters, strict}``."""
-    parameters = schema(function.get("parameters"))
-    return Tool(
-        name=text(function.get("name")),
-        description=string(function.get("description")),
-        schema=NO_PARAMETERS if parameters is None else parameters,
-        strict=flag(function.get("strict")),
-    )
 
 
 def _parts(message: Body) -> Iterator[Part]:
@@ -275,7 +223,7 @@ def recognises(request: Body, response: Body) -> bool:
     """Messages were sent, and choices (or an error that isn't another API's) came back."""
     if not isinstance(request.get("messages"), list):
         return False
-    return (
+    return response.get("type") != "error" and (
         text(response.get("object")).startswith("chat.completion")
         or isinstance(response.get("choices"), list)
         or isinstance(response.get("error"), dict)

@@ -123,7 +123,7 @@ def decode(value: dict[str, Any], context: Context) -> Call:
         fallback=answer.fallback,
         captured=Captured(
             input=asked.whole and answer.whole,
-            output=not reply.missing or pair.response is None,
+            output=bool(answer.outputs) or error is not None,
             tools=request is not None,
             schema=asked.contract.kind is not ContractKind.JSON_SCHEMA or asked.contract.schema is not None,
         ),

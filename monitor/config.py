@@ -1,0 +1,271 @@
+"""The configuration: one YAML file, every value overridable by environment, secrets by environment or file.
+
+``LLM_MONITOR_DATABASE__URL`` overrides ``database.url`` (two underscores are a dot), and
+``LLM_MONITOR_DATABASE__URL_FILE`` names a file that holds it. An unknown key or variable, a value that
+can't be, or a rule that could never be delivered is refused with its line and what would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+from kafka import KafkaConsumer
+
+from monitor.durations import Duration, seconds
+from monitor.errors import ConfigError
+from monitor.resources import folder
+from monitor.rules import Rule, load_rules
+from monitor.yaml_file import Located, convert, suggestion
+
+PREFIX = "LLM_MONITOR_"
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every section: an unknown key is an error."""
+
+
+class KafkaConfig(_Section):
+    """Where the calls come from.
+
+    ``client`` is passed through to kafka-python's ``KafkaConsumer``: ``bootstrap_servers``,
+    ``security_protocol``, ``ssl_*``, ``sasl_*``, timeouts.
+    """
+
+    topics: tuple[str, ...] = ("llm-calls",)
+    group_id: str = "llm-monitor"
+    start: Literal["earliest", "latest"] = "earliest"
+    """Where to begin on a partition that was never read."""
+    client: dict[str, Any] = {}
+
+
+class DatabaseConfig(_Section):
+    """Where everything is stored."""
+
+    url: str = ""
+
+
+class IngestConfig(_Section):
+    """What is accepted, and how much at once."""
+
+    max_lateness: Duration = "7d"
+    """A call that started longer ago is a dead letter (``too_old``)."""
+    max_skew: Duration = "10m"
+    """A call that starts further ahead is a dead letter (``from_future``)."""
+    max_record_bytes: int = 5 * 1024 * 1024
+    keep_content: bool = False
+    """Whether dead letters keep the record's bytes. By default no content is stored."""
+    max_values_per_dimension: int = 1_000
+    batch_records: int = 2_000
+    linger: Duration = "200ms"
+
+
+class ControlConfig(_Section):
+    """How often the leader works."""
+
+    rollup_interval: Duration = "5s"
+    evaluation_interval: Duration = "15s"
+    settle: Duration = "15s"
+    """How long calls have to arrive before the rules look at their time."""
+    delivery_interval: Duration = "2s"
+
+
+class RetentionConfig(_Section):
+    """How long calls are kept. Whole days are dropped."""
+
+    calls: Duration = "30d"
+
+
+class WebConfig(_Section):
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served."""
+
+    host: str = "127.0.0.1"
+    port: int = 9465
+
+
+class TelemetryConfig(_Section):
+    """Where the service's own traces go."""
+
+    otlp_endpoint: str | None = None
+    """Base address of an OTLP/HTTP receiver; nothing is exported without it."""
+
+
+class LogConfig(_Section):
+    """How the service logs."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class WebhookConfig(_Section, tag="webhook", tag_field="kind"):
+    """A webhook channel: POSTs JSON, signed when there is a secret."""
+
+    url: str
+    secret: str | None = None
+
+
+class LogChannelConfig(_Section, tag="log", tag_field="kind"):
+    """A channel that writes to the service's log."""
+
+
+ChannelConfig = WebhookConfig | LogChannelConfig
+
+
+class Config(_Section):
+    """The whole configuration."""
+
+    kafka: KafkaConfig = KafkaConfig()
+    database: DatabaseConfig = DatabaseConfig()
+    ingest: IngestConfig = IngestConfig()
+    control: ControlConfig = ControlConfig()
+    retention: RetentionConfig = RetentionConfig()
+    web: WebConfig = WebConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+    log: LogConfig = LogConfig()
+    channels: dict[str, ChannelConfig] = {"log": LogChannelConfig()}
+    fallback_channel: str | None = "log"
+    """Which channel is told when another can't take a notification."""
+    rules: tuple[str, ...] | None = None
+    """Rule files and folders, relative to this file; left out: the rules that ship."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """A configuration that was checked, with its rules."""
+
+    config: Config
+    rules: tuple[Rule, ...]
+
+
+def load_config(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read, override by environment, check, and load the rules.
+
+    ``path`` is the YAML file; ``None`` means environment and defaults alone.
+
+    Raises:
+        ConfigError: names the file and line, or the variable, and says what would be right.
+    """
+    try:
+        text = path.read_text(encoding="utf-8") if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: can't be read: {error}") from error
+    located = Located(path or Path("environment"), text)
+    value = {} if located.value is None else located.value
+    if not isinstance(value, dict):
+        raise located.error("a configuration is a mapping: `kafka:`, `database:`, …")
+    _override(value, environ, located)
+    config = convert(located, value, Config)
+    _check(config, located)
+    base = path.parent if path else Path()
+    paths = [base / name for name in config.rules] if config.rules is not None else [folder("alerts")]
+    return Settings(config, load_rules(paths, channels=config.channels))
+
+
+def _override(value: dict[str, Any], environ: Mapping[str, str], located: Located) -> None:
+    """Put the environment's values over the file's, in place."""
+    known = [field.name for field in msgspec.structs.fields(Config)]
+    for name in sorted(environ):
+        if not name.startswith(PREFIX):
+            continue
+        steps = name.removeprefix(PREFIX).lower().split("__")
+        text = environ[name]
+        if steps[-1].endswith("_file"):
+            steps[-1] = steps[-1].removesuffix("_file")
+            text = _secret(name, Path(text))
+        if steps[0] not in known:
+            raise ConfigError(f"{name}: unknown key {steps[0]!r}{suggestion(steps[0], known)}")
+        target = value
+        for step in steps[:-1]:
+            child = target.setdefault(step, {})
+            if not isinstance(child, dict):
+                raise ConfigError(f"{name}: {step!r} has no keys below it")
+            target = child
+        target[steps[-1]] = _parse(text, steps)
+        located.override(tuple(steps), name)
+
+
+def _parse(text: str, steps: list[str]) -> Any:
+    """A variable's text as the type its place asks for: text stays text, all else is YAML."""
+    if steps[-1] in _TEXT or steps[:2] == ["kafka", "client"] and steps[-1].startswith(("ssl_", "sasl_")):
+        return text if steps[-1] != "ssl_check_hostname" else yaml.safe_load(text)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+#: Keys whose value is text whatever it looks like: a password may be all digits.
+_TEXT = frozenset({"url", "secret", "group_id", "host", "otlp_endpoint"})
+
+
+def _secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}: can't read the file it names: {error}") from error
+
+
+def _check(config: Config, located: Located) -> None:
+    """Everything that the types can't say."""
+    if not config.database.url:
+        raise located.error(
+            "database.url is missing: postgresql://user:password@host:5432/name"
+            f" (or {PREFIX}DATABASE__URL, or {PREFIX}DATABASE__URL_FILE)",
+            "database",
+        )
+    if not config.kafka.topics:
+        raise located.error("kafka.topics is empty: name at least one topic", "kafka", "topics")
+    _check_client(config.kafka.client, located)
+    lateness = timedelta(seconds=seconds(config.ingest.max_lateness))
+    if timedelta(seconds=seconds(config.retention.calls)) < lateness + timedelta(days=2):
+        raise located.error(
+            f"retention.calls must be at least two days longer than ingest.max_lateness"
+            f" ({config.ingest.max_lateness}), or a late call finds its day dropped",
+            "retention",
+            "calls",
+        )
+    for section, key, low, high in _RANGES:
+        number = getattr(getattr(config, section), key)
+        if not low <= number <= high:
+            raise located.error(f"{section}.{key} must be between {low} and {high}", section, key)
+    for key in ("rollup_interval", "evaluation_interval", "delivery_interval"):
+        if seconds(getattr(config.control, key)) < 0.1:
+            raise located.error(f"control.{key} must be at least 100ms", "control", key)
+    if config.fallback_channel is not None and config.fallback_channel not in config.channels:
+        raise located.error(
+            f"fallback_channel {config.fallback_channel!r} is not among channels"
+            f"{suggestion(config.fallback_channel, list(config.channels))}",
+            "fallback_channel",
+        )
+
+
+_RANGES = (
+    ("ingest", "max_record_bytes", 1_024, 64 * 1024 * 1024),
+    ("ingest", "max_values_per_dimension", 1, 100_000),
+    ("ingest", "batch_records", 1, 100_000),
+    ("web", "port", 0, 65_535),
+)
+
+#: Settings of the Kafka client that the service sets itself.
+_OURS = frozenset(
+    {"group_id", "enable_auto_commit", "auto_offset_reset", "max_poll_records", "key_deserializer",
+     "value_deserializer"}
+)
+
+
+def _check_client(client: Mapping[str, Any], located: Located) -> None:
+    known = [key for key in KafkaConsumer.DEFAULT_CONFIG if key not in _OURS]
+    for key in client:
+        if key in _OURS:
+            raise located.error(f"kafka.client.{key} is set by the service itself", "kafka", "client", key)
+        if key not in known:
+            raise located.error(
+                f"unknown Kafka client setting {key!r}{suggestion(key, known)}", "kafka", "client", key
+            )
+    if "bootstrap_servers" not in client:
+        raise located.error(
+            "kafka.client.bootstrap_servers is missing: host:9092, or a list of them", "kafka", "client"
+        )

@@ -1,0 +1,341 @@
+"""The control process: rollups, rules, alerts and notifications, done by one leader.
+
+In come dirty minutes and rules; out go rollups, state changes and notifications. Each job asks first
+whether this replica leads. An evaluation is a function of the rollups and a time, so that it does not
+matter which replica makes it, or how late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    JobEvent,
+)
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from monitor import telemetry
+from monitor.clock import Clock
+from monitor.errors import Transient
+from monitor.notify import Delivery, build_payload
+from monitor.rules import (
+    Counts,
+    Judgement,
+    Metric,
+    OpenAlert,
+    Rule,
+    Sample,
+    State,
+    Transition,
+    baseline_span,
+    contributors,
+    decide,
+    judge,
+    metric,
+    window_span,
+)
+from monitor.store.alerts import AlertRow, Alerts, StateChange, fingerprint
+from monitor.store.database import transient_if_unreachable
+from monitor.store.partitions import drop_partitions, ensure_partitions
+from monitor.store.rollups import SLICE, recompute_dirty
+from monitor.store.windows import Query, Windows
+
+log = structlog.get_logger("monitor.control")
+
+#: Slices of dirty minutes that one job recomputes before it lets the others run.
+SLICES_AT_ONCE = 50
+
+
+class Evaluator:
+    """Evaluates every rule and makes the state changes that follow.
+
+    Args:
+        rules: what to evaluate.
+        windows: the counts.
+        alerts: what is open, and where changes go.
+        channels: the names of every configured channel.
+        metrics: where to count.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        windows: Windows,
+        alerts: Alerts,
+        channels: Collection[str],
+        metrics: telemetry.ControlMetrics,
+    ) -> None:
+        self._rules = rules
+        self._windows = windows
+        self._alerts = alerts
+        self._channels = tuple(channels)
+        self._metrics = metrics
+
+    def evaluate(self, at: datetime) -> int:
+        """Evaluate every rule as of ``at``; gives how many state changes were made.
+
+        Raises:
+            Transient: Postgres can't be reached; what was changed so far stays changed.
+        """
+        changes = 0
+        with telemetry.span("control.evaluate", rules=len(self._rules)), self._metrics.evaluation_seconds.time():
+            opened = self._alerts.open()
+            for rule in self._rules:
+                changes += self._evaluate(rule, opened, at)
+            changes += self._close_orphans(opened, at)
+        return changes
+
+    def _evaluate(self, rule: Rule, opened: Mapping[str, AlertRow], at: datetime) -> int:
+        changes = 0
+        for sample in self._samples(rule, opened, at):
+            row = opened.get(fingerprint(rule.alert, sample.labels))
+            alert = _open_alert(row) if row else None
+            if alert and alert.baseline:
+                sample = msgspec.structs.replace(sample, baseline=alert.baseline)
+            judgement = judge(rule, sample)
+            self._metrics.evaluations.labels(rule.alert, judgement.verdict).inc()
+            transition = decide(alert, judgement.verdict, rule, at)
+            if transition is not None:
+                changes += self._change(rule, sample, row, judgement, transition, at)
+        return changes
+
+    def _samples(self, rule: Rule, opened: Mapping[str, AlertRow], at: datetime) -> list[Sample]:
+        """Counts for every combination that has calls in the window or the baseline, or an open alert."""
+        query = _query(metric(rule.metric), rule.where)
+        span = window_span(rule, at)
+        now = {_key(c.labels): c for c in self._windows.counts(query, (span.start, span.end), rule.by)}
+        past = baseline_span(rule, at)
+        before = (
+            {_key(c.labels): c for c in self._windows.counts(query, (past.start, past.end), rule.by)}
+            if past
+            else {}
+        )
+        still_open = {_key(row.labels) for row in opened.values() if row.rule == rule.alert}
+        return [
+            Sample(dict(key), _counts(now.get(key)), _counts(before.get(key)))
+            for key in sorted(now.keys() | before.keys() | still_open)
+        ]
+
+    def _change(
+        self,
+        rule: Rule,
+        sample: Sample,
+        row: AlertRow | None,
+        judgement: Judgement,
+        transition: Transition,
+        at: datetime,
+    ) -> int:
+        evidence = dict(judgement.evidence)
+        told = transition.to is not (State(row.state) if row else None) and (
+            transition.to is State.FIRING or (transition.to is State.RESOLVED and row and row.state == "firing")
+        )
+        if told:
+            evidence |= self._proof(rule, sample, at)
+        reason = f"{transition.reason}: {judgement.reason}"
+        started_at = row.started_at if row else at
+        payload = build_payload(
+            alert=rule.alert,
+            metric=rule.metric,
+            labels=sample.labels,
+            severity=rule.severity,
+            status=transition.to,
+            reason=reason,
+            summary=rule.summary,
+            runbook_url=rule.runbook_url,
+            started_at=started_at,
+            at=at,
+            evidence=evidence,
+        )
+        return self._apply(
+            StateChange(
+                alert_id=row.alert_id if row else None,
+                rule=rule.alert,
+                labels=sample.labels,
+                severity=rule.severity,
+                expected_state=row.state if row else None,
+                state=transition.to,
+                at=at,
+                reason=reason,
+                evidence=evidence,
+                clear_since=transition.clear_since,
+                channels=(rule.channels or self._channels) if told else (),
+                payload=payload,
+            )
+        )
+
+    def _proof(self, rule: Rule, sample: Sample, at: datetime) -> dict[str, Any]:
+        """What the page shows to prove itself: the window's times, who contributes, three calls."""
+        measured = metric(rule.metric)
+        span = window_span(rule, at)
+        where = {**rule.where, **sample.labels}
+        query = _query(measured, where)
+        times = (span.start, span.end)
+        found = contributors(
+            self._windows.counts(query, times), sample.baseline.rate, known=[*rule.by, *rule.where]
+        )
+        examples = self._windows.examples(query, times, score=measured.score, outcomes=measured.outcomes)
+        return {
+            "window_start": span.start.isoformat(),
+            "window_end": min(span.end, at).isoformat(),
+            "contributors": [one._asdict() for one in found],
+            "examples": msgspec.to_builtins(examples),
+        }
+
+    def _close_orphans(self, opened: Mapping[str, AlertRow], at: datetime) -> int:
+        """Resolve, without telling anyone, the alerts of rules that are no longer there."""
+        known = {rule.alert for rule in self._rules}
+        return sum(
+            self._apply(
+                StateChange(
+                    alert_id=row.alert_id,
+                    rule=row.rule,
+                    labels=row.labels,
+                    severity="",
+                    expected_state=row.state,
+                    state=State.RESOLVED,
+                    at=at,
+                    reason="the rule is gone from the configuration",
+                    evidence={},
+                )
+            )
+            for row in opened.values()
+            if row.rule not in known
+        )
+
+    def _apply(self, change: StateChange) -> int:
+        if self._alerts.change(change) is None:
+            return 0
+        self._metrics.transitions.labels(change.rule, change.state).inc()
+        log.info("alert", rule=change.rule, labels=change.labels, state=change.state, reason=change.reason)
+        return 1
+
+
+class Schedule:
+    """The jobs of the leader, each at its interval.
+
+    Args:
+        leads: whether this replica leads now.
+        metrics: where problems are counted.
+    """
+
+    def __init__(self, leads: Callable[[], bool], metrics: telemetry.ControlMetrics) -> None:
+        self._leads = leads
+        self._metrics = metrics
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC",
+            executors={"default": ThreadPoolExecutor(4)},
+            job_defaults={"coalesce": True, "max_instances": 1},
+        )
+        self._scheduler.add_listener(
+            self._problem, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
+        )
+
+    def add(self, name: str, every_s: float, job: Callable[[], object]) -> None:
+        """Run ``job`` at once and then every ``every_s`` seconds, when this replica leads."""
+        self._scheduler.add_job(
+            self._run_if_leading,
+            "interval",
+            (name, job),
+            seconds=every_s,
+            id=name,
+            next_run_time=datetime.now(self._scheduler.timezone),
+            # A run that comes late is still worth making: its result depends on the time it is given.
+            misfire_grace_time=max(1, int(every_s)),
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        self._scheduler.start()
+
+    def close(self) -> None:
+        """Let running jobs end, then stop."""
+        self._scheduler.shutdown(wait=True)
+
+    def _run_if_leading(self, name: str, job: Callable[[], object]) -> None:
+        leads = self._leads()
+        self._metrics.leader.set(leads)
+        if leads:
+            try:
+                job()
+            except Transient as error:
+                self._metrics.job_problems.labels(name, "transient").inc()
+                log.warning("job will be tried again", job=name, reason=str(error))
+
+    def _problem(self, event: JobEvent) -> None:
+        problem = {EVENT_JOB_ERROR: "error", EVENT_JOB_MISSED: "missed"}.get(event.code, "overlap")
+        self._metrics.job_problems.labels(event.job_id, problem).inc()
+        log.error("job", job=event.job_id, problem=problem, exc_info=getattr(event, "exception", None))
+
+
+def recompute(engine: sa.Engine, metrics: telemetry.ControlMetrics) -> None:
+    """Recompute dirty minutes, newest first, until none is left or it is others' turn.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    for _ in range(SLICES_AT_ONCE):
+        with telemetry.span("control.rollups"):
+            minutes = recompute_dirty(engine)
+        metrics.minutes.inc(minutes)
+        if minutes < SLICE:
+            return
+
+
+def maintain(engine: sa.Engine, clock: Clock, *, max_lateness: timedelta, keep: timedelta) -> None:
+    """Make the coming days' partitions and drop those whose time is over.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    with transient_if_unreachable(), engine.begin() as connection:
+        made = ensure_partitions(connection, clock.now(), max_lateness=max_lateness)
+        dropped = drop_partitions(connection, clock.now(), keep=keep)
+    if made or dropped:
+        log.info("partitions", made=made, dropped=dropped)
+
+
+def deliver(delivery: Delivery, alerts: Alerts, metrics: telemetry.ControlMetrics) -> None:
+    """Deliver what is due.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    with telemetry.span("control.deliver"):
+        delivery.deliver()
+    metrics.pending.set(alerts.pending())
+
+
+def _query(measured: Metric, where: Mapping[str, str | Sequence[str]]) -> Query:
+    return Query(
+        measured.numerator,
+        measured.denominator,
+        {name: [value] if isinstance(value, str) else list(value) for name, value in where.items()},
+    )
+
+
+def _key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(labels.items()))
+
+
+def _counts(count: Any) -> Counts:
+    return Counts(count.calls, count.failures) if count else Counts(0, 0)
+
+
+def _open_alert(row: AlertRow) -> OpenAlert:
+    side = row.evidence.get("baseline")
+    return OpenAlert(
+        row.alert_id,
+        State(row.state),
+        row.started_at,
+        row.clear_since,
+        Counts(side["calls"], side["failures"]) if side else None,
+    )

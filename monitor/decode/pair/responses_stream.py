@@ -1,0 +1,66 @@
+"""A Responses stream: its events come in, the body it would have been without streaming goes out.
+
+The last event holds the whole response. Only where it is missing, in a stream that was cut, is the output
+put together from what was streamed before.
+"""
+
+from __future__ import annotations
+
+from monitor.decode.pair.api import Body
+from monitor.decode.pair.shapes import integer, mapping, text
+
+_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
+def assemble(events: list[Body]) -> Body:
+    """The events as one response body; an ``error`` event leaves its error in the body."""
+    body: Body = {}
+    items: dict[int, _Item] = {}
+    error: Body | None = None
+    for event in events:
+        kind = text(event.get("type"))
+        index = integer(event.get("output_index")) or 0
+        if isinstance(event.get("response"), dict):
+            body = event["response"]
+            if kind in _ENDS and body.get("output"):
+                return body
+        elif kind in ("response.output_item.added", "response.output_item.done"):
+            items[index] = _Item(mapping(event.get("item")))
+        elif kind.endswith(".delta"):
+            items.setdefault(index, _Item({})).add(kind, text(event.get("delta")))
+        elif kind == "error":
+            error = mapping(event.get("error")) or {
+                "code": event.get("code"),
+                "message": event.get("message"),
+            }
+    whole = {**body, "output": [items[index].whole() for index in sorted(items)]}
+    return whole if error is None else {**whole, "error": error}
+
+
+class _Item:
+    """One output item while its deltas come in."""
+
+    def __init__(self, start: Body) -> None:
+        self._start = start
+        self._pieces: dict[str, list[str]] = {}
+
+    def add(self, kind: str, piece: str) -> None:
+        """Take one delta of an event type."""
+        self._pieces.setdefault(kind, []).append(piece)
+
+    def whole(self) -> Body:
+        """The item as far as it was streamed."""
+        item = dict(self._start)
+        for kind, pieces in self._pieces.items():
+            joined = "".join(pieces)
+            if kind == "response.output_text.delta":
+                item |= {"type": "message", "content": [{"type": "output_text", "text": joined}]}
+            elif kind == "response.refusal.delta":
+                item |= {"type": "message", "content": [{"type": "refusal", "refusal": joined}]}
+            elif kind == "response.reasoning_summary_text.delta":
+                item |= {"type": "reasoning", "summary": [{"text": joined}]}
+            elif kind == "response.reasoning_text.delta":
+                item |= {"type": "reasoning", "content": [{"text": joined}]}
+            elif kind.endswith("_arguments.delta"):
+                item["arguments"] = joined
+        return item
