@@ -159,9 +159,9 @@ def _error(
 
 
 def _stream(reply: Received, request: Body | None) -> bool | None:
-    if reply.events is not None:
-        return True
-    return False if reply.body is not None else flag(mapping(request).get("stream"))
+    """Whether it streamed; of an error that came as a plain body, whether a stream was asked for."""
+    asked_for = flag(mapping(request).get("stream"))
+    return True if reply.events is not None else False if asked_for is None and reply.body else asked_for
 
 
 def _id_of(context: Context) -> str:

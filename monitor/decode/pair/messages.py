@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
-from monitor.decode.pair.chat_completions import contract_of
 from monitor.decode.pair.messages_stream import assemble
+from monitor.decode.pair.offers import contract_of
 from monitor.decode.pair.shapes import (
     at,
     flag,
@@ -47,8 +47,8 @@ STOP_REASONS = {
     "refusal": FinishReason.REFUSAL,
 }
 
-_CLIENT_CALL = "tool_use"
 _SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
+_CALLS = _SERVER_CALLS | {"tool_use"}
 
 
 # ------------------------------------------------------------------------------------------------- request
@@ -56,10 +56,9 @@ _SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
 
 def ask(body: Body) -> Asked:
     """What a request says."""
-    conversation = [
-        {"role": "system", "content": body.get("system")} if body.get("system") else {},
-        *objects(body.get("messages")),
-    ]
+    conversation = list(objects(body.get("messages")))
+    if system := body.get("system"):
+        conversation.insert(0, {"role": "system", "content": system})
     blocks = [block for message in conversation for block in _blocks(message.get("content"))]
     choice = _tool_choice(body.get("tool_choice"))
     # The format stood at the top level while it was in beta.
@@ -72,7 +71,6 @@ def ask(body: Body) -> Asked:
         input=tuple(
             Message(text(message.get("role")), tuple(map(_part, _blocks(message.get("content")))))
             for message in conversation
-            if message
         ),
         documents=tuple(document for block in blocks for document in _documents(block, "message")),
         whole=not any(_is_encrypted(block) for block in blocks),
@@ -83,7 +81,9 @@ def _tool_choice(value: Any) -> ToolChoice:
     kind, name = at(value, "type"), text(at(value, "name"))
     if kind == "tool" and name:
         return ToolChoice("required", (name,))
-    return ToolChoice({"any": "required", "none": "none"}.get(text(kind), "auto"))  # type: ignore[arg-type]
+    if kind == "none":
+        return ToolChoice("none")
+    return ToolChoice("required" if kind == "any" else "auto")
 
 
 def _tools(body: Body) -> Iterator[Tool]:
@@ -112,7 +112,7 @@ def _part(block: Body) -> Part:
         return Part(PartType.TEXT, text(block.get("text")))
     if kind == "thinking":
         return Part(PartType.REASONING, text(block.get("thinking")))
-    if kind == _CLIENT_CALL or kind in _SERVER_CALLS:
+    if kind in _CALLS:
         call = _call(block)
         return Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
     if kind.endswith("tool_result"):
@@ -129,7 +129,7 @@ def _call(block: Body) -> ToolCall:
         name=text(block.get("name")),
         arguments=json_text(block.get("input", {})),
         id=string(block.get("id")),
-        server_side=block.get("type") in _SERVER_CALLS,
+        server_side=text(block.get("type")) in _SERVER_CALLS,
     )
 
 
@@ -141,9 +141,8 @@ def _result_text(block: Body) -> str:
         return "\n".join(filter(None, (fetched, text(content.get("stdout")), text(content.get("stderr")))))
     if isinstance(content, str):
         return content
-    return "\n".join(
-        filter(None, (text(part.get("text")) or _document_text(part) for part in objects(content)))
-    )
+    lines = (text(part.get("text")) or _document_text(part) for part in objects(content))
+    return "\n".join(line for line in lines if line)
 
 
 def _document_text(block: Body) -> str:
@@ -203,14 +202,11 @@ def answer(body: Body) -> Answer | None:
 
 def _output(blocks: list[Body], reason: str, body: Body) -> Output:
     cited = (_cited(citation) for block in blocks for citation in objects(block.get("citations")))
-    calls = (
-        block for block in blocks if block.get("type") == _CLIENT_CALL or block.get("type") in _SERVER_CALLS
-    )
     return Output(
         text="".join(text(block.get("text")) for block in blocks if block.get("type") == "text"),
         refusal=text(at(body, "stop_details", "explanation")) if reason == "refusal" else None,
         reasoning="".join(text(block.get("thinking")) for block in blocks) or None,
-        tool_calls=tuple(map(_call, calls)),
+        tool_calls=tuple(_call(block) for block in blocks if text(block.get("type")) in _CALLS),
         citations=tuple(dict.fromkeys(name for name in cited if name)),
         finish_reason=STOP_REASONS.get(reason, FinishReason.UNKNOWN),
         finish_reason_raw=reason or None,
@@ -240,7 +236,7 @@ def _fallback(body: Body) -> FallbackHint:
 
 
 def recognises(request: Body, response: Body) -> bool:
-    """Messages were sent, and a message, a message's first event or Anthropic's form of an error came back."""
+    """Messages were sent, and a message, the first event of one, or an error object came back."""
     kinds = ("message", "message_start", "error")
     return isinstance(request.get("messages"), list) and response.get("type") in kinds
 

@@ -31,9 +31,8 @@ def assemble(events: list[Body]) -> Body:
             blocks.setdefault(integer(event.get("index")) or 0, _Block({})).add(mapping(event.get("delta")))
         elif kind == "message_delta":
             body.update(mapping(event.get("delta")))
-            usage.update(
-                {key: value for key, value in mapping(event.get("usage")).items() if value is not None}
-            )
+            counted = mapping(event.get("usage"))
+            usage.update({key: value for key, value in counted.items() if value is not None})
         elif kind == "error":
             body["error"] = event.get("error")
     body["usage"] = usage

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
-from monitor.decode.pair.chat_completions import contract_of, function_tool, tool_choice, tool_name
+from monitor.decode.pair.offers import contract_of, function_tool, tool_choice, tool_name
 from monitor.decode.pair.responses_stream import assemble
 from monitor.decode.pair.shapes import at, integer, json_text, mapping, merged_text, objects, string, text
 from monitor.records import (
@@ -48,7 +48,9 @@ _REFERENCES = frozenset({"item_reference", "compaction"})
 def ask(body: Body) -> Asked:
     """What a request says."""
     given = body.get("input")
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else list(objects(given))
+    items = list(objects(given))
+    if isinstance(given, str):
+        items = [{"role": "user", "content": given}]
     if instructions := text(body.get("instructions")):
         items.insert(0, {"role": "system", "content": instructions})
     choice = tool_choice(body.get("tool_choice"))
@@ -61,7 +63,7 @@ def ask(body: Body) -> Asked:
         documents=tuple(document for item in items for document in _documents(item)),
         whole=not (
             any(body.get(field) for field in ("previous_response_id", "conversation", "prompt"))
-            or any(item.get("type") in _REFERENCES for item in items)
+            or any(text(item.get("type")) in _REFERENCES for item in items)
         ),
     )
 
@@ -87,8 +89,8 @@ def _found_tools(items: list[Body]) -> Iterator[Tool]:
 def _message(item: Body) -> Message:
     kind = text(item.get("type"))
     if kind.endswith("_call_output"):
-        content = merged_text(item.get("output"), "text", "\n")
-        return Message("tool", (Part(PartType.TOOL_RESULT, content, id=string(item.get("call_id"))),))
+        result = merged_text(item.get("output"), "text", "\n")
+        return Message("tool", (Part(PartType.TOOL_RESULT, result, id=string(item.get("call_id"))),))
     if kind.endswith("_call"):
         call = _call(item)
         part = Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
@@ -96,8 +98,9 @@ def _message(item: Body) -> Message:
     if kind == "reasoning":
         return Message("assistant", (Part(PartType.REASONING, _reasoning(item)),))
     content = item.get("content")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
-    return Message(text(item.get("role")) or "assistant", tuple(map(_part, blocks)))
+    if isinstance(content, str):
+        return Message(text(item.get("role")), (Part(PartType.TEXT, content),))
+    return Message(text(item.get("role")), tuple(map(_part, objects(content))))
 
 
 def _part(block: Body) -> Part:
@@ -115,12 +118,10 @@ def _part(block: Body) -> Part:
 def _call(item: Body) -> ToolCall:
     """A tool call: of a function by its name, of a built-in tool by its type."""
     kind = text(item.get("type"))
-    arguments = next(
-        (item[field] for field in ("arguments", "input", "action", "code") if item.get(field)), {}
-    )
+    given = (item.get(field) for field in ("arguments", "input", "action", "code"))
     return ToolCall(
         name=text(item.get("name")) or kind.removesuffix("_call"),
-        arguments=json_text(arguments),
+        arguments=json_text(next((value for value in given if value), {})),
         id=string(item.get("call_id")) or string(item.get("id")),
         server_side=kind in SERVER_CALLS or item.get("execution") == "server",
     )
@@ -159,14 +160,13 @@ def answer(body: Body) -> Answer | None:
         usage=_usage(mapping(body.get("usage"))),
         documents=documents,
         tools=tuple(_found_tools(items)),
-        whole=not any(item.get("type") in _LOOKUPS and not any(_documents(item)) for item in items),
+        whole=not any(text(item.get("type")) in _LOOKUPS and not any(_documents(item)) for item in items),
     )
 
 
 def _output(items: list[Body], body: Body) -> Output:
-    blocks = [
-        block for item in items if item.get("type") == "message" for block in objects(item.get("content"))
-    ]
+    messages = (item for item in items if item.get("type") == "message")
+    blocks = [block for message in messages for block in objects(message.get("content"))]
     notes = (note for block in blocks for note in objects(block.get("annotations")))
     cited = (string(note.get("url")) or string(note.get("filename")) for note in notes)
     refusal = "".join(text(block.get("refusal")) for block in blocks) or None
@@ -207,10 +207,9 @@ def _usage(usage: Body) -> Usage:
 
 def recognises(request: Body, response: Body) -> bool:
     """An input was sent, and a response or a response's first event came back."""
-    sent = "input" in request and "messages" not in request
-    return sent and (
-        response.get("object") == "response" or text(response.get("type")).startswith("response.")
-    )
+    if "input" not in request or "messages" in request:
+        return False
+    return response.get("object") == "response" or text(response.get("type")).startswith("response.")
 
 
 register(Api("responses", "openai", "/responses", recognises, ask, answer, assemble))

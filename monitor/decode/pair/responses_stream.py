@@ -29,10 +29,7 @@ def assemble(events: list[Body]) -> Body:
         elif kind.endswith(".delta"):
             items.setdefault(index, _Item({})).add(kind, text(event.get("delta")))
         elif kind == "error":
-            error = mapping(event.get("error")) or {
-                "code": event.get("code"),
-                "message": event.get("message"),
-            }
+            error = mapping(event.get("error")) or {name: event.get(name) for name in ("code", "message")}
     whole = {**body, "output": [items[index].whole() for index in sorted(items)]}
     return whole if error is None else {**whole, "error": error}
 
