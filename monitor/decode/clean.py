@@ -40,7 +40,6 @@ def clean(call: Call) -> Call:
     Raises:
         BadInput: ``invalid_record`` for a call without an id, or at a time that no UTC clock shows.
     """
-    call = _without_nul(call)
     call_id = identifier(call.call_id)
     if call_id is None:
         raise BadInput(DeadLetterReason.INVALID_RECORD, "call_id is empty")
@@ -53,7 +52,7 @@ def clean(call: Call) -> Call:
         tools=call.captured.tools and tools == call.tools,
         schema=call.captured.schema and contract == call.contract,
     )
-    return structs.replace(
+    cleaned = structs.replace(
         call,
         **changes,
         call_id=call_id,
@@ -70,6 +69,7 @@ def clean(call: Call) -> Call:
         usage=_usage(call.usage),
         captured=captured,
     )
+    return _without_nul(cleaned)
 
 
 def utc(time: datetime) -> datetime:

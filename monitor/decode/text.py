@@ -62,7 +62,10 @@ def parse(text: bytes | str) -> Any:
 
 
 def _elements(array: bytes) -> list[bytes]:
-    return [msgspec.json.encode(element) for element in parse(array)]
+    try:
+        return [msgspec.json.encode(element) for element in parse(array)]
+    except RecursionError:
+        raise BadInput(DeadLetterReason.TOO_DEEP, "nested too deeply to take apart") from None
 
 
 def _lines(text: bytes) -> list[bytes]:

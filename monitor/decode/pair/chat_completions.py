@@ -92,6 +92,7 @@ def _parts(message: Body) -> Iterator[Part]:
     if message.get("role") in ("tool", "function"):
         id_, name = string(message.get("tool_call_id")), string(message.get("name"))
         yield Part(PartType.TOOL_RESULT, merged_text(content, "text", "\n"), id=id_, name=name)
+        yield from (part for part in map(_part, objects(content)) if part.type is PartType.MEDIA)
         return
     if reasoning := _reasoning(message):
         yield Part(PartType.REASONING, reasoning)
@@ -168,12 +169,17 @@ def _reasoning(message: Body) -> str | None:
 
 
 def _tool_calls(message: Body) -> Iterator[ToolCall]:
-    for call in objects(message.get("tool_calls")):
-        function = mapping(call.get("function") or call.get("custom"))
-        arguments = function.get("arguments", function.get("input", ""))
-        yield ToolCall(text(function.get("name")), json_text(arguments), string(call.get("id")))
-    if isinstance(legacy := message.get("function_call"), dict):
-        yield ToolCall(text(legacy.get("name")), json_text(legacy.get("arguments", "")))
+    """The tool calls, with ``function_call``, their predecessor. Some servers send empty ones for none."""
+    calls = [
+        (call.get("function") or call.get("custom"), string(call.get("id")))
+        for call in objects(message.get("tool_calls"))
+    ]
+    for function, id_ in (*calls, (message.get("function_call"), None)):
+        arguments = at(function, "arguments")
+        if arguments is None:
+            arguments = at(function, "input") or ""
+        if arguments or at(function, "name"):
+            yield ToolCall(text(at(function, "name")), json_text(arguments), id_)
 
 
 def _documents(choices: list[Body], searched: list[Body]) -> Iterator[Document]:

@@ -160,8 +160,10 @@ def _error(
 
 def _stream(reply: Received, request: Body | None) -> bool | None:
     """Whether it streamed; of an error that came as a plain body, whether a stream was asked for."""
+    if reply.events is not None:
+        return True
     asked_for = flag(mapping(request).get("stream"))
-    return True if reply.events is not None else False if asked_for is None and reply.body else asked_for
+    return False if asked_for is None and reply.body is not None else asked_for
 
 
 def _id_of(context: Context) -> str:

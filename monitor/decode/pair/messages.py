@@ -69,7 +69,7 @@ def ask(body: Body) -> Asked:
         tool_choice=choice,
         parallel_tool_calls=at(body, "tool_choice", "disable_parallel_tool_use") is not True,
         input=tuple(
-            Message(text(message.get("role")), tuple(map(_part, _blocks(message.get("content")))))
+            Message(text(message.get("role")), tuple(_parts(message.get("content"))))
             for message in conversation
         ),
         documents=tuple(document for block in blocks for document in _documents(block, "message")),
@@ -106,6 +106,15 @@ def _blocks(content: Any) -> list[Body]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(objects(content))
 
 
+def _parts(content: Any) -> Iterator[Part]:
+    """A message's parts; what a tool returned besides text stands next to its result."""
+    for block in _blocks(content):
+        yield _part(block)
+        if text(block.get("type")).endswith("tool_result"):
+            within = map(_part, objects(block.get("content")))
+            yield from (part for part in within if part.type is PartType.MEDIA)
+
+
 def _part(block: Body) -> Part:
     kind = text(block.get("type"))
     if kind == "text":
@@ -127,7 +136,7 @@ def _call(block: Body) -> ToolCall:
     """A tool call. Its input is an object, or JSON text where a stream's pieces were put together."""
     return ToolCall(
         name=text(block.get("name")),
-        arguments=json_text(block.get("input", {})),
+        arguments=json_text(block.get("input") or {}),
         id=string(block.get("id")),
         server_side=text(block.get("type")) in _SERVER_CALLS,
     )

@@ -90,7 +90,9 @@ def _message(item: Body) -> Message:
     kind = text(item.get("type"))
     if kind.endswith("_call_output"):
         result = merged_text(item.get("output"), "text", "\n")
-        return Message("tool", (Part(PartType.TOOL_RESULT, result, id=string(item.get("call_id"))),))
+        returned = map(_part, objects(item.get("output")))
+        media = (part for part in returned if part.type is PartType.MEDIA)
+        return Message("tool", (Part(PartType.TOOL_RESULT, result, id=string(item.get("call_id"))), *media))
     if kind.endswith("_call"):
         call = _call(item)
         part = Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
@@ -121,7 +123,7 @@ def _call(item: Body) -> ToolCall:
     given = (item.get(field) for field in ("arguments", "input", "action", "code"))
     return ToolCall(
         name=text(item.get("name")) or kind.removesuffix("_call"),
-        arguments=json_text(next((value for value in given if value), {})),
+        arguments=json_text(next((value for value in given if value is not None), {})),
         id=string(item.get("call_id")) or string(item.get("id")),
         server_side=kind in SERVER_CALLS or item.get("execution") == "server",
     )
