@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from alembic import context
 
 from monitor.store.database import connect
-from monitor.store.tables import metadata
 from monitor.store.reflection import include_object
+from monitor.store.tables import metadata
 
 
 def _run(connection: sa.Connection) -> None:

@@ -29,7 +29,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Base of every section: an unknown key is an error."""
 
 
-class KafkaConfig(_Section):
+class KafkaConfig(_Section, frozen=True, kw_only=True):
     """Where the calls come from.
 
     ``client`` is passed through to kafka-python's ``KafkaConsumer``: ``bootstrap_servers``,
@@ -43,13 +43,13 @@ class KafkaConfig(_Section):
     client: dict[str, Any] = {}
 
 
-class DatabaseConfig(_Section):
+class DatabaseConfig(_Section, frozen=True, kw_only=True):
     """Where everything is stored."""
 
     url: str = ""
 
 
-class IngestConfig(_Section):
+class IngestConfig(_Section, frozen=True, kw_only=True):
     """What is accepted, and how much at once."""
 
     max_lateness: Duration = "7d"
@@ -64,7 +64,7 @@ class IngestConfig(_Section):
     linger: Duration = "200ms"
 
 
-class ControlConfig(_Section):
+class ControlConfig(_Section, frozen=True, kw_only=True):
     """How often the leader works."""
 
     rollup_interval: Duration = "5s"
@@ -74,48 +74,48 @@ class ControlConfig(_Section):
     delivery_interval: Duration = "2s"
 
 
-class RetentionConfig(_Section):
+class RetentionConfig(_Section, frozen=True, kw_only=True):
     """How long calls are kept. Whole days are dropped."""
 
     calls: Duration = "30d"
 
 
-class WebConfig(_Section):
+class WebConfig(_Section, frozen=True, kw_only=True):
     """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served."""
 
     host: str = "127.0.0.1"
     port: int = 9465
 
 
-class TelemetryConfig(_Section):
+class TelemetryConfig(_Section, frozen=True, kw_only=True):
     """Where the service's own traces go."""
 
     otlp_endpoint: str | None = None
     """Base address of an OTLP/HTTP receiver; nothing is exported without it."""
 
 
-class LogConfig(_Section):
+class LogConfig(_Section, frozen=True, kw_only=True):
     """How the service logs."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
 
 
-class WebhookConfig(_Section, tag="webhook", tag_field="kind"):
+class WebhookConfig(_Section, frozen=True, kw_only=True, tag="webhook", tag_field="kind"):
     """A webhook channel: POSTs JSON, signed when there is a secret."""
 
     url: str
     secret: str | None = None
 
 
-class LogChannelConfig(_Section, tag="log", tag_field="kind"):
+class LogChannelConfig(_Section, frozen=True, kw_only=True, tag="log", tag_field="kind"):
     """A channel that writes to the service's log."""
 
 
 ChannelConfig = WebhookConfig | LogChannelConfig
 
 
-class Config(_Section):
+class Config(_Section, frozen=True, kw_only=True):
     """The whole configuration."""
 
     kafka: KafkaConfig = KafkaConfig()
@@ -126,7 +126,7 @@ class Config(_Section):
     web: WebConfig = WebConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     log: LogConfig = LogConfig()
-    channels: dict[str, ChannelConfig] = {"log": LogChannelConfig()}
+    channels: dict[str, ChannelConfig] = msgspec.field(default_factory=lambda: {"log": LogChannelConfig()})
     fallback_channel: str | None = "log"
     """Which channel is told when another can't take a notification."""
     rules: tuple[str, ...] | None = None
@@ -189,7 +189,7 @@ def _override(value: dict[str, Any], environ: Mapping[str, str], located: Locate
 
 def _parse(text: str, steps: list[str]) -> Any:
     """A variable's text as the type its place asks for: text stays text, all else is YAML."""
-    if steps[-1] in _TEXT or steps[:2] == ["kafka", "client"] and steps[-1].startswith(("ssl_", "sasl_")):
+    if steps[-1] in _TEXT or (steps[:2] == ["kafka", "client"] and steps[-1].startswith(("ssl_", "sasl_"))):
         return text if steps[-1] != "ssl_check_hostname" else yaml.safe_load(text)
     try:
         return yaml.safe_load(text)
@@ -251,8 +251,14 @@ _RANGES = (
 
 #: Settings of the Kafka client that the service sets itself.
 _OURS = frozenset(
-    {"group_id", "enable_auto_commit", "auto_offset_reset", "max_poll_records", "key_deserializer",
-     "value_deserializer"}
+    {
+        "group_id",
+        "enable_auto_commit",
+        "auto_offset_reset",
+        "max_poll_records",
+        "key_deserializer",
+        "value_deserializer",
+    }
 )
 
 

@@ -87,7 +87,10 @@ class Evaluator:
             Transient: Postgres can't be reached; what was changed so far stays changed.
         """
         changes = 0
-        with telemetry.span("control.evaluate", rules=len(self._rules)), self._metrics.evaluation_seconds.time():
+        with (
+            telemetry.span("control.evaluate", rules=len(self._rules)),
+            self._metrics.evaluation_seconds.time(),
+        ):
             opened = self._alerts.open()
             for rule in self._rules:
                 changes += self._evaluate(rule, opened, at)
@@ -136,7 +139,8 @@ class Evaluator:
     ) -> int:
         evidence = dict(judgement.evidence)
         told = transition.to is not (State(row.state) if row else None) and (
-            transition.to is State.FIRING or (transition.to is State.RESOLVED and row and row.state == "firing")
+            transition.to is State.FIRING
+            or (transition.to is State.RESOLVED and row and row.state == "firing")
         )
         if told:
             evidence |= self._proof(rule, sample, at)

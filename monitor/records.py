@@ -64,7 +64,7 @@ class _Value(msgspec.Struct, frozen=True, omit_defaults=True):
     """Base of every record: immutable, small when encoded."""
 
 
-class Part(_Value):
+class Part(_Value, frozen=True):
     """One part of a message. Which fields are set depends on ``type``."""
 
     type: PartType = PartType.TEXT
@@ -78,14 +78,14 @@ class Part(_Value):
     """The arguments of a tool_call, as JSON text."""
 
 
-class Message(_Value):
+class Message(_Value, frozen=True):
     """One message of the conversation that was sent."""
 
     role: str
     parts: tuple[Part, ...] = ()
 
 
-class Document(_Value):
+class Document(_Value, frozen=True):
     """A passage given to the model as context, wherever the format keeps it."""
 
     content: str
@@ -94,7 +94,7 @@ class Document(_Value):
     """Where it was found: ``message``, ``tool_result``, ``retrieval``, ``citation``."""
 
 
-class Contract(_Value):
+class Contract(_Value, frozen=True):
     """What the call promised to return, and the JSON Schema if it gave one.
 
     ``schema`` is the schema as the request carried it (an object or a boolean); ``None`` where none
@@ -107,7 +107,7 @@ class Contract(_Value):
     name: str | None = None
 
 
-class Tool(_Value):
+class Tool(_Value, frozen=True):
     """One tool offered to the model."""
 
     name: str
@@ -118,7 +118,7 @@ class Tool(_Value):
     strict: bool | None = None
 
 
-class ToolChoice(_Value):
+class ToolChoice(_Value, frozen=True):
     """Which tools the model may or must call."""
 
     mode: Literal["auto", "none", "required"] = "auto"
@@ -126,7 +126,7 @@ class ToolChoice(_Value):
     """The only tools allowed, where the request restricts them; empty means any that was offered."""
 
 
-class ToolCall(_Value):
+class ToolCall(_Value, frozen=True):
     """One tool call the model made."""
 
     name: str
@@ -137,7 +137,7 @@ class ToolCall(_Value):
     """Run by the provider itself (web search, code interpreter): not the application's tool."""
 
 
-class Output(_Value):
+class Output(_Value, frozen=True):
     """One choice that the model returned."""
 
     text: str = ""
@@ -150,7 +150,7 @@ class Output(_Value):
     finish_reason_raw: str | None = None
 
 
-class Usage(_Value):
+class Usage(_Value, frozen=True):
     """Tokens. ``input_tokens`` includes cache reads and writes, ``output_tokens`` includes reasoning."""
 
     input_tokens: int | None = None
@@ -175,7 +175,7 @@ class ErrorCategory(StrEnum):
     OTHER = "other"
 
 
-class CallError(_Value):
+class CallError(_Value, frozen=True):
     """Why an attempt failed."""
 
     type: str
@@ -184,7 +184,7 @@ class CallError(_Value):
     http_status: int | None = None
 
 
-class FallbackHint(_Value):
+class FallbackHint(_Value, frozen=True):
     """What the emitter itself says about retries and fallbacks, where it says anything.
 
     ``declared`` is ``none`` (it says: first choice), ``retry``, ``fallback``, or ``unknown``.
@@ -197,7 +197,7 @@ class FallbackHint(_Value):
     evidence: str | None = None
 
 
-class Captured(_Value):
+class Captured(_Value, frozen=True):
     """What of the call the format carried, so that a scorer can abstain instead of blaming the model."""
 
     input: bool = True
@@ -208,7 +208,7 @@ class Captured(_Value):
     """False when a schema was asked for but the record does not have it."""
 
 
-class Source(_Value):
+class Source(_Value, frozen=True):
     """Where a call was read. ``topic`` is a file's path when it was not Kafka."""
 
     format: str
@@ -219,7 +219,7 @@ class Source(_Value):
     """Position within the record, where one record holds several calls."""
 
 
-class CallFields(_Value, kw_only=True):
+class CallFields(_Value, frozen=True, kw_only=True):
     """Everything about one attempt at one model, except where it was read.
 
     This is also the body of the native format (``docs/native.md``), so a field added here is a field
@@ -265,7 +265,7 @@ class CallFields(_Value, kw_only=True):
     captured: Captured = Captured()
 
 
-class Call(CallFields, kw_only=True):
+class Call(CallFields, frozen=True, kw_only=True):
     """One attempt at one model: one request sent to one deployment, one outcome."""
 
     source: Source
@@ -362,7 +362,7 @@ class FallbackOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class JsonScore(_Value):
+class JsonScore(_Value, frozen=True):
     """The ``json`` score: does the output keep its JSON contract."""
 
     outcome: JsonOutcome
@@ -370,7 +370,7 @@ class JsonScore(_Value):
     """Where and which rule: ``/items/0/price: type``. Never the offending value."""
 
 
-class ToolsScore(_Value):
+class ToolsScore(_Value, frozen=True):
     """The ``tools`` score: do the tool calls keep to what was offered."""
 
     outcome: ToolsOutcome
@@ -379,7 +379,7 @@ class ToolsScore(_Value):
     """A graded risk in 0..1; null until it exists."""
 
 
-class GroundingScore(_Value):
+class GroundingScore(_Value, frozen=True):
     """The ``grounding`` score: how much of the answer its context does not carry."""
 
     outcome: GroundingOutcome
@@ -394,7 +394,7 @@ class GroundingScore(_Value):
     links: int = 0
 
 
-class FallbackScore(_Value):
+class FallbackScore(_Value, frozen=True):
     """The ``fallback`` score: was this the model that was asked for, at the first try."""
 
     outcome: FallbackOutcome
@@ -404,7 +404,7 @@ class FallbackScore(_Value):
     evidence: str | None = None
 
 
-class Scores(_Value):
+class Scores(_Value, frozen=True):
     """What the scorers say of one call."""
 
     json: JsonScore
@@ -428,7 +428,7 @@ OUTCOMES: dict[str, type[StrEnum]] = {
 }
 
 
-class ScoredCall(_Value):
+class ScoredCall(_Value, frozen=True):
     """A call with its scores: what the store saves."""
 
     call: Call
@@ -445,7 +445,7 @@ class Partition(NamedTuple):
     partition: int
 
 
-class Record(_Value):
+class Record(_Value, frozen=True):
     """One message as it came from Kafka, or one line of a file.
 
     ``timestamp`` is the broker's or producer's time of the message; calls that carry no time of their
@@ -461,7 +461,7 @@ class Record(_Value):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-class DeadLetter(_Value):
+class DeadLetter(_Value, frozen=True):
     """A record, or one item of it, that could not be used, and why."""
 
     topic: str

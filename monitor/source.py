@@ -204,11 +204,11 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
     def __init__(self, rebalanced: threading.Event) -> None:
         self._rebalanced = rebalanced
 
-    def on_partitions_revoked(self, revoked: object) -> None:
+    def on_partitions_revoked(self, _revoked: object) -> None:
         """The partitions are about to go elsewhere."""
         self._rebalanced.set()
 
-    def on_partitions_assigned(self, assigned: object) -> None:
+    def on_partitions_assigned(self, _assigned: object) -> None:
         """A new assignment stands."""
         self._rebalanced.set()
 
@@ -233,6 +233,6 @@ def _require_crc32c() -> None:
         Permanent: the ``crc32c`` package is missing.
     """
     try:
-        import crc32c  # noqa: F401, PLC0415
+        import crc32c  # noqa: F401
     except ImportError as error:
         raise Permanent("the crc32c package is missing: pip install 'kafka-python[crc32c]'") from error

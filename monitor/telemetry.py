@@ -57,7 +57,9 @@ class IngestMetrics:
             "llm_monitor_assigned_partitions", "Partitions that this worker owns.", registry=registry
         )
         self._tick = Gauge(
-            "llm_monitor_ingest_tick_timestamp_seconds", "When the ingest loop last turned.", registry=registry
+            "llm_monitor_ingest_tick_timestamp_seconds",
+            "When the ingest loop last turned.",
+            registry=registry,
         )
 
     def tick(self, now: datetime) -> None:
@@ -143,7 +145,9 @@ class ControlMetrics:
             "llm_monitor_notifications_pending", "Notifications not yet delivered.", registry=registry
         )
         self.job_problems = Counter(
-            "llm_monitor_job_problems", "Jobs that failed, came late or overlapped.", ("job", "problem"),
+            "llm_monitor_job_problems",
+            "Jobs that failed, came late or overlapped.",
+            ("job", "problem"),
             registry=registry,
         )
 
@@ -166,7 +170,7 @@ def start_tracing(endpoint: str | None, *, exporter: SpanExporter | None = None)
     if exporter is None:
         if not endpoint and not any(os.environ.get(name) for name in variables):
             return None
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None)
     resource = Resource.create({"service.name": "llm-monitor", "service.version": __version__})

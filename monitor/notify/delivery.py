@@ -140,5 +140,5 @@ def pause(attempts: int, jitter: float) -> timedelta:
     ``jitter`` in 0..1 picks a point between half the bound and the bound, so that a receiver that comes
     back does not meet everything at once and the first retry is never immediate.
     """
-    bound = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    bound: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
     return bound * (0.5 + jitter / 2)

@@ -6,7 +6,17 @@ transitions.
 """
 
 from monitor.rules.contributors import contributors
-from monitor.rules.decide import Counts, Judgement, OpenAlert, Sample, State, Transition, Verdict, decide, judge
+from monitor.rules.decide import (
+    Counts,
+    Judgement,
+    OpenAlert,
+    Sample,
+    State,
+    Transition,
+    Verdict,
+    decide,
+    judge,
+)
 from monitor.rules.load import load_rules
 from monitor.rules.metric import Metric, metric
 from monitor.rules.model import Rule

@@ -19,7 +19,7 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Base of what is read from a rule file: an unknown key is an error."""
 
 
-class Baseline(_Strict):
+class Baseline(_Strict, frozen=True, kw_only=True):
     """What the window is compared with: one of the two.
 
     ``previous: 24h`` is the time right before the window; ``offset: 7d`` is the window's own span of time,
@@ -30,7 +30,7 @@ class Baseline(_Strict):
     offset: Duration | None = None
 
 
-class Margin(_Strict):
+class Margin(_Strict, frozen=True, kw_only=True):
     """How much worse counts as worse; both must be exceeded.
 
     ``relative`` is a share of the baseline's rate (0.25: a quarter more), ``absolute`` is in points of
@@ -41,7 +41,7 @@ class Margin(_Strict):
     absolute: float = 0.005
 
 
-class _Common(_Strict):
+class _Common(_Strict, frozen=True, kw_only=True):
     """What every rule has."""
 
     alert: str
@@ -77,7 +77,7 @@ class _Common(_Strict):
         return timedelta(seconds=seconds(self.keep_firing_for))
 
 
-class ThresholdRule(_Common, tag="threshold", tag_field="kind"):
+class ThresholdRule(_Common, frozen=True, kw_only=True, tag="threshold", tag_field="kind"):
     """Fires while the rate over the window is above a fixed value."""
 
     above: float
@@ -86,7 +86,7 @@ class ThresholdRule(_Common, tag="threshold", tag_field="kind"):
     """Resolves below this rate; left out: ``above``."""
 
 
-class RegressionRule(_Common, tag="regression", tag_field="kind"):
+class RegressionRule(_Common, frozen=True, kw_only=True, tag="regression", tag_field="kind"):
     """Fires while the rate over the window is worse than its baseline by margin and by evidence."""
 
     baseline: Baseline = Baseline(previous="24h")
@@ -99,14 +99,14 @@ class RegressionRule(_Common, tag="regression", tag_field="kind"):
 Rule = ThresholdRule | RegressionRule
 
 
-class Group(_Strict):
+class Group(_Strict, frozen=True, kw_only=True):
     """Rules that belong together, for people."""
 
     name: str
     rules: tuple[Rule, ...]
 
 
-class RuleFile(_Strict):
+class RuleFile(_Strict, frozen=True, kw_only=True):
     """One file in ``alerts/``."""
 
     groups: tuple[Group, ...]

@@ -26,9 +26,11 @@ def fisher_greater(x: int, n: int, baseline_x: int, baseline_n: int) -> float:
     failures, calls = x + baseline_x, n + baseline_n
     total = 0.0
     for k in range(x, min(n, failures) + 1):
-        term = exp(
-            _log_choose(n, k) + _log_choose(baseline_n, failures - k) - _log_choose(calls, failures)
-        ) if failures - k <= baseline_n else 0.0
+        term = (
+            exp(_log_choose(n, k) + _log_choose(baseline_n, failures - k) - _log_choose(calls, failures))
+            if failures - k <= baseline_n
+            else 0.0
+        )
         total += term
         # Past the mode the terms fall faster than geometrically: what is left can't matter.
         if term < total * 1e-12 and k * calls > n * failures:
@@ -53,5 +55,3 @@ def ratio(rate: float, baseline_rate: float) -> float | None:
 
 def _log_choose(n: int, k: int) -> float:
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) if 0 < k < n else 0.0
-
-

@@ -175,7 +175,9 @@ class Alerts:
         Raises:
             Transient: Postgres can't be reached.
         """
-        query = sa.select(sa.func.count()).where(outbox.c.delivered_at.is_(None), outbox.c.failed_at.is_(None))
+        query = sa.select(sa.func.count()).where(
+            outbox.c.delivered_at.is_(None), outbox.c.failed_at.is_(None)
+        )
         with transient_if_unreachable(), self._engine.begin() as connection:
             return connection.execute(query).scalar_one()
 

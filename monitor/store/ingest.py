@@ -77,9 +77,7 @@ class Store(Protocol):
         ...
 
 
-_STAGE = (
-    "CREATE TEMP TABLE IF NOT EXISTS staged_calls (LIKE calls INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-)
+_STAGE = "CREATE TEMP TABLE IF NOT EXISTS staged_calls (LIKE calls INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
 _NAMES = ", ".join(name for name, _ in COLUMNS)
 _COPY = f"COPY staged_calls ({_NAMES}) FROM STDIN (FORMAT BINARY)"
 _MOVE = f"INSERT INTO calls ({_NAMES}) SELECT {_NAMES} FROM staged_calls ON CONFLICT DO NOTHING"  # noqa: S608
@@ -121,9 +119,7 @@ class PostgresStore:
             with self._engine.begin() as connection:
                 stored, refused = _copy(connection, rows)
                 letters = [*batch.dead_letters, *(_refused_letter(batch.calls[i], why) for i, why in refused)]
-                saved = Saved(
-                    stored, len(batch.calls) - stored - len(refused), len(letters), len(refused)
-                )
+                saved = Saved(stored, len(batch.calls) - stored - len(refused), len(letters), len(refused))
                 _insert_dead_letters(connection, letters)
                 _mark_dirty(connection, batch.calls)
                 _move_offsets(connection, batch, saved)
@@ -232,7 +228,9 @@ def _move_offsets(connection: sa.Connection, batch: Batch, saved: Saved) -> None
         statement: sa.Insert | sa.Update
         if move.expected is None:
             statement = (
-                insert(table).values(**where, **values, records=move.records, **counts).on_conflict_do_nothing()
+                insert(table)
+                .values(**where, **values, records=move.records, **counts)
+                .on_conflict_do_nothing()
             )
         else:
             statement = (

@@ -50,9 +50,7 @@ class Leader:
         with self._one_at_a_time:
             try:
                 if self._connection is None:
-                    self._connection = self._engine.connect().execution_options(
-                        isolation_level="AUTOCOMMIT"
-                    )
+                    self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
                 return bool(self._connection.execute(_HOLD, {"key": LEADER_LOCK}).scalar_one())
             except sa.exc.DBAPIError:
                 self._drop()

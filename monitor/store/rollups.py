@@ -106,9 +106,7 @@ def rebuild(engine: sa.Engine, start: datetime, end: datetime) -> None:
 def dirty_count(engine: sa.Engine) -> int:
     """How many minutes wait to be recomputed."""
     with transient_if_unreachable(), engine.begin() as connection:
-        return connection.execute(
-            sa.select(sa.func.count(sa.distinct(dirty_minutes.c.minute)))
-        ).scalar_one()
+        return connection.execute(sa.select(sa.func.count(sa.distinct(dirty_minutes.c.minute)))).scalar_one()
 
 
 def _recompute(connection: sa.Connection, minutes: list[datetime]) -> None:

@@ -26,9 +26,7 @@ MAX_VALUES = 1_000
 #: Combinations remembered before the memory starts afresh, so that it stays bounded.
 REMEMBERED = 200_000
 
-_DISTINCT = sa.select(
-    *(sa.func.array_agg(sa.distinct(series.c[name])).label(name) for name in DIMENSIONS)
-)
+_DISTINCT = sa.select(*(sa.func.array_agg(sa.distinct(series.c[name])).label(name) for name in DIMENSIONS))
 
 
 class SeriesIds:

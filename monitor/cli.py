@@ -1,0 +1,204 @@
+"""The command line: ``run``, ``migrate``, ``check``, ``score``, ``demo``; signals and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+import typer
+
+from monitor import __version__, logs
+from monitor.clock import SystemClock
+from monitor.config import Settings, load_config
+from monitor.decode import decode, formats
+from monitor.errors import MonitorError
+from monitor.files import Unreadable, expand, read_records
+from monitor.scoreline import score_line
+from monitor.scorers import score as score_call
+
+app = typer.Typer(
+    name="llm-monitor",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="""Tells a team, before its users do, that its LLM calls have got worse.
+
+It reads the log of every call from Kafka, scores each one (JSON, tool calls, grounding, fallbacks), keeps
+the scores as time series in Postgres, and pages someone when a series regresses against its own baseline.
+
+Begin with `llm-monitor demo` (nothing to set up), or `llm-monitor score FILE` on calls of your own.
+For production: write monitor.yaml (see `docs/configuration.md`), then `llm-monitor migrate` and
+`llm-monitor run`, both with `--config monitor.yaml`.
+""",
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The YAML file; LLM_MONITOR_… variables override it.",
+    ),
+]
+
+
+class Part(StrEnum):
+    """What one process does."""
+
+    ALL = "all"
+    INGEST = "ingest"
+    CONTROL = "control"
+
+
+def main() -> None:
+    """Run the command line. Failures that a person can mend are one line and exit code 1."""
+    try:
+        app()
+    except MonitorError as error:
+        typer.echo(f"llm-monitor: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version_asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    only: Annotated[Part, typer.Option(help="Run ingest and control in processes of their own.")] = Part.ALL,
+) -> None:
+    """Run the service: read calls from Kafka, score, store, evaluate the rules, notify.
+
+    Start as many as you like with the same configuration: they share the partitions, and one of them leads.
+    Ctrl-C or SIGTERM ends it after the batch it is at; nothing is lost either way.
+    """
+    from monitor.service import Service, check_channels
+
+    settings = _settings(config)
+    check_channels(settings.config, SystemClock())
+    service = Service(settings)
+    _on_signal(service.stop)
+    service.run(ingest=only is not Part.CONTROL, control=only is not Part.INGEST)
+
+
+@app.command()
+def migrate(config: ConfigOption = None) -> None:
+    """Create or update the tables. Safe to run again, and from several places at once."""
+    from monitor.store.migrate import migrate as run_migrations
+
+    before, after = run_migrations(_settings(config).config.database.url)
+    typer.echo(
+        f"already at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}"
+    )
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Check the configuration and the rules without starting anything."""
+    from monitor.service import check_channels
+
+    settings = _settings(config)
+    check_channels(settings.config, SystemClock())
+    topics = ", ".join(settings.config.kafka.topics)
+    typer.echo(
+        f"good: topics {topics}; {len(settings.rules)} rules; channels {', '.join(settings.config.channels)}"
+    )
+
+
+class _OwnId(msgspec.Struct):
+    """The input's own id, whichever of the two names it has."""
+
+    id: Any = None
+    call_id: Any = None
+
+
+@app.command()
+def score(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH…", help="Files, folders, or - for standard input.")
+    ],
+    format_: Annotated[
+        str,
+        typer.Option("--format", metavar="|".join(("auto", *formats())), help="How the calls are written."),
+    ] = "auto",
+) -> None:
+    """Score recorded calls and print one JSON line for each. Needs neither Kafka nor Postgres.
+
+    A file is one JSON object, an array, or JSON lines; a folder stands for its .json, .jsonl and .ndjson
+    files. What is skipped goes to standard error, one line each with its reason, and a count at the end.
+    """
+    if format_ not in ("auto", *formats()):
+        raise typer.BadParameter(f"it can be {', '.join(('auto', *formats()))}", param_hint="--format")
+    scored = skipped = 0
+    for found in read_records(expand(paths)):
+        if isinstance(found, Unreadable):
+            typer.echo(f"skipped {found.place}: unreadable: {found.why}", err=True)
+            skipped += 1
+            continue
+        decoded = decode(found.record, format=format_)
+        several = len(decoded.calls) + len(decoded.dead_letters) > 1
+        for call in decoded.calls:
+            place = f"{found.place}:{call.source.item + 1}" if several else found.place
+            line = score_line(
+                place, _own_id(found.record.value, several, call.call_id), call, score_call(call)
+            )
+            sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+            scored += 1
+        for letter in decoded.dead_letters:
+            place = f"{found.place}:{letter.item + 1}" if several else found.place
+            typer.echo(f"skipped {place}: {letter.reason}: {letter.detail}", err=True)
+            skipped += 1
+    sys.stdout.flush()
+    typer.echo(f"{scored} calls scored, {skipped} skipped", err=True)
+
+
+def _own_id(value: bytes | None, several: bool, call_id: str) -> str | None:
+    """The id that the input itself carries, as text."""
+    if several:
+        return call_id
+    try:
+        own = msgspec.json.decode(value or b"", type=_OwnId)
+    except (ValueError, RecursionError):
+        return None
+    found = own.id if own.id is not None else own.call_id
+    return None if found is None else str(found)
+
+
+def _settings(path: Path | None) -> Settings:
+    settings = load_config(path, os.environ)
+    logs.configure(settings.config.log.level, settings.config.log.format)
+    return settings
+
+
+def _on_signal(stop: Callable[[], None]) -> None:
+    """Stop on SIGINT and SIGTERM; a second signal ends the process at once."""
+
+    def first(number: int, _frame: object) -> None:
+        structlog.get_logger("monitor").info("stopping", signal=signal.Signals(number).name)
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_DFL)
+        stop()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, first)
