@@ -14,28 +14,35 @@ import logging
 import os
 import queue
 import threading
-import time
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 from uuid import uuid4
 
 VERSION = 1
 """The version of the native format that this module writes."""
 
-Cause = Literal["queue_full", "invalid", "too_large", "failed", "closed"]
+CAUSES = ("queue_full", "invalid", "too_large", "failed", "closed")
+"""Why a record may be lost: the keys of ``Shipper.dropped``."""
 
 _BATCH = 500
+_BATCH_BYTES = 4_000_000
 _CONNECT_MS = 2_000
 _DELIVERY_MS = 30_000
+_FLUSH_S = _DELIVERY_MS / 1000 + 5.0
+_CLOSE_S = 1.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _EXIT_S = 2.0
 _ROOM_FOR_FRAMING = 65_536
 
 _log = logging.getLogger(__name__)
+
+_Message = tuple[bytes, bytes]
+"""Key and value."""
 
 
 class Delivery(Protocol):
@@ -111,6 +118,8 @@ class Shipper:
             "bootstrap_timeout_ms": _CONNECT_MS,
             "max_block_ms": _CONNECT_MS,
             "delivery_timeout_ms": _DELIVERY_MS,
+            "request_timeout_ms": _DELIVERY_MS // 2,
+            "batch_size": 262_144,
             "max_request_size": max_record_bytes + _ROOM_FOR_FRAMING,
         } | dict(kafka or {})
         self._producer_factory = producer_factory or _kafka_producer
@@ -121,7 +130,7 @@ class Shipper:
     def _start_afresh(self) -> None:
         """Become a shipper that nothing was shipped with: when made, and in a forked child."""
         self.sent = 0
-        self.dropped: dict[Cause, int] = dict.fromkeys(("queue_full", "invalid", "too_large", "failed", "closed"), 0)
+        self.dropped = dict.fromkeys(CAUSES, 0)
         self.queued = 0
         self._accepted = 0
         # Reentrant: a signal handler may ship while its thread is shipping.
@@ -158,7 +167,10 @@ class Shipper:
         return True
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until every record accepted so far is sent or dropped; gives whether that took ``timeout`` s at most."""
+        """Wait until every record accepted so far is sent or dropped.
+
+        Gives whether that was so within ``timeout`` seconds.
+        """
         with self._changed:
             target = self._accepted
             self._hurry.set()
@@ -196,27 +208,26 @@ class Shipper:
     def _at_exit(self) -> None:
         self.close(_EXIT_S)
 
-    def _drop(self, cause: Cause) -> bool:
+    def _drop(self, cause: str) -> bool:
         with self._changed:
             self.dropped[cause] += 1
         return False
 
     def _start_thread(self) -> bool:
-        thread = threading.Thread(target=self._run, name="llm-monitor-ship", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="llm-monitor-ship", daemon=True)
         try:
-            thread.start()
+            self._thread.start()
         except RuntimeError as error:  # no thread to be had, or the interpreter is ending
+            self._thread = None
             _log.warning("an LLM call is not shipped: %s", error)
-            return False
-        self._thread = thread
-        return True
+        return self._thread is not None
 
     # --------------------------------------------------------------------------------- the thread's side
 
     def _run(self) -> None:
         producer: Producer | None = None
         more = True
-        while more and not self._given_up():
+        while more and threading.current_thread() is self._thread:
             batch, more = self._next_batch()
             if not batch:
                 continue
@@ -230,5 +241,118 @@ class Shipper:
         if producer:
             _close(producer)
 
-    def _given_up(self) -> bool:
-        return threading.current_thread() is not self._thread
+    def _next_batch(self) -> tuple[list[_Message], bool]:
+        """Wait for records; gives the next messages, and whether there may be more after them."""
+        batch: list[_Message] = []
+        size = 0
+        fields = self._queue.get()
+        self._hurry.wait(self._linger)
+        while fields is not None:
+            message = self._encode(fields)
+            if message:
+                batch.append(message)
+                size += len(message[1])
+            if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+                return batch, True
+            try:
+                fields = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, True
+        return batch, False
+
+    def _encode(self, fields: Mapping[str, Any]) -> _Message | None:
+        """The key and value of a record's message, or ``None`` where there can be none."""
+        try:
+            key = str(fields.get("request_id") or fields["call_id"]).encode(errors="replace")
+            value = _TO_JSON.encode(fields).encode(errors="replace")
+        except Exception:  # noqa: BLE001 - the application's values may raise anything
+            self._settle(invalid=1)
+            return None
+        if len(key) + len(value) > self._max_record_bytes:
+            self._settle(too_large=1)
+            return None
+        return key, value
+
+    def _connect(self) -> Producer | None:
+        """A producer, as soon as Kafka can be reached; ``None`` when the shipper is closed before."""
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                producer = self._producer_factory(**self._settings)
+            except Exception as error:  # noqa: BLE001 - an edge: wait, and try again
+                _log.warning("LLM calls can't be shipped: %s", error)
+            else:
+                # Handlers run last in, first out: ours has to come before the producer's own.
+                atexit.unregister(self._at_exit)
+                atexit.register(self._at_exit)
+                return producer
+            if self._closing.wait(pause):
+                return None
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def _send(self, producer: Producer, batch: list[_Message]) -> int:
+        """Produce a batch and wait for Kafka; gives how many messages it acknowledged."""
+        deliveries: list[Delivery] = []
+        try:
+            for key, value in batch:
+                deliveries.append(producer.send(self._topic, value=value, key=key))
+            producer.flush(timeout=_FLUSH_S)
+        except Exception as error:  # noqa: BLE001 - an edge: what was not acknowledged is counted
+            _log.warning("LLM calls were not shipped: %s", error)
+        return sum(delivery.succeeded() for delivery in deliveries)
+
+    def _settle(self, *, sent: int = 0, **dropped: int) -> None:
+        """Count what became of records, unless ``close`` has given up on them and counted them itself."""
+        with self._changed:
+            if threading.current_thread() is self._thread:
+                self.sent += sent
+                for cause, records in dropped.items():
+                    self.dropped[cause] += records
+                self.queued -= sent + sum(dropped.values())
+                self._changed.notify_all()
+
+
+def _rfc_3339(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_TO_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_rfc_3339)
+
+
+def _kafka_producer(**settings: Any) -> Producer:
+    """A ``kafka.KafkaProducer`` that ends quietly, whoever closes it: we, or kafka-python at exit."""
+    from kafka import KafkaProducer
+    from kafka.errors import KafkaTimeoutError
+
+    class OwnProducer(KafkaProducer):  # type: ignore[misc]
+        owner = os.getpid()
+
+        def close(self, timeout: float | None = None, null_logger: bool = False) -> None:
+            # A forked child has the producer but not its threads: closing it there would wait for them.
+            if os.getpid() == self.owner:
+                # What is still unsent was counted as failed when the shipper gave up.
+                with suppress(KafkaTimeoutError):
+                    super().close(timeout, null_logger)
+
+    producer: Producer = OwnProducer(**settings)
+    return producer
+
+
+def _close(producer: Producer) -> None:
+    try:
+        producer.close(timeout=_CLOSE_S)
+    except Exception as error:  # noqa: BLE001 - an edge: nothing is left to be done about it
+        _log.warning("the connection to Kafka was not closed: %s", error)
+
+
+_shippers: weakref.WeakSet[Shipper] = weakref.WeakSet()
+
+
+def _start_afresh_in_child() -> None:
+    for shipper in _shippers:
+        shipper._start_afresh()
+
+
+os.register_at_fork(after_in_child=_start_afresh_in_child)
