@@ -139,19 +139,18 @@ def _with_shallow_schema(owner: SchemaOwner) -> SchemaOwner:
 
 
 def _depth_within(value: Any, limit: int) -> bool:
-    """Whether containers are nested at most ``limit`` deep. Goes level by level, so it needs no stack."""
+    """Whether objects and arrays nest at most ``limit`` deep. Goes level by level, so it needs no stack."""
     level = [value]
-    for _ in range(limit + 1):
-        level = [child for parent in level for child in _children(parent)]
+    for _ in range(limit):
+        level = [child for parent in level for child in _containers(parent)]
         if not level:
             return True
     return False
 
 
-def _children(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+def _containers(value: Any) -> Iterable[Any]:
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (child for child in within if isinstance(child, dict | list))
 
 
 def _without_nul(call: Call) -> Call:
