@@ -27,14 +27,17 @@ from monitor.scorers.words import Support, is_latin, unsupported
 
 #: Characters from which on one user message is taken for a passage to be grounded in.
 LONG_PASSAGE = 800
+#: Characters of tool results from which on an answer is taken to stand on them; fewer are a value or two.
+MIN_RESULTS = 200
 #: Characters of context, and of answer, above which nothing is judged.
 MAX_CONTEXT = 1_000_000
 MAX_ANSWER = 100_000
-#: ``risk`` from which on an answer is ``suspect``, and ``unsupported``.
-SUSPECT = 0.4
-UNSUPPORTED = 0.6
 #: Unsupported items at which ``risk`` is one half.
 HALF_RISK = 8
+#: Unsupported items from which on an answer is ``suspect``: best mean balanced accuracy on the train parts.
+SUSPECT_ITEMS = 4
+#: Unsupported items from which on it is ``unsupported``: there, a precision of 0.85 on the train parts.
+UNSUPPORTED_ITEMS = 16
 
 _CONTEXT_PARTS = frozenset({PartType.DOCUMENT, PartType.TOOL_RESULT})
 _READ_PARTS = _CONTEXT_PARTS | {PartType.TEXT}
@@ -42,7 +45,8 @@ _MARKED = re.compile(
     r"""^[ \t#*]*(?:(?:retrieved|relevant|given|provided|supporting|background|the)\ )*
         (?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|references|search\ results|
            knowledge\ base|transcript|snippets?)(?:\ \w+|\ \#?\d+)?[*]*\s*:
-    |<(?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|search_results|snippets?|transcript)\b""",
+    |<(?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|search_results|transcript|
+         snippets?)\b""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
@@ -55,7 +59,7 @@ _JSON = frozenset({ContractKind.JSON_OBJECT, ContractKind.JSON_SCHEMA})
 def score_grounding(call: Call) -> GroundingScore:
     """How much of the call's answer its context does not carry. Never raises.
 
-    ``risk`` is ``items / (items + HALF_RISK)``, so it ranks calls exactly as ``items`` does, an untrained count:
+    ``risk`` is ``items / (items + HALF_RISK)``, so it ranks calls as ``items`` does, an untrained count:
     unsupported content words and names, and twice the numbers and links, one of which is worse than an
     odd word. With several choices, the one with the highest risk is reported.
     """
@@ -68,6 +72,8 @@ def score_grounding(call: Call) -> GroundingScore:
     answers = [answer for output in call.outputs if (answer := _answer(output, call))]
     if not answers:
         return GroundingScore(GroundingOutcome.NOT_APPLICABLE)
+    if _is_hidden(call):
+        return GroundingScore(GroundingOutcome.UNKNOWN)
     context = "\n".join(_context(call))
     if len(context) > MAX_CONTEXT or not is_latin(context):
         return GroundingScore(GroundingOutcome.UNKNOWN)
@@ -84,15 +90,14 @@ def _judge(answer: str, support: Support) -> GroundingScore:
     if not terms.content:
         return GroundingScore(GroundingOutcome.NOT_APPLICABLE)
     items = terms.words + terms.names + 2 * (terms.numbers + terms.links)
-    risk = items / (items + HALF_RISK)
     outcome = GroundingOutcome.SUPPORTED
-    if risk >= UNSUPPORTED:
+    if items >= UNSUPPORTED_ITEMS:
         outcome = GroundingOutcome.UNSUPPORTED
-    elif risk >= SUSPECT:
+    elif items >= SUSPECT_ITEMS:
         outcome = GroundingOutcome.SUSPECT
     return GroundingScore(
         outcome,
-        risk=round(risk, 4),
+        risk=round(items / (items + HALF_RISK), 4),
         words=terms.words,
         share=round(terms.words / terms.content, 4),
         numbers=terms.numbers,
@@ -104,22 +109,34 @@ def _judge(answer: str, support: Support) -> GroundingScore:
 def _has_context(call: Call) -> bool:
     """Whether the call carries something that its answer is meant to stand on.
 
-    That is: a document, a tool's result, a block that calls itself context, or a long user message. A long
-    system message alone is instructions.
+    That is: a document, tool results that are more than a few values, a block that calls itself context, or a
+    long user message. A long system message alone is instructions.
     """
     if any(document.content for document in call.documents):
         return True
+    results = 0
     for message in call.input:
         for part in message.parts:
-            if part.type in _CONTEXT_PARTS and part.content:
+            if part.type == PartType.DOCUMENT and part.content:
                 return True
-            if part.type != PartType.TEXT or message.role not in ("system", "developer", "user"):
-                continue
-            if message.role == "user" and len(part.content) >= LONG_PASSAGE:
-                return True
-            if _MARKED.search(part.content):
-                return True
-    return False
+            if part.type == PartType.TOOL_RESULT:
+                results += len(part.content)
+            elif part.type == PartType.TEXT and message.role != "assistant":
+                is_passage = message.role == "user" and len(part.content) >= LONG_PASSAGE
+                if is_passage or _MARKED.search(part.content):
+                    return True
+    return results >= MIN_RESULTS
+
+
+def _is_hidden(call: Call) -> bool:
+    """Whether the answer may draw on what the record does not show: media, or the provider's own search."""
+    if any(part.type == PartType.MEDIA for message in call.input for part in message.parts):
+        return True
+    searched = any(
+        output.citations or any(tool_call.server_side for tool_call in output.tool_calls)
+        for output in call.outputs
+    )
+    return searched and not call.documents
 
 
 def _context(call: Call) -> Iterator[str]:

@@ -115,7 +115,9 @@ def _explain(output: Output, broken: Broken, contract: Contract) -> JsonScore:
     """The score of a text that is not JSON."""
     text = output.text
     if output.refusal or output.finish_reason in _REFUSED:
-        return JsonScore(JsonOutcome.REFUSED, output.finish_reason_raw and output.finish_reason_raw[:60])
+        return JsonScore(
+            JsonOutcome.REFUSED, "by the provider" if output.finish_reason in _REFUSED else "by the model"
+        )
     if output.finish_reason == FinishReason.LENGTH:
         return JsonScore(JsonOutcome.TRUNCATED, "token limit")
     if not text.strip():
@@ -152,6 +154,9 @@ def _find(text: str, contract: Contract) -> tuple[int, int] | None:
     """Where a JSON object or array stands in ``text``: the first of ``MAX_STARTS`` places that holds one."""
     decoder = json.JSONDecoder(parse_int=len, parse_float=len)
     for match in islice(_START.finditer(text), MAX_STARTS):
+        before = text[: match.start()]
+        if any(before.count(opened) > before.count(closed) for opened, closed in ("{}", "[]")):
+            continue  # a fragment of what is itself broken
         if contract.kind == ContractKind.JSON_OBJECT and match[0] == "[":
             continue
         try:

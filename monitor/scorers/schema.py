@@ -17,7 +17,8 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from monitor.scorers.strict import shallow
+from monitor.scorers.strict import MAX_DEPTH, depth
+from monitor.scorers.work import Unbounded, Work
 
 #: Bytes of a schema, encoded, above which it is not compiled.
 MAX_SCHEMA_BYTES = 256 * 1024
@@ -29,7 +30,9 @@ CACHE_BYTES = 8 * 1024 * 1024
 #: Steps that one pattern may backtrack; only those with look-around or back-references do at all.
 BACKTRACK_LIMIT = 10_000
 #: Bytes that one compiled pattern may take.
-REGEX_BYTES = 1 << 20
+REGEX_BYTES = 1 << 22
+#: Evaluations of subschemas, at most, that one value may cost.
+MAX_WORK = 100_000_000
 #: Bytes of schema times bytes of value up to which every violation is collected. Each one costs the
 #: library a copy of the value it is about, so of a
 #: large value that breaks a large schema only the first is told.
@@ -37,6 +40,7 @@ EXPLAIN_BUDGET = 1 << 26
 #: Violations looked at, at most.
 MAX_VIOLATIONS = 64
 
+_Kind = jsonschema_rs.ValidationErrorKind
 _BRANCHING = (b'"anyOf"', b'"oneOf"')
 
 
@@ -66,21 +70,23 @@ class Validator:
     """
 
     def __init__(self, encoded: bytes) -> None:
-        self.size = len(encoded)
+        self._size = len(encoded)
         self._branches = any(keyword in encoded for keyword in _BRANCHING)
+        schema = msgspec.json.decode(encoded)
         try:
+            self._work = Work(schema)
             self._compiled = jsonschema_rs.validator_for(
-                msgspec.json.decode(encoded),
+                schema,
                 validate_formats=True,
                 offline=True,
                 pattern_options=jsonschema_rs.FancyRegexOptions(
                     backtrack_limit=BACKTRACK_LIMIT, size_limit=REGEX_BYTES
                 ),
             )
+        except Unbounded as error:
+            raise Unusable(str(error)) from None
         except jsonschema_rs.ValidationError as error:
-            raise Unusable(_why(error)) from None
-        except ValueError as error:
-            raise Unusable(f"invalid schema: {str(error)[:80]}") from None
+            raise Unusable(f"invalid schema at {_shorten(_pointer(error.instance_path)) or '/'}") from None
 
     def violations(self, value: Any, size: int) -> list[Violation]:
         """How ``value`` breaks the schema, at most ``MAX_VIOLATIONS`` ways; empty when it keeps it.
@@ -90,18 +96,20 @@ class Validator:
             size: characters of the text it was parsed from.
 
         Raises:
-            Unusable: a pattern of the schema ran into its backtrack limit.
+            Unusable: it would take too long, or a pattern of the schema ran into its backtrack limit.
         """
+        if self._work.at(MAX_DEPTH) * size > MAX_WORK and self._work.at(depth(value)) * size > MAX_WORK:
+            raise Unusable("schema too costly for this value")
         if self._compiled.is_valid(value):
             return []
         errors: Iterable[jsonschema_rs.ValidationError]
-        if self.size * size <= EXPLAIN_BUDGET:
+        if self._size * size <= EXPLAIN_BUDGET:
             errors = islice(self._compiled.iter_errors(value), MAX_VIOLATIONS)
         elif self._branches:
             return [Violation("", "schema")]
         else:
-            errors = [_first(self._compiled, value)]
-        return [_violation(error) for error in errors]
+            errors = _first(self._compiled, value)
+        return [_violation(error) for error in errors] or [Violation("", "schema")]
 
 
 def compile_schema(schema: dict[str, Any] | bool) -> Validator:
@@ -110,7 +118,7 @@ def compile_schema(schema: dict[str, Any] | bool) -> Validator:
     Raises:
         Unusable: the schema is too large, too deep, no valid schema, or refers to something outside itself.
     """
-    if isinstance(schema, dict) and not shallow(schema, MAX_SCHEMA_DEPTH):
+    if depth(schema, MAX_SCHEMA_DEPTH) > MAX_SCHEMA_DEPTH:
         raise Unusable(f"schema nested deeper than {MAX_SCHEMA_DEPTH}")
     try:
         encoded = msgspec.json.encode(schema)
@@ -156,30 +164,35 @@ def _compile(encoded: bytes) -> Validator | Unusable:
         return error
 
 
-def _first(compiled: jsonschema_rs.Validator, value: Any) -> jsonschema_rs.ValidationError:
+def _first(compiled: jsonschema_rs.Validator, value: Any) -> list[jsonschema_rs.ValidationError]:
     try:
         compiled.validate(value)
     except jsonschema_rs.ValidationError as error:
-        return error
-    raise AssertionError("is_valid and validate disagree")
+        return [error]
+    return []
 
 
 def _violation(error: jsonschema_rs.ValidationError) -> Violation:
-    kind = error.kind
-    if isinstance(
-        kind,
-        jsonschema_rs.ValidationErrorKind.BacktrackLimitExceeded
-        | jsonschema_rs.ValidationErrorKind.RegexEngineFailure,
-    ):
+    """What went wrong, looked for inside the one branch of an ``anyOf`` or ``oneOf`` that was meant.
+
+    That is the only branch whose type the value has: for ``anyOf: [{type: object}, {type: null}]`` an object
+    was meant for the first. Where no branch has its type, the type is what is wrong.
+    """
+    while isinstance(error.kind, _Kind.AnyOf | _Kind.OneOfNotValid):
+        path = error.instance_path
+        meant = [
+            branch
+            for branch in error.kind.context
+            if not any(inner.kind.name == "type" and inner.instance_path == path for inner in branch)
+        ]
+        if not meant:
+            return Violation(_pointer(path), "type")
+        if len(meant) > 1 or not meant[0]:
+            break
+        error = meant[0][0]
+    if isinstance(error.kind, _Kind.BacktrackLimitExceeded | _Kind.RegexEngineFailure):
         raise Unusable("a pattern of the schema backtracks without end")
-    return Violation(_pointer(error.instance_path), kind.name)
-
-
-def _why(error: jsonschema_rs.ValidationError) -> str:
-    """Why the schema was refused: its own keyword, or the reference that leads outside."""
-    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Referencing):
-        return "schema refers to something outside itself, or to nothing"
-    return f"invalid schema at {_shorten(_pointer(error.instance_path)) or '/'}"
+    return Violation(_pointer(error.instance_path), error.kind.name)
 
 
 def _pointer(path: Iterable[str | int]) -> str:

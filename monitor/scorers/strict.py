@@ -50,24 +50,24 @@ def parse(text: str) -> Any:
             raise Broken("not Unicode: a lone surrogate") from None
         truncated = str(error) == _TRUNCATED and text.lstrip()[:1] in ("{", "[")
         raise Broken("ends inside a value" if truncated else str(error), truncated=truncated) from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and not shallow(value, MAX_DEPTH):
+    if text.count("[") + text.count("{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise Broken("nested too deep")
     return value
 
 
-def shallow(value: Any, depth: int) -> bool:
-    """Whether ``value`` nests at most ``depth`` containers. Walks level by level, so any depth is safe."""
+def depth(value: Any, at_most: int = MAX_DEPTH) -> int:
+    """How many containers ``value`` nests, or ``at_most + 1`` if more. Goes level by level: no recursion."""
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(depth):
+    for levels in range(at_most + 1):
         if not level:
-            return True
+            return levels
         level = [
             child
             for container in level
             for child in (container.values() if isinstance(container, dict) else container)
             if isinstance(child, dict | list)
         ]
-    return not level
+    return at_most + 1
 
 
 def duplicate_key(text: str) -> str | None:

@@ -8,6 +8,7 @@ All findings are collected; the first in the order of ``ToolsOutcome`` is the ou
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from monitor.records import (
     Call,
@@ -33,6 +34,21 @@ _BY_KEYWORD = {
     "unevaluatedProperties": ToolsOutcome.UNEXPECTED_ARGUMENT,
     "type": ToolsOutcome.WRONG_TYPE,
 }
+_OPEN = frozenset(
+    {
+        "additionalProperties",
+        "patternProperties",
+        "unevaluatedProperties",
+        "$ref",
+        "$dynamicRef",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "if",
+        "dependentSchemas",
+        "dependencies",
+    }
+)
 
 _Finding = tuple[ToolsOutcome, str | None]
 
@@ -84,13 +100,16 @@ def _client_calls(output: Output) -> list[ToolCall]:
 def _judge_call(
     tool_call: ToolCall, tools: dict[str, Tool], output: Output, *, complete: bool
 ) -> Iterator[_Finding]:
-    """What is wrong with one tool call by itself."""
+    """What is wrong with one tool call by itself.
+
+    An empty text stands for no arguments: streams carry it so where there are none.
+    """
     name = tool_call.name[:60]
     tool = tools.get(tool_call.name)
     if tool is None:
         yield (ToolsOutcome.UNKNOWN_TOOL, name) if complete else (ToolsOutcome.UNKNOWN, "tools not captured")
     try:
-        arguments = parse(tool_call.arguments)
+        arguments = parse(tool_call.arguments or "{}")
     except Broken as broken:
         cut = broken.truncated and output.finish_reason == FinishReason.LENGTH
         yield (
@@ -101,7 +120,7 @@ def _judge_call(
     if not isinstance(arguments, dict):
         yield ToolsOutcome.MALFORMED_ARGUMENTS, f"{name}: not an object"
         return
-    if duplicate_key(tool_call.arguments) is not None:
+    if arguments and duplicate_key(tool_call.arguments) is not None:
         yield ToolsOutcome.MALFORMED_ARGUMENTS, f"{name}: an argument given twice"
     if tool is None or tool.kind != "function":
         return
@@ -109,6 +128,8 @@ def _judge_call(
         if not complete:
             yield ToolsOutcome.UNKNOWN, f"{name}: schema not captured"
         return
+    for argument in _undeclared(arguments, tool.schema):
+        yield ToolsOutcome.UNEXPECTED_ARGUMENT, f"{name}: {argument[:60]!r} is not declared"
     try:
         violations = compile_schema(tool.schema).violations(arguments, len(tool_call.arguments))
     except Unusable as why:
@@ -116,3 +137,15 @@ def _judge_call(
         return
     for violation in violations:
         yield _BY_KEYWORD.get(violation.keyword, ToolsOutcome.INVALID_VALUE), f"{name}: {violation}"
+
+
+def _undeclared(arguments: dict[str, Any], schema: dict[str, Any] | bool) -> list[str]:
+    """Arguments that the tool does not declare.
+
+    JSON Schema lets an object have properties that it does not name, but a function takes no parameter that
+    it does not name. So a list of ``properties`` is taken for complete unless the schema says how it goes on.
+    """
+    if isinstance(schema, bool) or not _OPEN.isdisjoint(schema):
+        return []
+    declared = schema.get("properties")
+    return [key for key in arguments if key not in declared] if isinstance(declared, dict) else []

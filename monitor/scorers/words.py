@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
 #: Letters by which words are compared.
 PREFIX = 5
-#: Distinct words of up to three letters that an answer must have before its language is compared.
-MIN_SHORT_WORDS = 5
+#: Distinct words of up to three letters that it takes on either side to compare languages.
+MIN_SHORT_IN_ANSWER, MIN_SHORT_IN_CONTEXT = 5, 20
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -25,15 +26,15 @@ def word_set(text: str) -> frozenset[str]:
 
 _FUNCTION_WORDS = word_set("""
     a about above after again against all also although always am an and any are aren as at be because been
-    before being below between both but by can cannot could couldn did didn do does doesn doing don done down
-    during each either else etc even ever every few for from further get got had hadn has hasn have haven having
-    he hence her here hers herself him himself his how however i if in into is isn it its itself just like ll
-    made make many may me might more most much must my myself neither no nor not now of off often on once one
-    only onto or other otherwise our ours out over own per perhaps rather re really same say says she should
-    shouldn since so some such than that the their theirs them themselves then there therefore these they this
-    those though through thus to too under until up upon us use used using ve very via was wasn we well were
-    weren what when where whether which while who whom whose why will with within without won would wouldn yes
-    yet you your yours yourself
+    before being below between both but by can cannot could couldn did didn do does doesn doing don done
+    down during each either else etc even ever every few for from further get got had hadn has hasn have
+    haven having he hence her here hers herself him himself his how however i if in into is isn it its
+    itself just like ll made make many may me might more most much must my myself neither no nor not now of
+    off often on once one only onto or other otherwise our ours out over own per perhaps rather re really
+    same say says she should shouldn since so some such than that the their theirs them themselves then
+    there therefore these they this those though through thus to too under until up upon us use used using
+    ve very via was wasn we well were weren what when where whether which while who whom whose why will with
+    within without won would wouldn yes yet you your yours yourself
 """)
 _DASHES_AND_QUOTES = (
     "\u2010\u2011\u2012\u2013\u2014\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026\u00b7\u2022\u00a0"
@@ -65,6 +66,11 @@ class Support:
         return frozenset(map(_plain, _NUMBER.findall(self._text)))
 
     @cached_property
+    def short(self) -> frozenset[str]:
+        """The words of up to three letters: function words, in most languages of this script."""
+        return _short(self.prefixes)
+
+    @cached_property
     def lower(self) -> str:
         """The context in lower case."""
         return self._text.lower()
@@ -82,7 +88,7 @@ class Unsupported(NamedTuple):
     links: int
     """Links and e-mail addresses."""
     foreign: bool
-    """Not even the answer's function words are in the context: it is written in another language."""
+    """Few of the answer's shortest words are in the context: it is written in another language."""
 
 
 def unsupported(answer: str, support: Support) -> Unsupported:
@@ -93,7 +99,6 @@ def unsupported(answer: str, support: Support) -> Unsupported:
     content = [
         word[:PREFIX] for word in words if len(word) > 2 and word not in _FUNCTION_WORDS and word.isalpha()
     ]
-    short = {word for word in words if len(word) <= 3 and word.isalpha()}
     numbers = set(map(_plain, _NUMBER.findall(_ENUMERATOR.sub("", text))))
     names = {name[:PREFIX].lower() for name in _NAME.findall(text)}
     return Unsupported(
@@ -102,7 +107,7 @@ def unsupported(answer: str, support: Support) -> Unsupported:
         numbers=len(numbers - support.numbers) if numbers else 0,
         names=len(names - support.prefixes),
         links=sum(link.rstrip(".,;:!?").lower() not in support.lower for link in links),
-        foreign=len(short) >= MIN_SHORT_WORDS and 2 * len(short & support.prefixes) < len(short),
+        foreign=_is_foreign(_short(words), support.short),
     )
 
 
@@ -111,6 +116,16 @@ def is_latin(text: str) -> bool:
     if text.isascii():
         return True
     return 10 * len(_OTHER_LETTER.findall(text)) <= sum(map(str.isalpha, text))
+
+
+def _is_foreign(answer: frozenset[str], context: frozenset[str]) -> bool:
+    if len(answer) < MIN_SHORT_IN_ANSWER or len(context) < MIN_SHORT_IN_CONTEXT:
+        return False
+    return 4 * len(answer & context) < len(answer)
+
+
+def _short(words: Iterable[str]) -> frozenset[str]:
+    return frozenset([word for word in words if len(word) <= 3 and word.isalpha()])
 
 
 def _split(text: str) -> list[str]:
