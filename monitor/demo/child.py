@@ -55,26 +55,6 @@ def free_port() -> int:
     raise Permanent("no free TCP port found on 127.0.0.1 between 15000 and 32000")
 
 
-def preexec(parent: int) -> Callable[[], None] | None:
-    """What to run in a new child so that it gets SIGKILL when the thread that started it ends.
-
-    Linux only (prctl(2), PR_SET_PDEATHSIG); elsewhere a child outlives a parent that was killed.
-
-    Args:
-        parent: our process id; a child whose parent is already another one ends at once.
-    """
-    if _LIBC is None:
-        return None
-    prctl = _LIBC.prctl
-
-    def die_with_parent() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return die_with_parent
-
-
 class Child:
     """A running server process.
 
@@ -113,7 +93,7 @@ class Child:
                     cwd=log.parent,
                     env=dict(env),
                     start_new_session=True,
-                    preexec_fn=preexec(os.getpid()),
+                    preexec_fn=_die_with_parent(os.getpid()),
                     user=user.uid if user else None,
                     group=user.gid if user else None,
                     extra_groups=[] if user else None,
@@ -173,3 +153,23 @@ class Child:
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - _LOG_TAIL_BYTES))
             return log.read().decode(errors="replace").strip()
+
+
+def _die_with_parent(parent: int) -> Callable[[], None] | None:
+    """What a new child runs first, so that it gets SIGKILL when the thread that started it ends.
+
+    Linux only (prctl(2), PR_SET_PDEATHSIG); elsewhere a child outlives a parent that was killed.
+
+    Args:
+        parent: our process id; a child that has another parent by then came too late, and ends.
+    """
+    if _LIBC is None:
+        return None
+    prctl = _LIBC.prctl
+
+    def in_child() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return in_child

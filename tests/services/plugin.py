@@ -154,7 +154,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         instead = (
             "skipped, or run against the embedded broker" if service is Service.APACHE_KAFKA else "skipped"
         )
-        terminalreporter.write_line(f"{service}: {tests} tests {instead} ({_MISSING[service]})")
+        terminalreporter.write_line(f"{service}: {_MISSING[service]}. Tests {instead}: {tests}")
     if _in_ci():
         terminalreporter.write_line("CI=true: every server above is required, so this run has failed")
 
