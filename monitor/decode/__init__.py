@@ -13,8 +13,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.decode import registry, text
-from monitor.decode.clean import clean
+from monitor.decode import clean, registry, text
 from monitor.errors import BadInput, ConfigError, DeadLetterReason
 from monitor.records import Call, DeadLetter, Record
 
@@ -89,7 +88,7 @@ def _call(item: bytes, context: registry.Context, format_name: str, window: Wind
     """One item's call. Anything but ``BadInput`` that a decoder raises is a bug of ours, and becomes one."""
     try:
         value = text.parse(item)
-        call = clean(_format_of(value, format_name).decode(value, context))
+        call = clean.clean(_format_of(value, format_name).decode(value, context))
     except RecursionError:
         raise BadInput(DeadLetterReason.TOO_DEEP, "nested too deeply to read") from None
     except BadInput:

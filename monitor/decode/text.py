@@ -70,10 +70,11 @@ def _elements(array: bytes) -> list[bytes]:
 
 def _lines(text: bytes) -> list[bytes]:
     """JSON lines if at least one line is an object by itself, else the whole text as the only item."""
-    lines = [line for line in text.split(b"\n") if line.strip(_JSON_SPACE)]
-    if len(lines) == 1 or _is_object(text) or not any(_is_object(line) for line in lines):
+    if b"\n" not in text or _is_object(text):
         return [text]
-    return lines
+    lines = [line for line in text.split(b"\n") if line.strip(_JSON_SPACE)]
+    many = len(lines) > MAX_ITEMS  # too many to look at each, whatever they are
+    return lines if many or any(_is_object(line) for line in lines) else [text]
 
 
 def _is_object(text: bytes) -> bool:

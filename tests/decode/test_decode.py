@@ -22,6 +22,7 @@ REFUSED: dict[str, tuple[object, str]] = {
     "an empty array": (b"[]", "empty"),
     "10 MB": (b'{"a": "' + b"x" * 10_000_000 + b'"}', "too_large"),
     "a million items": (b"[" + b"0," * 1_000_000 + b"0]", "too_large"),
+    "a million broken lines": (b"{\n" * 1_000_000 + b"{", "too_large"),
     "not JSON": (f"it broke: {SECRET}".encode(), "not_json"),
     "a cut object": (json.dumps(native(service=SECRET)).encode()[:-9], "not_json"),
     "NaN": (b'{"version": 1, "duration_ms": NaN}', "not_json"),

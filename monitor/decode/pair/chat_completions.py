@@ -20,6 +20,7 @@ from monitor.decode.pair.shapes import (
     merged_text,
     objects,
     string,
+    strings,
     text,
 )
 from monitor.records import (
@@ -147,7 +148,7 @@ def _output(choice: Body, body: Body) -> Output:
     raw = text(choice.get("finish_reason"))
     finish_reason = FINISH_REASONS.get(raw, FinishReason.UNKNOWN)
     links = [text(at(note, "url_citation", "url")) for note in objects(message.get("annotations"))]
-    links += [link for link in body.get("citations") or () if isinstance(link, str)]
+    links += strings(body.get("citations"))
     return Output(
         text=merged_text(message.get("content"), "text"),
         refusal=refusal or None,

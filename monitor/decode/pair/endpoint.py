@@ -22,7 +22,7 @@ _UNREAD = (
 #: Who serves a host, under the names of OpenTelemetry's ``gen_ai.provider.name`` where it has one.
 _PROVIDERS = (
     ("api.openai.com", "openai"),
-    (".azure.com", "azure.ai.openai"),
+    ("azure.com", "azure.ai.openai"),
     ("api.anthropic.com", "anthropic"),
     ("api.mistral.ai", "mistral_ai"),
     ("api.groq.com", "groq"),
@@ -31,14 +31,14 @@ _PROVIDERS = (
     ("api.perplexity.ai", "perplexity"),
     ("api.cohere.com", "cohere"),
     ("openrouter.ai", "openrouter"),
-    (".together.ai", "together"),
-    (".together.xyz", "together"),
+    ("together.ai", "together"),
+    ("together.xyz", "together"),
     ("api.cerebras.ai", "cerebras"),
-    (".huggingface.co", "huggingface"),
+    ("huggingface.co", "huggingface"),
     ("generativelanguage.googleapis.com", "gcp.gemini"),
-    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
-    (".amazonaws.com", "aws.bedrock"),
-    (".api.aws", "aws.bedrock"),
+    ("googleapis.com", "gcp.vertex_ai"),
+    ("amazonaws.com", "aws.bedrock"),
+    ("api.aws", "aws.bedrock"),
 )
 
 _DEPLOYMENT = re.compile(r"/deployments/([^/]+)/")
@@ -61,7 +61,7 @@ class Endpoint:
     @property
     def provider(self) -> str:
         """Who serves the host; the host itself where it is no one we know."""
-        named = (name for end, name in _PROVIDERS if self._host == end or self._host.endswith(end))
+        named = (name for end, name in _PROVIDERS if f".{self._host}".endswith(f".{end}"))
         return next(named, self._host)
 
     @property

@@ -37,6 +37,12 @@ def string(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def strings(value: Any) -> Iterator[str]:
+    """The strings of a list, in order."""
+    elements = value if isinstance(value, list) else ()
+    return (element for element in elements if isinstance(element, str))
+
+
 def text(value: Any) -> str:
     """The value if it is a string, else an empty one."""
     return value if isinstance(value, str) else ""

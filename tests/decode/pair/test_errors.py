@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from monitor.decode.pair.errors import read
+from monitor.records import CallError, ErrorCategory
+
+C = ErrorCategory
+SECRET = "the patient's name is"
+
+
+def _openai(code: Any, type_: str, message: str = SECRET) -> dict[str, Any]:
+    return {"error": {"message": message, "type": type_, "param": None, "code": code}}
+
+
+def _anthropic(type_: str, message: str = SECRET) -> dict[str, Any]:
+    return {"type": "error", "error": {"type": type_, "message": message}}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        (
+            _openai("invalid_api_key", "invalid_request_error"),
+            401,
+            ("invalid_api_key", C.AUTHENTICATION, 401),
+        ),
+        (_openai("model_not_found", "invalid_request_error"), 400, ("model_not_found", C.NOT_FOUND, 400)),
+        (_openai("insufficient_quota", "insufficient_quota"), 429, ("insufficient_quota", C.RATE_LIMIT, 429)),
+        (_openai("content_filter", "x"), 400, ("content_filter", C.CONTENT_FILTER, 400)),
+        (
+            _openai("context_length_exceeded", "invalid_request_error"),
+            400,
+            ("context_length_exceeded", C.CONTEXT_LENGTH, 400),
+        ),
+        (
+            _openai(None, "invalid_request_error", "maximum context length is"),
+            400,
+            ("invalid_request_error", C.CONTEXT_LENGTH, 400),
+        ),
+        (_openai(None, "invalid_request_error"), 400, ("invalid_request_error", C.INVALID_REQUEST, 400)),
+        (_openai(None, "server_error"), 500, ("server_error", C.SERVER_ERROR, 500)),
+        (
+            _openai("tool_use_failed", "invalid_request_error"),
+            400,
+            ("tool_use_failed", C.TOOL_USE_FAILED, 400),
+        ),
+        (_openai(429, ""), 200, ("http_429", C.RATE_LIMIT, 429)),
+        (_anthropic("overloaded_error"), 529, ("overloaded_error", C.SERVER_ERROR, 529)),
+        (_anthropic("overloaded_error"), 200, ("overloaded_error", C.SERVER_ERROR, 200)),
+        (_anthropic("rate_limit_error"), 429, ("rate_limit_error", C.RATE_LIMIT, 429)),
+        (
+            _anthropic("invalid_request_error", "prompt is too long: 3 > 2"),
+            400,
+            ("invalid_request_error", C.CONTEXT_LENGTH, 400),
+        ),
+        (_anthropic("api_error"), None, ("api_error", C.SERVER_ERROR, None)),
+        ({"detail": "Invalid API Key"}, 401, ("http_401", C.AUTHENTICATION, 401)),
+        ({"error": "overloaded"}, 503, ("http_503", C.SERVER_ERROR, 503)),
+        ({"error": "x"}, None, ("unknown", C.OTHER, None)),
+        (None, 504, ("http_504", C.TIMEOUT, 504)),
+        ("<html>", 502, ("http_502", C.SERVER_ERROR, 502)),
+    ],
+)
+def test_an_error_is_named_and_classed_and_never_quoted(
+    body: Any, status: int | None, error: tuple[str, ErrorCategory, int | None]
+) -> None:
+    found = read(body, status)
+    assert found == CallError(*error)
+    assert SECRET not in repr(found)
+
+
+@pytest.mark.parametrize("body", [{}, {"error": None}, {"error": {}}, {"choices": []}, None, "text", []])
+def test_a_success_has_no_error(body: Any) -> None:
+    assert read(body, 200) is None
+    assert read(body, None) is None
