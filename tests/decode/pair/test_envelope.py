@@ -47,7 +47,7 @@ def test_a_pair_without_any_time_is_refused() -> None:
 
 
 def test_the_id_is_the_senders_then_the_providers_then_a_hash_of_the_bytes() -> None:
-    unnamed = {"choices": []}
+    unnamed: dict[str, Any] = {"choices": []}
     assert call_of(chat(id="mine")).call_id == "mine"
     assert call_of(chat(id=7)).call_id == "7"
     assert call_of(chat()).call_id == "r1"
@@ -63,7 +63,7 @@ def test_the_request_id_is_the_senders_else_the_call_id() -> None:
 
 
 def test_what_only_the_sender_knows_is_carried() -> None:
-    extras = {
+    extras: dict[str, Any] = {
         "service": "s",
         "environment": "e",
         "route": "r",

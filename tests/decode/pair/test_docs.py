@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from monitor.decode.pair.envelope import Pair
+from monitor.records import ContractKind
+from tests.decode.build import call_of
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "pair.md").read_text(encoding="utf-8")
+
+
+def test_the_documented_example_decodes() -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    call = call_of(json.loads(example))
+    assert (call.service, call.provider, call.call_id) == ("greeter", "openai", "chatcmpl-1")
+    assert call.contract.kind is ContractKind.JSON_OBJECT
+
+
+def test_every_field_is_documented() -> None:
+    missing = [name for name in Pair.__struct_fields__ if f"`{name}`" not in PAGE]
+    assert set(missing) <= {"request", "api"}  # in the example, and in a section of its own
