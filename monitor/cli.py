@@ -126,6 +126,58 @@ def check(config: ConfigOption = None) -> None:
     )
 
 
+@app.command()
+def demo(
+    for_: Annotated[
+        float | None,
+        typer.Option(
+            "--for",
+            metavar="SECONDS",
+            min=1,
+            help="How long live traffic goes on. Default: until every alert has resolved, at most 5 minutes.",
+        ),
+    ] = None,
+    headless: Annotated[bool, typer.Option(help="Print lines instead of a live view.")] = False,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what happened, as JSON.")] = None,
+    replay: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Send recorded calls (as `score` reads them) instead of made-up traffic; nothing is staged"
+            " to break, and it lasts a minute unless --for says otherwise. May be given several times.",
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the view while an alert fires, as SVG.")
+    ] = None,
+) -> None:
+    """Show the whole service at work on this machine, with nothing to set up.
+
+    Starts a PostgreSQL and a Kafka broker on loopback, runs the real service, sends a day of history and
+    live traffic of made-up applications, breaks two of them, shows the alerts fire, rolls back, shows them
+    resolve. Ctrl-C ends it; nothing is left behind. Needs the extra: pip install 'llm-monitor[demo]'.
+    """
+    from rich.console import Console
+
+    from monitor.demo.run import run_demo
+
+    logs.configure("error", "console")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        went_well = run_demo(
+            Console(),
+            seconds=for_,
+            headless=headless,
+            replay=replay or (),
+            report_to=report,
+            picture_to=picture,
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped; nothing is left behind", err=True)
+        raise SystemExit(130) from None
+    raise SystemExit(0 if went_well else 1)
+
+
 class _OwnId(msgspec.Struct):
     """The input's own id, whichever of the two names it has."""
 

@@ -43,6 +43,8 @@ def configure(level: str, format_: Literal["json", "console"]) -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # It warns of every tenth of a second that its own thread works, as it must on a busy machine.
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -243,6 +243,6 @@ def _move_offsets(connection: sa.Connection, batch: Batch, saved: Saved) -> None
                     **{name: table.c[name] + count for name, count in counts.items()},
                 )
             )
-        if connection.execute(statement).rowcount != 1:
+        if connection.execute(statement.returning(table.c.partition)).first() is None:
             raise Fenced(f"offset of {partition.topic}/{partition.partition} is no longer {move.expected}")
         counts = dict.fromkeys(counts, 0)
