@@ -142,7 +142,8 @@ def _api(pair: Pair, endpoint: Endpoint, request: Body, reply: Received) -> Api:
             found = next((api for api in apis.values() if api.recognises(request, reply.first)), None)
     if found is None:
         provider = name_of(pair.provider or endpoint.provider or "unknown")
-        raise BadInput(DeadLetterReason.UNSUPPORTED_API, f"provider {provider!r}, api {name_of(name)!r}")
+        detail = f"provider {provider[:60]!r}, api {name_of(name)[:60]!r}"
+        raise BadInput(DeadLetterReason.UNSUPPORTED_API, detail)
     return found
 
 

@@ -92,6 +92,7 @@ def test_what_only_the_sender_knows_is_carried() -> None:
         ("https://api.mistral.ai/v1/chat/completions", "mistral_ai"),
         ("http://localhost:8000/v1/chat/completions", "localhost"),
         ("https://notapi.openai.com/chat/completions", "notapi.openai.com"),
+        ("https://me:sk-secret@llm.example.org/v1/chat/completions?key=sk-secret", "llm.example.org"),
         ("https://[broken/chat/completions", "openai"),
         ("/v1/chat/completions", "openai"),
         (None, "openai"),
