@@ -78,7 +78,10 @@ def score_grounding(call: Call) -> GroundingScore:
     if len(context) > MAX_CONTEXT or not is_latin(context):
         return GroundingScore(GroundingOutcome.UNKNOWN)
     support = Support(context)
-    return max((_judge(answer, support) for answer in answers), key=lambda score: score.risk or 0.0)
+    return max(
+        (_judge(answer, support) for answer in answers),
+        key=lambda score: -1.0 if score.risk is None else score.risk,
+    )
 
 
 def _judge(answer: str, support: Support) -> GroundingScore:

@@ -30,8 +30,8 @@ from monitor.scorers.strict import Broken, duplicate_key, parse
 MAX_STARTS = 8
 
 _REFUSED = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
-_UNFINISHED = frozenset({FinishReason.PAUSE, FinishReason.ERROR})
-_FENCE = re.compile(r"\s*```[\w+-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*", re.DOTALL)
+_NO_ANSWER = frozenset({FinishReason.TOOL_CALL, FinishReason.PAUSE, FinishReason.ERROR})
+_FENCE = "```"
 _START = re.compile(r"[{\[]")
 _FAILURES = (
     JsonOutcome.NOT_JSON,
@@ -74,10 +74,8 @@ def score_json(call: Call) -> JsonScore:
 
 def _is_no_answer(output: Output) -> bool:
     """Whether this choice is a tool call or an unfinished turn, which the contract does not speak of."""
-    return (
-        output.finish_reason == FinishReason.TOOL_CALL
-        or output.finish_reason in _UNFINISHED
-        or (not output.text.strip() and any(not call.server_side for call in output.tool_calls))
+    return output.finish_reason in _NO_ANSWER or (
+        not output.text.strip() and any(not call.server_side for call in output.tool_calls)
     )
 
 
@@ -114,16 +112,16 @@ def _judge_value(value: Any, text: str, contract: Contract, *, schema_captured: 
 def _explain(output: Output, broken: Broken, contract: Contract) -> JsonScore:
     """The score of a text that is not JSON."""
     text = output.text
-    if output.refusal or output.finish_reason in _REFUSED:
-        return JsonScore(
-            JsonOutcome.REFUSED, "by the provider" if output.finish_reason in _REFUSED else "by the model"
-        )
+    if output.finish_reason in _REFUSED:
+        return JsonScore(JsonOutcome.REFUSED, output.finish_reason.value)
+    if output.refusal:
+        return JsonScore(JsonOutcome.REFUSED, "by the model")
     if output.finish_reason == FinishReason.LENGTH:
         return JsonScore(JsonOutcome.TRUNCATED, "token limit")
     if not text.strip():
         return JsonScore(JsonOutcome.EMPTY)
-    if fence := _FENCE.fullmatch(text):
-        return _inside(JsonOutcome.FENCED, fence[1], contract)
+    if (fenced := _unfence(text.strip())) is not None:
+        return _inside(JsonOutcome.FENCED, fenced, contract)
     if broken.truncated:
         return JsonScore(JsonOutcome.TRUNCATED, broken.reason)
     if text.startswith("\ufeff"):
@@ -148,6 +146,14 @@ def _inside(outcome: JsonOutcome, text: str, contract: Contract) -> JsonScore:
         )
     inner = _judge_value(value, text, contract, schema_captured=True)
     return JsonScore(outcome, None if inner.outcome == JsonOutcome.OK else f"{inner.outcome}: {inner.detail}")
+
+
+def _unfence(text: str) -> str | None:
+    """What stands between the fences, if ``text`` begins and ends with one."""
+    if len(text) < 2 * len(_FENCE) or not (text.startswith(_FENCE) and text.endswith(_FENCE)):
+        return None
+    body = text[len(_FENCE) : -len(_FENCE)]
+    return re.sub(r"^[\w+-]{1,20}(?=\s)", "", body)
 
 
 def _find(text: str, contract: Contract) -> tuple[int, int] | None:

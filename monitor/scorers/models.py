@@ -16,20 +16,17 @@ from typing import NamedTuple
 
 from monitor.scorers.words import word_set
 
+#: Characters above which a name is none.
+MAX_NAME = 256
+
 #: What a router is called: whatever model answers was asked for.
 ROUTERS = frozenset({"auto", "router", "model-router", "default"})
 
 #: Names of a product line whose model the provider moves, and the family that they stay within.
 MOVING = {
-    # api-docs.deepseek.com: both name modes of the current model, whatever its version.
     "deepseek-chat": "deepseek",
     "deepseek-reasoner": "deepseek",
-    # docs.mistral.ai: the first names of the API, kept as aliases.
     "mistral-tiny": "mistral",
-    "mistral-small": "mistral",
-    "mistral-medium": "mistral",
-    # ai.google.dev: the latest stable model of the line.
-    "gemini-pro": "gemini",
 }
 
 #: The words that name a family of models. A name that has none is a deployment or somebody's own alias.
@@ -92,9 +89,15 @@ class _Name(NamedTuple):
     words: frozenset[str]
 
 
-@lru_cache(maxsize=4096)
 def compare(requested: str, served: str) -> Match:
     """Whether ``served`` is the model that ``requested`` asks for, under whatever spelling."""
+    if len(requested) > MAX_NAME or len(served) > MAX_NAME:
+        return Match.UNKNOWN
+    return _compare(requested, served)
+
+
+@lru_cache(maxsize=4096)
+def _compare(requested: str, served: str) -> Match:
     asked, got = _tidy(requested), _tidy(served)
     if asked == got:
         return Match.SAME

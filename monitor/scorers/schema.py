@@ -141,14 +141,13 @@ class _Cache:
         """The validator for this schema, compiled if need be. Raises ``Unusable``."""
         key = hashlib.blake2b(encoded, digest_size=16).digest()
         with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-            else:
+            if key not in self._entries:
                 self._entries[key] = (len(encoded), _compile(encoded))
                 self._bytes += len(encoded)
-                while len(self._entries) > CACHE_ENTRIES or self._bytes > CACHE_BYTES:
-                    self._bytes -= self._entries.popitem(last=False)[1][0]
+            self._entries.move_to_end(key)
             found = self._entries[key][1]
+            while len(self._entries) > CACHE_ENTRIES or self._bytes > CACHE_BYTES:
+                self._bytes -= self._entries.popitem(last=False)[1][0]
         if isinstance(found, Unusable):
             raise Unusable(*found.args)
         return found

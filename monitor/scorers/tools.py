@@ -77,7 +77,7 @@ def score_tools(call: Call) -> ToolsScore:
 
 def _findings(call: Call, *, required: bool) -> Iterator[_Finding]:
     tools = {tool.name: tool for tool in call.tools}
-    for output in call.outputs:
+    for output in call.outputs or (Output(),):
         calls = _client_calls(output)
         if output.finish_reason == FinishReason.MALFORMED_TOOL_CALL:
             yield ToolsOutcome.MALFORMED_ARGUMENTS, "reported by the provider"

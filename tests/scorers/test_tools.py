@@ -1,0 +1,185 @@
+"""The ``tools`` score, outcome by outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from monitor.records import (
+    Call,
+    CallError,
+    Captured,
+    Contract,
+    ContractKind,
+    ErrorCategory,
+    FinishReason,
+    Output,
+    Status,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolsOutcome,
+)
+from monitor.scorers.tools import score_tools
+from tests.scorers.build import WEATHER, call, tool_call
+
+PARIS = '{"city": "Paris"}'
+ROME = '{"city": "Rome"}'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "outcome"),
+    [
+        (PARIS, ToolsOutcome.OK),
+        ('{"city": "Paris", "days": 3, "unit": "celsius"}', ToolsOutcome.OK),
+        ('{"city": "Par', ToolsOutcome.MALFORMED_ARGUMENTS),
+        ("city=Paris", ToolsOutcome.MALFORMED_ARGUMENTS),
+        ('["Paris"]', ToolsOutcome.MALFORMED_ARGUMENTS),
+        ("null", ToolsOutcome.MALFORMED_ARGUMENTS),
+        ('{"city": "Paris", "city": "Rome"}', ToolsOutcome.MALFORMED_ARGUMENTS),
+        ("{}", ToolsOutcome.MISSING_ARGUMENT),
+        ("", ToolsOutcome.MISSING_ARGUMENT),
+        ('{"city": "Paris", "hours": 3}', ToolsOutcome.UNEXPECTED_ARGUMENT),
+        ('{"city": 75000}', ToolsOutcome.WRONG_TYPE),
+        ('{"city": "Paris", "days": "3"}', ToolsOutcome.WRONG_TYPE),
+        ('{"city": "Paris", "days": 0}', ToolsOutcome.INVALID_VALUE),
+        ('{"city": "Paris", "unit": "kelvin"}', ToolsOutcome.INVALID_VALUE),
+        ('{"hours": 3, "days": "3", "unit": "kelvin"}', ToolsOutcome.MISSING_ARGUMENT),
+    ],
+)
+def test_arguments_are_judged_by_the_first_failure_of_the_list(arguments: str, outcome: ToolsOutcome) -> None:
+    assert score_tools(tool_call(arguments)).outcome == outcome
+
+
+def test_the_detail_names_tool_path_and_keyword_and_never_the_value() -> None:
+    score = score_tools(tool_call('{"city": "Paris", "days": "secret", "unit": "secret"}'))
+    assert score.detail == "get_weather: /days: type (+1)"
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"tool_choice": ToolChoice("none")}, ToolsOutcome.FORBIDDEN_CALL),
+        ({"tool_choice": ToolChoice("auto", ("get_time",))}, ToolsOutcome.FORBIDDEN_CALL),
+        ({"tool_choice": ToolChoice("required", ("get_time",))}, ToolsOutcome.FORBIDDEN_CALL),
+        ({"tool_choice": ToolChoice("required", ("get_weather",))}, ToolsOutcome.OK),
+        ({"tool_choice": ToolChoice("required")}, ToolsOutcome.OK),
+        ({"tools": ()}, ToolsOutcome.UNKNOWN_TOOL),
+        ({"tools": (Tool("get_time"),)}, ToolsOutcome.UNKNOWN_TOOL),
+        ({"tools": (), "captured": Captured(tools=False)}, ToolsOutcome.UNKNOWN),
+        ({"tools": (Tool("get_weather"),), "captured": Captured(tools=False)}, ToolsOutcome.UNKNOWN),
+        ({"tools": (Tool("get_weather"),)}, ToolsOutcome.OK),
+        ({"tools": (Tool("get_weather", kind="builtin"),)}, ToolsOutcome.OK),
+        ({"tools": (Tool("get_weather", schema={"$ref": "https://x.example"}),)}, ToolsOutcome.UNKNOWN),
+        ({"captured": Captured(output=False)}, ToolsOutcome.UNKNOWN),
+        ({"status": Status.ERROR, "error": CallError("timeout")}, ToolsOutcome.NOT_APPLICABLE),
+    ],
+)
+def test_a_call_is_judged_by_what_was_offered(fields: dict[str, Any], outcome: ToolsOutcome) -> None:
+    assert score_tools(tool_call(PARIS, **fields)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({}, ToolsOutcome.OK),
+        ({"tools": ()}, ToolsOutcome.NOT_APPLICABLE),
+        ({"tool_choice": ToolChoice("required")}, ToolsOutcome.MISSING_CALL),
+        ({"contract": Contract(ContractKind.TOOL)}, ToolsOutcome.MISSING_CALL),
+        ({"tool_choice": ToolChoice("required"), "finish": FinishReason.LENGTH}, ToolsOutcome.MISSING_CALL),
+        ({"tool_choice": ToolChoice("required"), "finish": FinishReason.REFUSAL}, ToolsOutcome.MISSING_CALL),
+        ({"tool_choice": ToolChoice("required"), "finish": FinishReason.PAUSE}, ToolsOutcome.OK),
+        ({"tool_choice": ToolChoice("required"), "outputs": ()}, ToolsOutcome.MISSING_CALL),
+        ({"finish": FinishReason.MALFORMED_TOOL_CALL}, ToolsOutcome.MALFORMED_ARGUMENTS),
+    ],
+)
+def test_an_answer_without_a_call_fails_only_where_one_was_due(
+    fields: dict[str, Any], outcome: ToolsOutcome
+) -> None:
+    assert score_tools(tool_call(**{"finish": FinishReason.STOP, **fields})).outcome == outcome
+
+
+def test_why_a_required_call_is_missing_is_told() -> None:
+    score = score_tools(tool_call(finish=FinishReason.LENGTH, tool_choice=ToolChoice("required")))
+    assert score.detail == "length"
+
+
+def test_arguments_cut_off_by_the_token_limit_say_so() -> None:
+    score = score_tools(tool_call('{"city": "Par', finish=FinishReason.LENGTH))
+    assert score.outcome == ToolsOutcome.MALFORMED_ARGUMENTS
+    assert score.detail == "get_weather: cut off by the token limit"
+
+
+def test_two_calls_need_parallel_calls() -> None:
+    assert score_tools(tool_call(PARIS, ROME)).outcome == ToolsOutcome.OK
+    alone = score_tools(tool_call(PARIS, ROME, parallel_tool_calls=False))
+    assert (alone.outcome, alone.detail) == (ToolsOutcome.PARALLEL_NOT_ALLOWED, "2 calls")
+
+
+def test_one_call_in_each_of_two_choices_is_not_parallel() -> None:
+    choice = Output(tool_calls=(ToolCall("get_weather", PARIS),))
+    both = call(tools=(WEATHER,), outputs=(choice, choice), parallel_tool_calls=False)
+    assert score_tools(both).outcome == ToolsOutcome.OK
+
+
+def test_tools_that_the_provider_runs_are_not_the_applications() -> None:
+    searches = (ToolCall("web_search", "{", server_side=True), ToolCall("web_search", "{", server_side=True))
+    made = call(tools=(WEATHER,), parallel_tool_calls=False, outputs=(Output("Sunny.", tool_calls=searches),))
+    assert score_tools(made).outcome == ToolsOutcome.OK
+
+
+def test_a_search_by_the_provider_is_a_call_where_one_is_required() -> None:
+    search = ToolCall("web_search", "{}", server_side=True)
+    tools = (WEATHER, Tool("web_search", kind="builtin"))
+    made = call(tools=tools, tool_choice=ToolChoice("required"), outputs=(Output(tool_calls=(search,)),))
+    assert score_tools(made).outcome == ToolsOutcome.OK
+
+
+def test_a_malformed_call_that_the_provider_reports_as_an_error_counts() -> None:
+    error = CallError("tool_use_failed", ErrorCategory.TOOL_USE_FAILED, 400)
+    assert (
+        score_tools(tool_call(status=Status.ERROR, error=error)).outcome == ToolsOutcome.MALFORMED_ARGUMENTS
+    )
+
+
+def _with_schema(schema: dict[str, Any], arguments: str) -> Call:
+    return tool_call(arguments, tools=(Tool("get_weather", schema=schema),))
+
+
+@pytest.mark.parametrize(
+    ("schema", "outcome"),
+    [
+        ({"properties": {"city": {}}}, ToolsOutcome.UNEXPECTED_ARGUMENT),
+        ({"properties": {}}, ToolsOutcome.UNEXPECTED_ARGUMENT),
+        ({"properties": {"city": {}}, "additionalProperties": True}, ToolsOutcome.OK),
+        ({"properties": {"city": {}}, "allOf": [{"properties": {"days": {}}}]}, ToolsOutcome.OK),
+        ({"type": "object"}, ToolsOutcome.OK),
+    ],
+)
+def test_a_list_of_parameters_is_complete_unless_the_schema_goes_on(
+    schema: dict[str, Any], outcome: ToolsOutcome
+) -> None:
+    assert score_tools(_with_schema(schema, '{"city": "Paris", "days": 3}')).outcome == outcome
+
+
+@pytest.mark.parametrize("branches", ["anyOf", "oneOf"])
+@pytest.mark.parametrize(
+    ("arguments", "outcome"),
+    [
+        ('{"place": null}', ToolsOutcome.OK),
+        ('{"place": "Paris"}', ToolsOutcome.WRONG_TYPE),
+        ('{"place": {}}', ToolsOutcome.MISSING_ARGUMENT),
+        ('{"place": {"city": 1}}', ToolsOutcome.WRONG_TYPE),
+    ],
+)
+def test_a_nullable_argument_is_judged_by_the_branch_that_was_meant(
+    branches: str, arguments: str, outcome: ToolsOutcome
+) -> None:
+    place = {
+        branches: [
+            {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}},
+            {"type": "null"},
+        ]
+    }
+    assert score_tools(_with_schema({"properties": {"place": place}}, arguments)).outcome == outcome
