@@ -1,0 +1,256 @@
+"""The questions of the dashboard, as SQL for Grafana's PostgreSQL data source: statements come out.
+
+Everything is read from ``rollup_1m`` and the small tables; only ``FAILING_CALLS`` reads ``calls``, and only
+in minutes whose rollup has failures. Filters are the reader's choice of ``VARIABLES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from grafana.sql import (
+    IS_NOW,
+    NOW_OR_USUAL,
+    TIME,
+    UNNESTED,
+    USUAL,
+    VARIABLES,
+    chosen,
+    judged,
+    percentiles,
+    rate,
+    rollups,
+    shown,
+    total,
+)
+from monitor.records import OUTCOMES
+from monitor.rules.metric import METRICS
+
+#: Alerts and dead letters of a service that never saved anything are unknown, not zero.
+_HAS_RUN = "HAVING EXISTS (SELECT FROM consumer_offsets)"
+
+
+def over_time(values: Mapping[str, str]) -> str:
+    """One line for each named expression. Minutes without calls are gaps, not zeros."""
+    columns = ",\n  ".join(f'{expression} AS "{name}"' for name, expression in values.items())
+    return f"SELECT {TIME},\n  {columns}\n{rollups()}\nGROUP BY 1\nORDER BY 1"
+
+
+def over_time_by(dimension: str, name: str) -> str:
+    """A metric's rate, one line for each value of a dimension that had anything judged."""
+    return (
+        f"SELECT {TIME},\n  {shown(dimension)} AS metric,\n  {rate(name)} AS value\n"
+        f"{rollups()}\nGROUP BY 1, 2\nHAVING {judged(name)} > 0\nORDER BY 1, 2"
+    )
+
+
+def now_and_usual(name: str) -> str:
+    """A metric's rate at the end of the range, and over the day before that."""
+    return (
+        f'SELECT {rate(name, IS_NOW)} AS "now",\n'
+        f'  {rate(name, f"NOT {IS_NOW}")} AS "{USUAL} before"\n{rollups(NOW_OR_USUAL)}'
+    )
+
+
+def by_service(metrics: Mapping[str, str]) -> str:
+    """Every service, with the rate of each metric and the number of calls it is over, by column title."""
+    columns = "".join(
+        f',\n  {rate(name)} AS "{title}",\n  {judged(name)} AS "{title} judged"'
+        for title, name in metrics.items()
+    )
+    return (
+        f'SELECT {shown("service")} AS "Service",\n  sum(calls) AS "Calls",\n  {rate("errors")} AS "Errors"'
+        f"{columns}\n{rollups()}\nGROUP BY 1\nORDER BY 1"
+    )
+
+
+def worst(metrics: Mapping[str, str]) -> str:
+    """Where failures are furthest above what is usual, by service, model and prompt version.
+
+    What is usual is the whole service's rate: a new prompt version has no yesterday of its own.
+    """
+    rows = ",\n    ".join(
+        f"('{title}', {' + '.join(METRICS[name].numerator)}, {' + '.join(METRICS[name].denominator)})"
+        for title, name in metrics.items()
+    )
+    expand = f"\nCROSS JOIN LATERAL (VALUES\n    {rows}\n) AS counted(score, bad, judged)"
+    return f"""
+WITH counts AS (
+SELECT {shown("service")} AS service, score, {shown("model_served")} AS model,
+  {shown("prompt_version")} AS version,
+  sum(bad) FILTER (WHERE {IS_NOW}) AS bad,
+  sum(judged) FILTER (WHERE {IS_NOW}) AS judged,
+  sum(bad) FILTER (WHERE NOT {IS_NOW}) AS bad_before,
+  sum(judged) FILTER (WHERE NOT {IS_NOW}) AS judged_before
+{rollups(NOW_OR_USUAL, expand)}
+GROUP BY 1, 2, 3, 4
+), compared AS (
+SELECT *, sum(bad_before) OVER same::double precision / nullif(sum(judged_before) OVER same, 0) AS usual
+FROM counts WINDOW same AS (PARTITION BY service, score)
+)
+SELECT service AS "Service", score AS "Score", model AS "Model", version AS "Prompt version",
+  usual AS "Before", bad::double precision / judged AS "Now", judged AS "Judged now",
+  bad - judged * usual AS "More than usual"
+FROM compared
+WHERE judged > 0
+ORDER BY 8 DESC NULLS LAST, 6 DESC
+LIMIT 20""".strip()
+
+
+def percentiles_over_time() -> str:
+    """p50, p95 and p99 of the duration, from merged histograms: percentiles are never averaged."""
+    return (
+        f"SELECT time, {percentiles('p50', 'p95', 'p99')}\nFROM (\n"
+        f"SELECT {TIME}, duration_bucket, sum(n)::bigint AS n\n{rollups(expand=UNNESTED)}\n"
+        f"GROUP BY 1, 2\n) AS merged\nGROUP BY 1\nORDER BY 1"
+    )
+
+
+def p95_over_time_by(dimension: str) -> str:
+    """p95 of the duration, a line for each value of a dimension."""
+    return (
+        f"SELECT time, metric, {percentiles('p95')}\nFROM (\n"
+        f"SELECT {TIME}, {shown(dimension)} AS metric, duration_bucket, sum(n)::bigint AS n\n"
+        f"{rollups(expand=UNNESTED)}\nGROUP BY 1, 2, 3\n) AS merged\nGROUP BY 1, 2\nORDER BY 1, 2"
+    )
+
+
+def percentiles_by_model() -> str:
+    """p50, p95 and p99 of the duration for each service and model, with the number of calls measured."""
+    return (
+        f'SELECT service AS "Service", model AS "Model", sum(n) AS "Measured",\n'
+        f"  {percentiles('p50', 'p95', 'p99')}\nFROM (\n"
+        f"SELECT {shown('service')} AS service, {shown('model_served')} AS model, duration_bucket,\n"
+        f"  sum(n)::bigint AS n\n{rollups(expand=UNNESTED)}\nGROUP BY 1, 2, 3\n) AS merged\n"
+        f"GROUP BY 1, 2\nORDER BY 5 DESC"
+    )
+
+
+def variable(name: str) -> str:
+    """The values that a variable offers: those of the series that the variables before it let through."""
+    before = VARIABLES[: VARIABLES.index(name)]
+    where = f"\nWHERE {chosen(before)}" if before else ""
+    return f"SELECT DISTINCT {shown(name)} FROM series{where}\nORDER BY 1"
+
+
+FIRING = f"SELECT count(*) FILTER (WHERE state = 'firing') AS firing FROM alerts\n{_HAS_RUN}"
+
+CALLS_PER_MINUTE = f"""
+SELECT sum(calls) / greatest(1, ($__unixEpochTo() - $__unixEpochFrom()) / 60.0) AS "calls per minute"
+{rollups()}""".strip()
+
+BEHIND = "SELECT sum(greatest(end_offset - next_offset, 0)) AS behind FROM consumer_offsets"
+
+SINCE_LAST_SAVE = (
+    'SELECT extract(epoch FROM now() - max(updated_at)) AS "since last save" FROM consumer_offsets'
+)
+
+DEAD_LETTERS = f"""
+SELECT count(*) AS "dead letters" FROM dead_letters
+WHERE $__timeFilter(first_seen)
+{_HAS_RUN}""".strip()
+
+#: Open alerts whatever the range, and those that changed in it. The evidence is that of the page: of the
+#: newest step to firing that has contributors, else of the alert's first step.
+ALERTS = """
+SELECT state AS "State", severity AS "Severity", rule AS "Rule",
+  (SELECT string_agg(key || ' ' || coalesce(nullif(value, ''), '(none)'), ', ' ORDER BY key)
+   FROM jsonb_each_text(labels)) AS "Where",
+  started_at AS "Since",
+  extract(epoch FROM coalesce(resolved_at, now()) - started_at) AS "Lasting",
+  (shown.evidence #>> '{baseline,rate}')::double precision AS "Before",
+  (shown.evidence #>> '{window,rate}')::double precision AS "Now",
+  (shown.evidence #>> '{ratio}')::double precision AS "Times",
+  concat_ws(' ', shown.evidence #>> '{contributors,0,dimension}',
+    coalesce(nullif(shown.evidence #>> '{contributors,0,value}', ''),
+      CASE WHEN shown.evidence #> '{contributors,0}' IS NOT NULL THEN '(none)' END),
+    '(' || (shown.evidence #>> '{contributors,0,failures}') || ' of '
+      || (shown.evidence #>> '{contributors,0,calls}') || ')') AS "Top contributor"
+FROM alerts
+CROSS JOIN LATERAL (
+  SELECT coalesce((
+    SELECT paged.evidence FROM alert_events AS paged
+    WHERE paged.alert_id = alerts.alert_id AND paged.to_state = 'firing'
+      AND paged.evidence -> 'contributors' IS NOT NULL
+    ORDER BY paged.event_id DESC LIMIT 1
+  ), alerts.evidence) AS evidence
+) AS shown
+WHERE state <> 'resolved' OR $__timeFilter(updated_at)
+ORDER BY array_position(ARRAY['firing', 'pending', 'resolved'], state), started_at DESC
+LIMIT 100""".strip()
+
+TOKENS_PER_MINUTE = over_time(
+    {name: f"sum({name}_tokens) * 60000.0 / $__interval_ms" for name in ("input", "output")}
+)
+
+FALLBACKS = f"""
+SELECT {shown("service")} AS "Service",
+  {shown("model_requested")} AS "From", {shown("model_served")} AS "To",
+  sum(fallback_fallback) AS "Fallback", sum(fallback_silent_downgrade) AS "Silent downgrade",
+  sum(fallback_retry) AS "Retry",
+  {rate("fallback.failed")} AS "Share", {judged("fallback.failed")} AS "Judged"
+{rollups()}
+GROUP BY 1, 2, 3
+HAVING {total(METRICS["fallback.failed"].numerator)} > 0
+ORDER BY 4 DESC, 5 DESC, 6 DESC
+LIMIT 50""".strip()
+
+DEAD_LETTER_REASONS = """
+SELECT $__timeGroupAlias(first_seen, '$__interval'), reason AS metric, count(*) AS value
+FROM dead_letters
+WHERE $__timeFilter(first_seen)
+GROUP BY 1, 2
+ORDER BY 1, 2""".strip()
+
+PARTITIONS = """
+SELECT topic AS "Topic", partition AS "Partition", greatest(end_offset - next_offset, 0) AS "Behind",
+  updated_at AS "Last save", records AS "Records", stored AS "Stored", duplicates AS "Duplicates",
+  dead_letters AS "Dead letters"
+FROM consumer_offsets
+ORDER BY 3 DESC, 1, 2""".strip()
+
+
+def _failing_calls() -> str:
+    """The newest calls that failed in any way, found through the minutes whose rollup has failures."""
+    failures = {name: METRICS[f"{name}.failed"].outcomes for name in OUTCOMES}
+    counters = [f"{name}_{outcome}" for name, outcomes in failures.items() for outcome in outcomes]
+    failed = {
+        name: name + " IN (" + ", ".join(f"'{outcome}'" for outcome in outcomes) + ")"
+        for name, outcomes in failures.items()
+    }
+    found = ",\n    ".join(f"CASE WHEN {test} THEN '{name}: ' || {name} END" for name, test in failed.items())
+    return f"""
+SELECT calls.started_at AS "Time", service AS "Service", model AS "Model", version AS "Prompt version",
+  concat_ws(', ', CASE WHEN status = 'error' THEN 'error: ' || error_category END,
+    {found}) AS "What",
+  concat_ws(', ', error_type, json_detail, tools_detail, fallback_from || ' → ' || fallback_to) AS "Detail",
+  duration_ms AS "Duration", request_id AS "Request", call_id AS "Call", trace_id AS "Trace"
+FROM (
+SELECT bucket, series_id, {shown("service")} AS service, {shown("model_served")} AS model,
+  {shown("prompt_version")} AS version
+{rollups()}
+  AND errors + {" + ".join(counters)} > 0
+ORDER BY bucket DESC
+LIMIT 50
+) AS minutes
+JOIN calls ON calls.series_id = minutes.series_id
+  AND calls.started_at >= bucket AND calls.started_at < bucket + interval '1 minute'
+WHERE status = 'error' OR {" OR ".join(failed.values())}
+ORDER BY calls.started_at DESC
+LIMIT 50""".strip()
+
+
+FAILING_CALLS = _failing_calls()
+
+ALERT_CHANGES = """
+SELECT alert_events.at AS time, rule || ' ' || to_state || ': ' || reason AS text,
+  concat_ws(',', 'alert', severity, to_state) AS tags
+FROM alert_events JOIN alerts USING (alert_id)
+WHERE $__timeFilter(alert_events.at) AND to_state IS DISTINCT FROM from_state
+ORDER BY 1""".strip()
+
+DEPLOYS = """
+SELECT at AS time, concat_ws(' ', service, version, comment) AS text, 'deploy' AS tags
+FROM deploys
+WHERE $__timeFilter(at)
+ORDER BY 1""".strip()

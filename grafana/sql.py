@@ -1,0 +1,71 @@
+"""Pieces of SQL that the dashboard's queries share: names of metrics and dimensions in, SQL text out.
+
+Rates are the metrics that rules use: a sum of counters over a sum of counters, null where nothing was
+judged. The macros (``$__timeFilter``, ``$__timeGroupAlias``, …) are those of Grafana's PostgreSQL data
+source, whose arguments can't hold a closing parenthesis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.rules.metric import METRICS
+
+#: The dimensions that a reader can choose.
+VARIABLES = ("service", "environment", "model_served", "prompt_version")
+
+#: What stands for every value, those that appear after the page was opened included: SQL text.
+ALL = "'(all)'"
+
+#: How much of the range's end counts as now, and how much before it as usual.
+NOW, USUAL = "15 minutes", "24 hours"
+
+_NOW_STARTS = f"greatest($__timeFrom()::timestamptz, $__timeTo()::timestamptz - interval '{NOW}')"
+
+#: The conditions that a rollup belongs to now, and that it belongs to now or to what is usual.
+IS_NOW = f"bucket >= {_NOW_STARTS}"
+NOW_OR_USUAL = f"bucket >= {_NOW_STARTS} - interval '{USUAL}'\n  AND bucket <= $__timeTo()::timestamptz"
+
+#: The first column of a time series. Intervals without rows are filled with null: a gap, not a line.
+TIME = "$__timeGroupAlias(bucket, '$__interval', NULL)"
+
+#: One row for each bucket of each rollup's histogram of durations.
+UNNESTED = "\nCROSS JOIN LATERAL unnest(duration_buckets, duration_counts) AS histogram(duration_bucket, n)"
+
+
+def shown(dimension: str) -> str:
+    """A dimension as people see it, and as the variables have it: the empty value is ``(none)``."""
+    return f"coalesce(nullif(series.{dimension}, ''), '(none)')"
+
+
+def chosen(names: Sequence[str] = VARIABLES) -> str:
+    """The condition that a row of ``series`` is among what the reader chose."""
+    return "\n  AND ".join(f"({ALL} IN (${name}) OR {shown(name)} IN (${name}))" for name in names)
+
+
+def rate(name: str, only: str = "") -> str:
+    """A rule's metric as SQL over rows of ``rollup_1m``; ``only`` is a condition on the rows counted."""
+    return f"{total(METRICS[name].numerator, only)}::double precision / {judged(name, only)}"
+
+
+def judged(name: str, only: str = "") -> str:
+    """The number of calls that a metric's rate is over; null instead of 0."""
+    return f"nullif({total(METRICS[name].denominator, only)}, 0)"
+
+
+def total(columns: Sequence[str], only: str = "") -> str:
+    """The sum of counters of ``rollup_1m``."""
+    return f"sum({' + '.join(columns)})" + (f" FILTER (WHERE {only})" if only else "")
+
+
+def rollups(time: str = "$__timeFilter(bucket)", expand: str = "") -> str:
+    """The rollups of what the reader chose, from FROM to WHERE; ``expand`` joins something to each row."""
+    return f"FROM rollup_1m JOIN series USING (series_id){expand}\nWHERE {time}\n  AND {chosen()}"
+
+
+def percentiles(*names: str) -> str:
+    """Columns p50, p95, … of a duration from rows of (duration_bucket, n), merged: never averaged."""
+    return ", ".join(
+        f"histogram_quantile(0.{name[1:]}, array_agg(duration_bucket), array_agg(n)) AS {name}"
+        for name in names
+    )
