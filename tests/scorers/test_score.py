@@ -72,15 +72,8 @@ _KEYWORDS = st.sampled_from(
         "const",
         "pattern",
         "minimum",
-        "format",
-        "additionalProperties",
-        "dependentSchemas",
-        "$ref",
-        "$id",
-        "$anchor",
-        "$schema",
-        "$defs",
     ]
+    + ["format", "additionalProperties", "dependentSchemas", "$ref", "$id", "$anchor", "$schema", "$defs"]
 )
 _SCHEMA: st.SearchStrategy[Any] = st.recursive(
     st.booleans() | st.sampled_from(["#", "#/a", "object", "string", "a", "(", "date"]) | st.integers(),
