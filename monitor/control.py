@@ -64,6 +64,8 @@ class Evaluator:
         alerts: what is open, and where changes go.
         channels: the names of every configured channel.
         metrics: where to count.
+        settle: how long calls have to arrive: the windows end that much before the evaluation
+            (``query_offset`` in Prometheus).
     """
 
     def __init__(
@@ -73,12 +75,15 @@ class Evaluator:
         alerts: Alerts,
         channels: Collection[str],
         metrics: telemetry.ControlMetrics,
+        *,
+        settle: timedelta = timedelta(),
     ) -> None:
         self._rules = rules
         self._windows = windows
         self._alerts = alerts
         self._channels = tuple(channels)
         self._metrics = metrics
+        self._settle = settle
 
     def evaluate(self, at: datetime) -> int:
         """Evaluate every rule as of ``at``; gives how many state changes were made.
@@ -114,9 +119,9 @@ class Evaluator:
     def _samples(self, rule: Rule, opened: Mapping[str, AlertRow], at: datetime) -> list[Sample]:
         """Counts for every combination that has calls in the window or the baseline, or an open alert."""
         query = _query(metric(rule.metric), rule.where)
-        span = window_span(rule, at)
+        span = window_span(rule, at - self._settle)
         now = {_key(c.labels): c for c in self._windows.counts(query, (span.start, span.end), rule.by)}
-        past = baseline_span(rule, at)
+        past = baseline_span(rule, at - self._settle)
         before = (
             {_key(c.labels): c for c in self._windows.counts(query, (past.start, past.end), rule.by)}
             if past
@@ -179,7 +184,7 @@ class Evaluator:
     def _proof(self, rule: Rule, sample: Sample, at: datetime) -> dict[str, Any]:
         """What the page shows to prove itself: the window's times, who contributes, three calls."""
         measured = metric(rule.metric)
-        span = window_span(rule, at)
+        span = window_span(rule, at - self._settle)
         where = {**rule.where, **sample.labels}
         query = _query(measured, where)
         times = (span.start, span.end)
@@ -189,7 +194,7 @@ class Evaluator:
         examples = self._windows.examples(query, times, score=measured.score, outcomes=measured.outcomes)
         return {
             "window_start": span.start.isoformat(),
-            "window_end": min(span.end, at).isoformat(),
+            "window_end": min(span.end, at - self._settle).isoformat(),
             "contributors": [one._asdict() for one in found],
             "examples": msgspec.to_builtins(examples),
         }

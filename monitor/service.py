@@ -142,7 +142,14 @@ class Service:
     def _start_control(self, engine: sa.Engine, cleanup: ExitStack) -> None:
         config, clock, metrics = self._config, self._clock, self._control_metrics
         alerts = Alerts(engine)
-        evaluator = Evaluator(self._settings.rules, Windows(engine), alerts, config.channels, metrics)
+        evaluator = Evaluator(
+            self._settings.rules,
+            Windows(engine),
+            alerts,
+            config.channels,
+            metrics,
+            settle=timedelta(seconds=seconds(config.control.settle)),
+        )
         delivery = Delivery(
             alerts,
             {name: make_channel(channel, clock) for name, channel in config.channels.items()},
@@ -150,11 +157,9 @@ class Service:
             clock=clock,
             count=lambda channel, result: metrics.notifications.labels(channel, result).inc(),
         )
-        settle = timedelta(seconds=seconds(config.control.settle))
-
         def evaluate() -> None:
             recompute(engine, metrics)
-            evaluator.evaluate(clock.now() - settle)
+            evaluator.evaluate(clock.now())
 
         leader = Leader(config.database.url)
         cleanup.callback(leader.resign)
