@@ -34,10 +34,11 @@ MAX_CONTEXT = 1_000_000
 MAX_ANSWER = 100_000
 #: Unsupported items at which ``risk`` is one half.
 HALF_RISK = 8
-#: Unsupported items from which on an answer is ``suspect``: best mean balanced accuracy on the train parts.
-SUSPECT_ITEMS = 4
-#: Unsupported items from which on it is ``unsupported``: there, a precision of 0.85 on the train parts.
-UNSUPPORTED_ITEMS = 16
+#: Unsupported items, and share of content words, from which on an answer is ``suspect``: together they have
+#: the best mean balanced accuracy on the train parts (docs/scores.md).
+SUSPECT_ITEMS, SUSPECT_SHARE = 3, 0.2
+#: The same for ``unsupported``: there they reach a precision of 0.85.
+UNSUPPORTED_ITEMS, UNSUPPORTED_SHARE = 8, 0.25
 
 _CONTEXT_PARTS = frozenset({PartType.DOCUMENT, PartType.TOOL_RESULT})
 _READ_PARTS = _CONTEXT_PARTS | {PartType.TEXT}
@@ -45,7 +46,7 @@ _MARKED = re.compile(
     r"""^[ \t#*]*(?:(?:retrieved|relevant|given|provided|supporting|background|the)\ )*
         (?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|references|search\ results|
            knowledge\ base|transcript|snippets?)(?:\ \w+|\ \#?\d+)?[*]*\s*:
-    |<(?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|search_results|transcript|
+    |<(?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|files?|search_results|transcript|
          snippets?)\b""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
@@ -93,16 +94,17 @@ def _judge(answer: str, support: Support) -> GroundingScore:
     if not terms.content:
         return GroundingScore(GroundingOutcome.NOT_APPLICABLE)
     items = terms.words + terms.names + 2 * (terms.numbers + terms.links)
+    share = terms.words / terms.content
     outcome = GroundingOutcome.SUPPORTED
-    if items >= UNSUPPORTED_ITEMS:
+    if items >= UNSUPPORTED_ITEMS and share >= UNSUPPORTED_SHARE:
         outcome = GroundingOutcome.UNSUPPORTED
-    elif items >= SUSPECT_ITEMS:
+    elif items >= SUSPECT_ITEMS and share >= SUSPECT_SHARE:
         outcome = GroundingOutcome.SUSPECT
     return GroundingScore(
         outcome,
         risk=round(items / (items + HALF_RISK), 4),
         words=terms.words,
-        share=round(terms.words / terms.content, 4),
+        share=round(share, 4),
         numbers=terms.numbers,
         names=terms.names,
         links=terms.links,

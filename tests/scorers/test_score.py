@@ -59,21 +59,10 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-_KEYWORDS = st.sampled_from(
-    [
-        "type",
-        "properties",
-        "items",
-        "anyOf",
-        "allOf",
-        "not",
-        "required",
-        "enum",
-        "const",
-        "pattern",
-        "minimum",
-    ]
-    + ["format", "additionalProperties", "dependentSchemas", "$ref", "$id", "$anchor", "$schema", "$defs"]
+_KEYWORDS = (
+    st.sampled_from(["type", "properties", "items", "anyOf", "allOf", "not", "required", "enum", "const"])
+    | st.sampled_from(["pattern", "minimum", "format", "additionalProperties", "dependentSchemas"])
+    | st.sampled_from(["$ref", "$id", "$anchor", "$schema", "$defs"])
 )
 _SCHEMA: st.SearchStrategy[Any] = st.recursive(
     st.booleans() | st.sampled_from(["#", "#/a", "object", "string", "a", "(", "date"]) | st.integers(),
