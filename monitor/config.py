@@ -18,9 +18,10 @@ from kafka import KafkaConsumer
 
 from monitor.durations import Duration, seconds
 from monitor.errors import ConfigError
+from monitor.explain import suggestion
 from monitor.resources import folder
 from monitor.rules import Rule, load_rules
-from monitor.yaml_file import Located, convert, suggestion
+from monitor.yaml_file import Located, convert
 
 PREFIX = "LLM_MONITOR_"
 

@@ -8,8 +8,15 @@ import msgspec
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
-#: A duration in a file: a whole number and a unit. Its seconds are ``seconds(value)``.
-Duration = Annotated[str, msgspec.Meta(pattern=r"^\d{1,9}(ms|s|m|h|d|w)$")]
+#: A duration in a file: a whole number and a unit. Its seconds are ``seconds(value)``. It has so few digits
+#: that a time minus a duration is always a time that Python and Postgres know.
+Duration = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^([0-9]{1,6}(ms|s|m)|[0-9]{1,4}(h|d|w))\Z",
+        description="a duration like 90s, 5m, 24h or 7d",
+    ),
+]
 
 
 def seconds(text: str) -> float:

@@ -5,21 +5,41 @@ Shared by the configuration and the rule files: a path and a type in, a value of
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
 from monitor.errors import ConfigError
+from monitor.explain import Step, explain
 
 T = TypeVar("T")
 
-_AT = re.compile(r"^(?P<message>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
-_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+#: PyYAML quotes what follows these words, which may be the beginning of a secret.
+_VALUE = re.compile(r"\b(alias|anchor|tag|handle) ['\"].*")
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a date stays the text that it is, and a key must not stand twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key.value!r} stands twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 class Located:
@@ -35,18 +55,19 @@ class Located:
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
-        self._overrides: dict[tuple[str | int, ...], str] = {}
+        self._overrides: dict[tuple[Step, ...], str] = {}
         try:
-            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.value: object = yaml.safe_load(text)
+            loader = _Loader(text)
+            self._root = loader.get_single_node()
+            self.value: object = loader.construct_document(self._root) if self._root else None
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark
-            line = mark.line + 1 if mark else 1
-            raise ConfigError(f"{path}:{line}: not YAML: {error.problem}") from error
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: not YAML: {error}") from error
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise ConfigError(f"{path}:{line}: not YAML: {_problem(error)}") from None
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            raise ConfigError(f"{path}:{line}: not YAML: a control character") from None
 
-    def line(self, *steps: str | int) -> int:
+    def line(self, *steps: Step) -> int:
         """The line (from 1) of the value at these keys and positions, or of its nearest ancestor."""
         node = self._root
         line = 1
@@ -57,16 +78,41 @@ class Located:
             line, node = found
         return line
 
-    def override(self, steps: tuple[str | int, ...], origin: str) -> None:
+    def override(self, steps: tuple[Step, ...], origin: str) -> None:
         """The value at these keys came from ``origin`` (a variable's name), not from the file."""
         self._overrides[steps] = origin
 
-    def error(self, message: str, *steps: str | int) -> ConfigError:
+    def error(self, message: str, *steps: Step) -> ConfigError:
         """An error about the value at these keys and positions, naming its line or its variable."""
         for length in range(len(steps), 0, -1):
             if origin := self._overrides.get(steps[:length]):
                 return ConfigError(f"{origin}: {message}")
         return ConfigError(f"{self.path}:{self.line(*steps)}: {message}")
+
+
+def parse_value(text: str) -> Any:
+    """The value of a piece of YAML; the text itself where it is none.
+
+    A number, ``true``, a list and so on are read as a file would read them.
+    """
+    try:
+        return _Loader(text).get_single_data()
+    except yaml.YAMLError:
+        return text
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ConfigError: no such file, it may not be read, or it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: can't be read: not UTF-8") from error
 
 
 def read(path: Path, type_: type[T]) -> tuple[T, Located]:
@@ -75,11 +121,7 @@ def read(path: Path, type_: type[T]) -> tuple[T, Located]:
     Raises:
         ConfigError: no such file, not YAML, an unknown key or a wrong value; names file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read: {error}") from error
-    located = Located(path, text)
+    located = Located(path, read_text(path))
     return convert(located, {} if located.value is None else located.value, type_), located
 
 
@@ -92,29 +134,18 @@ def convert(located: Located, value: object, type_: type[T]) -> T:
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
-        matched = _AT.match(str(error))
-        assert matched is not None  # noqa: S101 - the pattern matches every text
-        message = matched["message"]
-        steps: list[str | int] = [
-            int(index) if index.isdigit() else key or index
-            for key, index in _STEP.findall(matched["path"] or "$")
-        ]
-        if unknown := _UNKNOWN.search(message):
-            key = unknown[1]
-            message = f"unknown key {key!r}{suggestion(key, _known_keys(type_))}"
-            steps.append(key)
-        raise located.error(message[0].lower() + message[1:], *steps) from error
+        message, steps = explain(error, value, type_)
+        raise located.error(message, *steps) from None
 
 
-def suggestion(word: str, known: list[str]) -> str:
-    """``; did you mean 'x'?`` when something known is close, else the choices when they are few."""
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; it can be {', '.join(sorted(known))}" if 0 < len(known) <= 40 else ""
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    problem = _VALUE.sub(r"\1", error.problem or "can't be parsed")
+    if "'\\t'" in problem:
+        return "a tab; indent with spaces"
+    return f"{error.context}, {problem}" if error.context else problem
 
 
-def _child(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | None:
+def _child(node: yaml.Node | None, step: Step) -> tuple[int, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == step:
@@ -123,22 +154,3 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | N
         value = node.value[step]
         return value.start_mark.line + 1, value
     return None
-
-
-def _known_keys(type_: object) -> list[str]:
-    """The keys of every struct below a type: msgspec's message does not say which struct it was in."""
-    found: set[str] = set()
-    pending: list[object] = [msgspec.inspect.type_info(type_)]
-    seen: set[type] = set()
-    while pending:
-        info = pending.pop()
-        if isinstance(info, msgspec.inspect.StructType):
-            if info.cls in seen:
-                continue
-            seen.add(info.cls)
-            found.update(field.encode_name for field in info.fields)
-            pending += [field.type for field in info.fields]
-        for name in ("types", "item_types"):
-            pending += getattr(info, name, ())
-        pending += [part for name in ("item_type", "value_type") if (part := getattr(info, name, None))]
-    return sorted(found)

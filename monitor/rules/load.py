@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from math import inf
 from pathlib import Path
 
 from monitor.durations import seconds
 from monitor.errors import ConfigError
+from monitor.explain import suggestion
 from monitor.records import DIMENSIONS
 from monitor.rules.metric import METRICS
 from monitor.rules.model import RegressionRule, Rule, RuleFile, ThresholdRule
-from monitor.yaml_file import Located, read, suggestion
+from monitor.yaml_file import Located, read
 
 #: Makes the error for a message and the key it is about.
 Refuse = Callable[[str, str], ConfigError]
@@ -50,7 +52,10 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files += sorted(path.glob("*.yaml"))
+            found = sorted(path.glob("*.yaml"))
+            if not found:
+                raise ConfigError(f"rules: {path} holds no *.yaml file")
+            files += found
         elif path.is_file():
             files.append(path)
         else:
@@ -66,6 +71,8 @@ def _check(rule: Rule, located: Located, place: tuple[str | int, ...], channels:
 
     if not rule.alert:
         raise refuse("give it a name", "alert")
+    if not rule.runbook_url:
+        raise refuse("give it a runbook_url: where it says what to do", "runbook_url")
     if rule.metric not in METRICS:
         raise refuse(f"unknown metric {rule.metric!r}{suggestion(rule.metric, list(METRICS))}", "metric")
     for key, names in (("by", rule.by), ("where", tuple(rule.where))):
@@ -74,6 +81,9 @@ def _check(rule: Rule, located: Located, place: tuple[str | int, ...], channels:
                 raise refuse(f"unknown dimension {name!r}{suggestion(name, list(DIMENSIONS))}", key)
         if names and rule.metric in _WITHOUT_SERIES:
             raise refuse(f"{rule.metric} belongs to no series: leave {key!r} out", key)
+    for name, values in rule.where.items():
+        if not values:
+            raise refuse(f"{name} can be none of no values: give at least one", "where")
     for name in rule.channels:
         if name not in channels:
             raise refuse(f"channel {name!r} is not configured{suggestion(name, list(channels))}", "channels")
@@ -95,7 +105,7 @@ def _check_threshold(rule: ThresholdRule, refuse: Refuse) -> None:
 
 
 def _check_regression(rule: RegressionRule, refuse: Refuse) -> None:
-    if rule.margin.relative < 0 or not 0 <= rule.margin.absolute < 1:
+    if not (0 <= rule.margin.relative < inf and 0 <= rule.margin.absolute < 1):
         raise refuse("margins are not negative, and absolute is in points of rate, below 1", "margin")
     if not 0 < rule.significance < 0.5:
         raise refuse("significance is the chance of a false alarm: above 0 and below 0.5", "significance")

@@ -24,18 +24,29 @@ def fisher_greater(x: int, n: int, baseline_x: int, baseline_n: int) -> float:
     if not (0 <= x <= n and 0 <= baseline_x <= baseline_n):
         raise ValueError(f"impossible counts: {x} of {n}, {baseline_x} of {baseline_n}")
     failures, calls = x + baseline_x, n + baseline_n
-    total = 0.0
-    for k in range(x, min(n, failures) + 1):
-        term = (
-            exp(_log_choose(n, k) + _log_choose(baseline_n, failures - k) - _log_choose(calls, failures))
-            if failures - k <= baseline_n
-            else 0.0
-        )
+    if x * calls > n * failures:
+        return _upper_tail(x, n, baseline_n, failures)
+    # Below the mean the other tail is the short one: at least so many failures in the baseline.
+    return 1.0 - _upper_tail(failures - x + 1, baseline_n, n, failures)
+
+
+def _upper_tail(x: int, n: int, others: int, failures: int) -> float:
+    """The chance that at least ``x`` of the failures fall among ``n`` calls and not among the others.
+
+    ``x`` is above the mean, where each term is smaller than the one before: the first is computed from
+    logarithms, the others relative to it, so that neither counts nor chances of any size overflow.
+    """
+    last = min(n, failures)
+    if x > last:
+        return 0.0
+    first = _log_choose(n, x) + _log_choose(others, failures - x) - _log_choose(n + others, failures)
+    term = total = 1.0
+    for k in range(x, last):
+        term *= (n - k) * (failures - k) / ((k + 1) * (others - failures + k + 1))
         total += term
-        # Past the mode the terms fall faster than geometrically: what is left can't matter.
-        if term < total * 1e-12 and k * calls > n * failures:
+        if term < total * 1e-17:
             break
-    return min(1.0, total)
+    return min(1.0, exp(first) * total)
 
 
 def wilson(x: int, n: int) -> tuple[float, float]:
