@@ -33,9 +33,8 @@ BACKTRACK_LIMIT = 10_000
 REGEX_BYTES = 1 << 22
 #: Evaluations of subschemas, at most, that one value may cost.
 MAX_WORK = 100_000_000
-#: Bytes of schema times bytes of value up to which every violation is collected. Each one costs the
-#: library a copy of the value it is about, so of a
-#: large value that breaks a large schema only the first is told.
+#: Bytes of schema times bytes of value up to which every violation is collected. Each one costs the library
+#: a copy of the value it is about, so where a large value breaks a large schema only one is told.
 EXPLAIN_BUDGET = 1 << 26
 #: Violations looked at, at most.
 MAX_VIOLATIONS = 64
@@ -87,6 +86,8 @@ class Validator:
             raise Unusable(str(error)) from None
         except jsonschema_rs.ValidationError as error:
             raise Unusable(f"invalid schema at {_shorten(_pointer(error.instance_path)) or '/'}") from None
+        except (ValueError, jsonschema_rs.ReferencingError):
+            raise Unusable("invalid schema") from None
 
     def violations(self, value: Any, size: int) -> list[Violation]:
         """How ``value`` breaks the schema, at most ``MAX_VIOLATIONS`` ways; empty when it keeps it.

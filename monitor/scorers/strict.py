@@ -48,11 +48,23 @@ def parse(text: str) -> Any:
     except ValueError as error:  # msgspec.DecodeError, and UnicodeEncodeError for a lone surrogate
         if isinstance(error, UnicodeError):
             raise Broken("not Unicode: a lone surrogate") from None
-        truncated = str(error) == _TRUNCATED and text.lstrip()[:1] in ("{", "[")
-        raise Broken("ends inside a value" if truncated else str(error), truncated=truncated) from None
+        if str(error) != _TRUNCATED or text.lstrip()[:1] not in ("{", "["):
+            raise Broken(str(error)) from None
+        if _is_whole(text):
+            raise Broken("a lone surrogate in an escape") from None
+        raise Broken("ends inside a value", truncated=True) from None
     if text.count("[") + text.count("{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise Broken("nested too deep")
     return value
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a laxer parser reads ``text``: msgspec takes a lone surrogate's escape for the text's end."""
+    try:
+        json.loads(text, parse_int=len, parse_float=len)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def depth(value: Any, at_most: int = MAX_DEPTH) -> int:

@@ -64,7 +64,15 @@ def test_the_suite_of_json_parsers_is_decided_as_it_says() -> None:
 
 @pytest.mark.parametrize(
     ("text", "truncated"),
-    [('{"a": ', True), ('[1, "b', True), ("tru", False), ('"quoted', False), ("", False), ("{]", False)],
+    [
+        ('{"a": ', True),
+        ('[1, "b', True),
+        ("tru", False),
+        ('"quoted', False),
+        ("", False),
+        ("{]", False),
+        ('["\\ud800"]', False),
+    ],
 )
 def test_only_an_object_or_array_can_be_truncated(text: str, truncated: bool) -> None:
     with pytest.raises(Broken) as caught:
