@@ -7,13 +7,14 @@ can't be, or a rule that could never be delivered is refused with its line and w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urljoin
 
 import msgspec
-import yaml
 from kafka import KafkaConsumer
 
 from monitor.durations import Duration, seconds
@@ -21,13 +22,16 @@ from monitor.errors import ConfigError
 from monitor.explain import suggestion
 from monitor.resources import folder
 from monitor.rules import Rule, load_rules
-from monitor.yaml_file import Located, convert
+from monitor.yaml_file import Located, convert, parse_value, read_text
 
 PREFIX = "LLM_MONITOR_"
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of every section: an unknown key is an error."""
+    """Base of every section: an unknown key is an error, and no secret is ever printed."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
 
 
 class KafkaConfig(_Section, frozen=True, kw_only=True):
@@ -132,6 +136,8 @@ class Config(_Section, frozen=True, kw_only=True):
     """Which channel is told when another can't take a notification."""
     rules: tuple[str, ...] | None = None
     """Rule files and folders, relative to this file; left out: the rules that ship."""
+    runbook_base: str = ""
+    """The address that a rule's ``runbook_url`` is relative to, where it is no full address itself."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -149,11 +155,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: names the file and line, or the variable, and says what would be right.
     """
-    try:
-        text = path.read_text(encoding="utf-8") if path else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read: {error}") from error
-    located = Located(path or Path("environment"), text)
+    located = Located(path or Path("environment"), read_text(path) if path else "")
     value = {} if located.value is None else located.value
     if not isinstance(value, dict):
         raise located.error("a configuration is a mapping: `kafka:`, `database:`, …")
@@ -162,7 +164,12 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Settings:
     _check(config, located)
     base = path.parent if path else Path()
     paths = [base / name for name in config.rules] if config.rules is not None else [folder("alerts")]
-    return Settings(config, load_rules(paths, channels=config.channels))
+    rules = load_rules(paths, channels=config.channels)
+    return Settings(config, tuple(_with_runbook(rule, config.runbook_base) for rule in rules))
+
+
+def _with_runbook(rule: Rule, base: str) -> Rule:
+    return msgspec.structs.replace(rule, runbook_url=urljoin(base, rule.runbook_url))
 
 
 def _override(value: dict[str, Any], environ: Mapping[str, str], located: Located) -> None:
@@ -176,37 +183,36 @@ def _override(value: dict[str, Any], environ: Mapping[str, str], located: Locate
         if steps[-1].endswith("_file"):
             steps[-1] = steps[-1].removesuffix("_file")
             text = _secret(name, Path(text))
+            if name.removesuffix("_FILE") in environ:
+                raise ConfigError(f"{name}: {name.removesuffix('_FILE')} is set too; set one of the two")
         if steps[0] not in known:
             raise ConfigError(f"{name}: unknown key {steps[0]!r}{suggestion(steps[0], known)}")
         target = value
         for step in steps[:-1]:
-            child = target.setdefault(step, {})
-            if not isinstance(child, dict):
+            if target.get(step) is None:
+                target[step] = {}
+            if not isinstance(target[step], dict):
                 raise ConfigError(f"{name}: {step!r} has no keys below it")
-            target = child
-        target[steps[-1]] = _parse(text, steps)
+            target = target[step]
+        target[steps[-1]] = text if _is_text(steps) else parse_value(text)
         located.override(tuple(steps), name)
 
 
-def _parse(text: str, steps: list[str]) -> Any:
-    """A variable's text as the type its place asks for: text stays text, all else is YAML."""
-    if steps[-1] in _TEXT or (steps[:2] == ["kafka", "client"] and steps[-1].startswith(("ssl_", "sasl_"))):
-        return text if steps[-1] != "ssl_check_hostname" else yaml.safe_load(text)
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+def _is_text(steps: list[str]) -> bool:
+    """Whether the value at these keys is text whatever it looks like: a password may be all digits."""
+    if steps[:2] == ["kafka", "client"]:
+        return steps[-1].startswith(("ssl_", "sasl_")) and steps[-1] != "ssl_check_hostname"
+    return steps[-1] in _TEXT
 
 
-#: Keys whose value is text whatever it looks like: a password may be all digits.
-_TEXT = frozenset({"url", "secret", "group_id", "host", "otlp_endpoint"})
+_TEXT = frozenset({"url", "secret", "group_id", "host", "otlp_endpoint", "runbook_base"})
 
 
 def _secret(name: str, path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name}: can't read the file it names: {error}") from error
+        return read_text(path).strip()
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from error
 
 
 def _check(config: Config, located: Located) -> None:
@@ -220,6 +226,14 @@ def _check(config: Config, located: Located) -> None:
     if not config.kafka.topics:
         raise located.error("kafka.topics is empty: name at least one topic", "kafka", "topics")
     _check_client(config.kafka.client, located)
+    for section, key, low, high in _RANGES:
+        number = getattr(getattr(config, section), key)
+        if not low <= number <= high:
+            raise located.error(f"{section}.{key} must be between {low} and {high}", section, key)
+    for section, key, shortest, longest in _DURATIONS:
+        length = seconds(getattr(getattr(config, section), key))
+        if not seconds(shortest) <= length <= seconds(longest):
+            raise located.error(f"{section}.{key} must be between {shortest} and {longest}", section, key)
     lateness = timedelta(seconds=seconds(config.ingest.max_lateness))
     if timedelta(seconds=seconds(config.retention.calls)) < lateness + timedelta(days=2):
         raise located.error(
@@ -228,17 +242,17 @@ def _check(config: Config, located: Located) -> None:
             "retention",
             "calls",
         )
-    for section, key, low, high in _RANGES:
-        number = getattr(getattr(config, section), key)
-        if not low <= number <= high:
-            raise located.error(f"{section}.{key} must be between {low} and {high}", section, key)
-    for key in ("rollup_interval", "evaluation_interval", "delivery_interval"):
-        if seconds(getattr(config.control, key)) < 0.1:
-            raise located.error(f"control.{key} must be at least 100ms", "control", key)
+    for name in config.channels:
+        if not _CHANNEL_NAME.fullmatch(name):
+            raise located.error(
+                f"a channel's name is small letters, digits and single underscores, not {name!r}",
+                "channels",
+                name,
+            )
     if config.fallback_channel is not None and config.fallback_channel not in config.channels:
         raise located.error(
-            f"fallback_channel {config.fallback_channel!r} is not among channels"
-            f"{suggestion(config.fallback_channel, list(config.channels))}",
+            f"fallback_channel {config.fallback_channel!r} is not among channels: name one of"
+            f" {', '.join(config.channels) or 'them'}, or null for none, or add `log: {{kind: log}}` to them",
             "fallback_channel",
         )
 
@@ -249,6 +263,20 @@ _RANGES = (
     ("ingest", "batch_records", 1, 100_000),
     ("web", "port", 0, 65_535),
 )
+
+#: Calls are in partitions of a day, made for as far back as ``max_lateness`` and some days ahead.
+_DURATIONS = (
+    ("ingest", "max_lateness", "1m", "90d"),
+    ("ingest", "max_skew", "0s", "1d"),
+    ("ingest", "linger", "0s", "60s"),
+    ("control", "rollup_interval", "100ms", "1h"),
+    ("control", "evaluation_interval", "100ms", "1h"),
+    ("control", "settle", "0s", "1h"),
+    ("control", "delivery_interval", "100ms", "1h"),
+)
+
+#: Fit for a variable's name and for a header.
+_CHANNEL_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 #: Settings of the Kafka client that the service sets itself.
 _OURS = frozenset(
