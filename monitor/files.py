@@ -1,7 +1,8 @@
 """Reads calls from files and standard input, as ``llm-monitor score`` and replay do, without Kafka.
 
 In come paths; out come records, each with the place it came from. A file is one JSON value or JSON lines;
-a folder stands for its ``.json``, ``.jsonl`` and ``.ndjson`` files. JSON lines are read one at a time.
+a folder stands for its ``.json``, ``.jsonl`` and ``.ndjson`` files. JSON lines are read one at a time, and
+a line that is bad costs no other.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -17,7 +20,8 @@ import msgspec
 from monitor.errors import Permanent
 from monitor.records import Record
 
-_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
+_LINES = frozenset({".jsonl", ".ndjson"})
+_SUFFIXES = _LINES | {".json"}
 
 #: Standard input, as a path.
 STDIN = "-"
@@ -46,10 +50,10 @@ def expand(paths: Iterable[str]) -> list[str]:
     files: list[str] = []
     for name in paths:
         path = Path(name)
-        if name == STDIN or path.is_file():
-            files.append(name)
-        elif path.is_dir():
+        if path.is_dir():
             files += [str(p) for p in sorted(path.rglob("*")) if p.suffix in _SUFFIXES and p.is_file()]
+        elif name == STDIN or path.exists():
+            files.append(name)
         else:
             raise Permanent(f"{name}: no such file or folder")
     return files
@@ -70,32 +74,44 @@ def read_records(files: Iterable[str]) -> Iterator[Found | Unreadable]:
 
 
 def _records(name: str, stream: BinaryIO, at: datetime) -> Iterator[Found]:
-    """A first line that is a whole JSON object, with more behind it, means JSON lines."""
-    first = stream.readline()
-    second = stream.readline()
-    while second and not second.strip():
-        second = stream.readline()
-    if second and _is_object(first):
-        yield Found(f"{name}:1", _record(name, 1, first, at))
-        number = 1
-        for line in _chain(second, stream):
-            number += 1
-            if line.strip():
-                yield Found(f"{name}:{number}", _record(name, number, line, at))
-    else:
-        yield Found(name, _record(name, 0, first + second + stream.read(), at))
+    """A first line that is a whole JSON object, with more behind it, means JSON lines.
+
+    So does any line of a file that is not JSON as a whole: its first line is the bad one.
+    """
+    place = name.encode(errors="surrogateescape").decode(errors="replace")
+    head = _head(stream)
+    written = [line for line in head if line.strip()]
+    if not (written and _is_object(written[0]) and (len(written) > 1 or Path(name).suffix in _LINES)):
+        whole = b"".join(head) + stream.read()
+        if _is_json(whole) or not any(_is_object(line) for line in BytesIO(whole)):
+            yield Found(place, _record(place, 0, whole, at))
+            return
+        head, stream = [], BytesIO(whole)
+    for number, line in enumerate(chain(head, stream), 1):
+        if line.strip():
+            yield Found(f"{place}:{number}", _record(place, number, line, at))
 
 
-def _chain(second: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    yield second
-    yield from stream
+def _head(stream: BinaryIO) -> list[bytes]:
+    """The lines up to the second that has anything on it."""
+    head: list[bytes] = []
+    written = 0
+    while written < 2 and (line := stream.readline()):
+        head.append(line)
+        written += bool(line.strip())
+    return head
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(msgspec.json.decode(line), dict)
-    except (ValueError, RecursionError):
-        return False
+    return line.lstrip().startswith(b"{") and _is_json(line)
 
 
 def _record(name: str, number: int, value: bytes, at: datetime) -> Record:
