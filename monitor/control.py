@@ -36,6 +36,7 @@ from monitor.rules import (
     Sample,
     State,
     Transition,
+    Verdict,
     baseline_span,
     contributors,
     decide,
@@ -104,7 +105,10 @@ class Evaluator:
 
     def _evaluate(self, rule: Rule, opened: Mapping[str, AlertRow], at: datetime) -> int:
         changes = 0
-        for sample in self._samples(rule, opened, at):
+        samples = self._samples(rule, opened, at)
+        if not samples:
+            self._metrics.evaluations.labels(rule.alert, Verdict.NO_DATA).inc()
+        for sample in samples:
             row = opened.get(fingerprint(rule.alert, sample.labels))
             alert = _open_alert(row) if row else None
             if alert and alert.baseline:
@@ -118,7 +122,7 @@ class Evaluator:
 
     def _samples(self, rule: Rule, opened: Mapping[str, AlertRow], at: datetime) -> list[Sample]:
         """Counts for every combination that has calls in the window or the baseline, or an open alert."""
-        query = _query(metric(rule.metric), rule.where)
+        query = _query(metric(rule.metric), _values(rule.where))
         span = window_span(rule, at - self._settle)
         now = {_key(c.labels): c for c in self._windows.counts(query, (span.start, span.end), rule.by)}
         past = baseline_span(rule, at - self._settle)
@@ -129,7 +133,7 @@ class Evaluator:
         )
         still_open = {_key(row.labels) for row in opened.values() if row.rule == rule.alert}
         return [
-            Sample(dict(key), _counts(now.get(key)), _counts(before.get(key)))
+            Sample(_in_order(key, rule.by), _counts(now.get(key)), _counts(before.get(key)))
             for key in sorted(now.keys() | before.keys() | still_open)
         ]
 
@@ -185,12 +189,9 @@ class Evaluator:
         """What the page shows to prove itself: the window's times, who contributes, three calls."""
         measured = metric(rule.metric)
         span = window_span(rule, at - self._settle)
-        where = {**rule.where, **sample.labels}
-        query = _query(measured, where)
+        query = _query(measured, _values({**rule.where, **sample.labels}))
         times = (span.start, span.end)
-        found = contributors(
-            self._windows.counts(query, times), sample.baseline.rate, known=[*rule.by, *rule.where]
-        )
+        found = contributors(self._windows.counts(query, times), sample.baseline.rate, known=rule.by)
         examples = self._windows.examples(query, times, score=measured.score, outcomes=measured.outcomes)
         return {
             "window_start": span.start.isoformat(),
@@ -200,8 +201,8 @@ class Evaluator:
         }
 
     def _close_orphans(self, opened: Mapping[str, AlertRow], at: datetime) -> int:
-        """Resolve, without telling anyone, the alerts of rules that are no longer there."""
-        known = {rule.alert for rule in self._rules}
+        """Resolve, without telling anyone, the alerts that no rule is about any more."""
+        rules = {rule.alert: rule for rule in self._rules}
         return sum(
             self._apply(
                 StateChange(
@@ -212,16 +213,18 @@ class Evaluator:
                     expected_state=row.state,
                     state=State.RESOLVED,
                     at=at,
-                    reason="the rule is gone from the configuration",
+                    reason="the rule is gone from the configuration, or no longer by these labels",
                     evidence={},
                 )
             )
             for row in opened.values()
-            if row.rule not in known
+            if not _is_about(rules.get(row.rule), row.labels)
         )
 
     def _apply(self, change: StateChange) -> int:
         if self._alerts.change(change) is None:
+            return 0
+        if change.state == change.expected_state:
             return 0
         self._metrics.transitions.labels(change.rule, change.state).inc()
         log.info("alert", rule=change.rule, labels=change.labels, state=change.state, reason=change.reason)
@@ -323,16 +326,28 @@ def deliver(delivery: Delivery, alerts: Alerts, metrics: telemetry.ControlMetric
     metrics.pending.set(alerts.pending())
 
 
-def _query(measured: Metric, where: Mapping[str, str | Sequence[str]]) -> Query:
-    return Query(
-        measured.numerator,
-        measured.denominator,
-        {name: [value] if isinstance(value, str) else list(value) for name, value in where.items()},
-    )
+def _query(measured: Metric, where: Mapping[str, Sequence[str]]) -> Query:
+    return Query(measured.numerator, measured.denominator, where)
+
+
+def _values(where: Mapping[str, str | Sequence[str]]) -> dict[str, list[str]]:
+    return {name: [value] if isinstance(value, str) else list(value) for name, value in where.items()}
+
+
+def _is_about(rule: Rule | None, labels: Mapping[str, str]) -> bool:
+    """Whether a rule, as it is now, could still say something of an alert with these labels."""
+    if rule is None or set(rule.by) != labels.keys():
+        return False
+    return all(labels[name] in values for name, values in _values(rule.where).items() if name in labels)
 
 
 def _key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(labels.items()))
+
+
+def _in_order(key: tuple[tuple[str, str], ...], by: Sequence[str]) -> dict[str, str]:
+    """The labels in the order in which the rule names them, as people will read them."""
+    return dict(sorted(key, key=lambda label: by.index(label[0]) if label[0] in by else len(by)))
 
 
 def _counts(count: Any) -> Counts:

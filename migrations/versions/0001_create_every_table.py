@@ -216,6 +216,7 @@ CREATE TABLE outbox (
     event_id BIGINT NOT NULL,
     alert_id BIGINT NOT NULL,
     channel TEXT NOT NULL,
+    instead_of TEXT DEFAULT '' NOT NULL,
     payload JSONB NOT NULL,
     created_at timestamptz NOT NULL,
     next_attempt_at timestamptz NOT NULL,
@@ -224,7 +225,7 @@ CREATE TABLE outbox (
     failed_at timestamptz,
     last_error TEXT,
     CONSTRAINT outbox_pkey PRIMARY KEY (outbox_id),
-    CONSTRAINT outbox_event_id_channel_key UNIQUE (event_id, channel),
+    CONSTRAINT outbox_event_id_channel_key UNIQUE (event_id, channel, instead_of),
     CONSTRAINT outbox_event_id_fkey FOREIGN KEY(event_id) REFERENCES alert_events (event_id),
     CONSTRAINT outbox_alert_id_fkey FOREIGN KEY(alert_id) REFERENCES alerts (alert_id)
 );

@@ -11,9 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+import structlog
+
 from monitor.clock import Clock
 from monitor.errors import Permanent, Transient
 from monitor.notify.channel import Channel, Notification, TryLater
+
+log = structlog.get_logger("monitor.notify")
 
 #: The first pause after a failed attempt, and the longest.
 FIRST_PAUSE = timedelta(seconds=2)
@@ -32,6 +36,7 @@ class Due(Protocol):
     outbox_id: int
     event_id: int
     channel: str
+    instead_of: str
     payload: dict[str, Any]
     attempts: int
     created_at: datetime
@@ -109,7 +114,7 @@ class Delivery:
         try:
             if channel is None:
                 raise Permanent(f"channel {row.channel!r} is no longer configured")
-            channel.send(Notification(f"evt_{row.event_id}_{row.channel}", row.payload, row.attempts))
+            channel.send(Notification(notification_id(row), row.payload, row.attempts))
         except Transient as error:
             self._later(row, error)
         except Permanent as error:
@@ -126,12 +131,25 @@ class Delivery:
             self._never(row, f"given up after {row.attempts} attempts: {error}")
             return
         self._outbox.retry(row.outbox_id, again, str(error))
+        log.warning(
+            "notification will be tried again",
+            channel=row.channel,
+            at=again.isoformat(),
+            reason=str(error),
+        )
         self._count(row.channel, "retry")
 
     def _never(self, row: Due, error: str) -> None:
         instead = self._fallback if row.channel != self._fallback else None
         self._outbox.failed(row, self._clock.now(), error, instead=instead)
+        log.error("notification failed", channel=row.channel, instead=instead, reason=error)
         self._count(row.channel, "failed")
+
+
+def notification_id(row: Due) -> str:
+    """The id of a notification: of one event and channel, whatever the attempt."""
+    instead = f"_instead_of_{row.instead_of}" if row.instead_of else ""
+    return f"evt_{row.event_id}_{row.channel}{instead}"
 
 
 def pause(attempts: int, jitter: float) -> timedelta:

@@ -7,8 +7,8 @@ Webhooks, "Webhook metadata" and "Signature scheme").
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import binascii
 import hashlib
 import hmac
 from datetime import timedelta
@@ -20,7 +20,7 @@ from monitor.clock import Clock
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.notify.channel import Notification, TryLater
 
-#: Seconds that one attempt may take, connecting included.
+#: Seconds that one attempt may take, from connecting to the answer's headers.
 TIMEOUT_S = 10.0
 
 #: Answers that ask for another attempt; every other 4xx is final.
@@ -34,22 +34,22 @@ class WebhookChannel:
         url: where; it may hold a secret, so it is in no error and no log.
         clock: what time it is, for the timestamp.
         secret: the signing secret, as ``whsec_<base64>`` or plain text; ``None`` sends no signature.
-        client: an HTTP client, for tests.
+        timeout_s: seconds that one attempt may take.
 
     Raises:
-        ConfigError: the secret says it is base64 and is not.
+        ConfigError: the URL is none, or the secret says it is base64 and is not.
     """
 
     def __init__(
-        self, url: str, clock: Clock, *, secret: str | None = None, client: httpx.Client | None = None
+        self, url: str, clock: Clock, *, secret: str | None = None, timeout_s: float = TIMEOUT_S
     ) -> None:
-        self._url = url
+        self._url = _url(url)
         self._clock = clock
         self._key = _key(secret) if secret else None
-        self._client = client or httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
+        self._timeout_s = timeout_s
 
     def send(self, notification: Notification) -> None:
-        """See ``Channel.send``. A 2xx answer means delivered."""
+        """See ``Channel.send``. A 2xx answer means delivered; its body is not read."""
         body = msgspec.json.encode(notification.payload)
         stamp = str(int(self._clock.now().timestamp()))
         headers = {
@@ -63,12 +63,20 @@ class WebhookChannel:
             digest = hmac.new(self._key, signed, hashlib.sha256).digest()
             headers["webhook-signature"] = "v1," + base64.b64encode(digest).decode()
         try:
-            response = self._client.post(self._url, content=body, headers=headers)
-        except httpx.InvalidURL as error:
-            raise Permanent("the webhook's URL is not valid") from error
-        except httpx.HTTPError as error:
-            raise Transient(f"no answer: {type(error).__name__}") from error
+            response = asyncio.run(self._post(body, headers))
+        except (httpx.HTTPError, TimeoutError) as error:
+            # The error's own text may hold the URL.
+            raise Transient(f"no answer: {type(error).__name__}") from None
         _judge(response)
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> httpx.Response:
+        """The answer's head. One limit over everything: a receiver that trickles can't hold the others up."""
+        async with (
+            asyncio.timeout(self._timeout_s),
+            httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=False) as client,
+            client.stream("POST", self._url, content=body, headers=headers) as response,
+        ):
+            return response
 
 
 def _judge(response: httpx.Response) -> None:
@@ -83,7 +91,17 @@ def _judge(response: httpx.Response) -> None:
 def _retry_after(response: httpx.Response) -> timedelta | None:
     """The pause of a ``Retry-After`` header in seconds (RFC 9110, 10.2.3); a date is not understood."""
     value = response.headers.get("retry-after", "")
-    return timedelta(seconds=min(int(value), 86_400)) if value.isdecimal() else None
+    return timedelta(seconds=min(int(value[:9]), 86_400)) if value.isdecimal() else None
+
+
+def _url(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ConfigError("a webhook's url must be http:// or https://, a host and a path")
+    return parsed
 
 
 def _key(secret: str) -> bytes:
@@ -91,5 +109,5 @@ def _key(secret: str) -> bytes:
         return secret.encode()
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error as error:
-        raise ConfigError("a webhook secret that starts with whsec_ must go on in base64") from error
+    except ValueError:
+        raise ConfigError("a webhook secret that starts with whsec_ must go on in base64") from None

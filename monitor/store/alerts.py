@@ -55,12 +55,16 @@ class StateChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
-    """A notification that is due: what, where, and how often it was tried before."""
+    """A notification that is due: what, where, and how often it was tried, this time included.
+
+    ``instead_of`` is the channel that could not take it, where this one stands in; else empty.
+    """
 
     outbox_id: int
     event_id: int
     alert_id: int
     channel: str
+    instead_of: str
     payload: dict[str, Any]
     attempts: int
     created_at: datetime
@@ -167,7 +171,7 @@ class Alerts:
             connection.execute(_touch(row.outbox_id).values(failed_at=now, last_error=error))
             if instead is not None:
                 payload = {**row.payload, "undeliverable": {"channel": row.channel, "error": error}}
-                _enqueue(connection, row.event_id, row.alert_id, instead, payload, now)
+                _enqueue(connection, row.event_id, row.alert_id, instead, payload, now, row.channel)
 
     def pending(self) -> int:
         """How many notifications are not yet delivered and not given up.
@@ -202,7 +206,7 @@ _CLAIM = sa.text(
         LIMIT :limit
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING outbox_id, event_id, alert_id, channel, payload, attempts, created_at
+    RETURNING outbox_id, event_id, alert_id, channel, instead_of, payload, attempts, created_at
     """
 )
 
@@ -218,6 +222,7 @@ def _enqueue(
     channel: str,
     payload: Mapping[str, Any],
     now: datetime,
+    instead_of: str = "",
 ) -> None:
     connection.execute(
         insert(outbox)
@@ -225,6 +230,7 @@ def _enqueue(
             event_id=event_id,
             alert_id=alert_id,
             channel=channel,
+            instead_of=instead_of,
             payload=payload,
             created_at=now,
             next_attempt_at=now,

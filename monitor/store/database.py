@@ -35,6 +35,7 @@ def connect(url: str, *, pool_size: int = 4) -> sa.Engine:
         pool_size=pool_size,
         max_overflow=2,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes to the log, and values are what users wrote
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "keepalives_idle": 10,

@@ -184,6 +184,7 @@ outbox = sa.Table(
     sa.Column("event_id", sa.BigInteger, sa.ForeignKey("alert_events.event_id"), nullable=False),
     sa.Column("alert_id", sa.BigInteger, sa.ForeignKey("alerts.alert_id"), nullable=False, index=True),
     sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("instead_of", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("payload", JSONB, nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
     sa.Column("next_attempt_at", _TIME, nullable=False),
@@ -191,7 +192,7 @@ outbox = sa.Table(
     sa.Column("delivered_at", _TIME),
     sa.Column("failed_at", _TIME),
     sa.Column("last_error", sa.Text),
-    sa.UniqueConstraint("event_id", "channel"),
+    sa.UniqueConstraint("event_id", "channel", "instead_of"),
     sa.Index(
         "outbox_due_idx",
         "next_attempt_at",
