@@ -75,13 +75,15 @@ def lines(
     unit: str,
     stacked: bool = False,
     bars: bool = False,
+    points: int = 500,
     width: int = 12,
     height: int = 8,
 ) -> Json:
-    """Values over time. Where there is no value there is a gap."""
+    """Values over time, at most ``points`` of them; a gap where there is no value."""
     return _panel("timeseries", title, description, target(sql, "time_series"), width, height) | {
         # Rollups are a minute long: a shorter interval would only draw gaps.
         "interval": "1m",
+        "maxDataPoints": points,
         "fieldConfig": {
             "defaults": {
                 "color": {"mode": "palette-classic-by-name"},

@@ -29,9 +29,6 @@ NOW_OR_USUAL = f"bucket >= {_NOW_STARTS} - interval '{USUAL}'\n  AND bucket <= $
 #: The first column of a time series. Intervals without rows are filled with null: a gap, not a line.
 TIME = "$__timeGroupAlias(bucket, '$__interval', NULL)"
 
-#: One row for each bucket of each rollup's histogram of durations.
-UNNESTED = "\nCROSS JOIN LATERAL unnest(duration_buckets, duration_counts) AS histogram(duration_bucket, n)"
-
 
 def shown(dimension: str) -> str:
     """A dimension as people see it, and as the variables have it: the empty value is ``(none)``."""
@@ -60,11 +57,23 @@ def total(columns: Sequence[str], only: str = "") -> str:
 
 def rollups(time: str = "$__timeFilter(bucket)", expand: str = "") -> str:
     """The rollups of what the reader chose, from FROM to WHERE; ``expand`` joins something to each row."""
-    return f"FROM rollup_1m JOIN series USING (series_id){expand}\nWHERE {time}\n  AND {chosen()}"
+    more = f"{expand}\n" if expand else ""
+    return f"FROM rollup_1m JOIN series USING (series_id)\n{more}WHERE {time}\n  AND {chosen()}"
+
+
+def durations(**keys: str) -> str:
+    """The histograms of durations, merged by the named expressions: rows of (…, duration_bucket, n)."""
+    expressions = ", ".join(f"{expression} AS {name}" for name, expression in keys.items())
+    unnested = "CROSS JOIN LATERAL unnest(duration_buckets, duration_counts) AS histogram(duration_bucket, n)"
+    positions = ", ".join(str(position) for position in range(1, len(keys) + 2))
+    return f"""
+SELECT {expressions}, duration_bucket, sum(n)::bigint AS n
+{rollups(expand=unnested)}
+GROUP BY {positions}"""
 
 
 def percentiles(*names: str) -> str:
-    """Columns p50, p95, … of a duration from rows of (duration_bucket, n), merged: never averaged."""
+    """Columns p50, p95, … over rows of ``durations``: from merged histograms, never averaged."""
     return ", ".join(
         f"histogram_quantile(0.{name[1:]}, array_agg(duration_bucket), array_agg(n)) AS {name}"
         for name in names

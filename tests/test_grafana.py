@@ -13,9 +13,11 @@ import pytest
 import yaml
 
 from grafana import build
-from grafana.overview import DATASOURCE_UID, SCORES, dashboard
+from grafana.overview import DATASOURCE_UID, dashboard
 from grafana.panels import DATASOURCE, Json, arrange, lines, stat
+from grafana.rows import SCORES
 from grafana.sql import VARIABLES
+from monitor.config import PREFIX
 from monitor.records import OUTCOMES
 from tests.grafana_macros import UnknownMacro, expand
 
@@ -105,7 +107,13 @@ def test_the_provisioned_data_source_is_the_one_the_dashboard_chooses() -> None:
 def test_what_differs_between_installations_comes_from_the_environment(file: Path) -> None:
     settings = re.findall(r"(?m)^\s*(?:url|user|password|database|sslmode|path): (.*)$", file.read_text())
     assert settings
-    assert all(re.fullmatch(r"\$LLM_MONITOR_[A-Z_]+", value) for value in settings)
+    assert all(re.fullmatch(r"\$MONITOR_[A-Z_]+", value) for value in settings)
+
+
+def test_no_variable_of_grafana_could_be_taken_for_a_setting_of_the_service() -> None:
+    """The service refuses to start with an unknown variable of its prefix, in a shared environment too."""
+    for file in PROVISIONING.rglob("*.yaml"):
+        assert f"${PREFIX}" not in file.read_text()
 
 
 def test_the_dashboard_names_no_host_and_no_person() -> None:

@@ -7,11 +7,13 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
 
+from grafana import build
 from grafana.overview import dashboard
 from grafana.panels import Json
 from grafana.sql import ALL, VARIABLES
@@ -51,6 +53,7 @@ QUERIES: dict[str, str] = {
     **{f"${v['name']}": v["query"] for v in DASHBOARD["templating"]["list"] if v["type"] == "query"},
     **{f"@{a['name']}": a["target"]["rawSql"] for a in DASHBOARD["annotations"]["list"]},
 }
+READER = Path(build.__file__).parent / "reader.sql"
 EXAMPLE_CALLS = "Newest failing calls"
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -175,11 +178,15 @@ class Filled(NamedTuple):
 
 
 def ask(engine: sa.Engine, sql: str, now: datetime, span: timedelta, **chosen: Sequence[str]) -> list[Row]:
-    statement = expand(
-        sql, start=now - span, end=now, interval=interval_for(span), variables=EVERYTHING | chosen
-    )
     with engine.connect() as connection:
-        return [dict(row._mapping) for row in connection.exec_driver_sql(statement)]
+        result = connection.exec_driver_sql(statement(sql, now, span, **chosen))
+        return [dict(row._mapping) for row in result]
+
+
+def statement(sql: str, now: datetime, span: timedelta, **chosen: Sequence[str]) -> str:
+    """What PostgreSQL gets to see."""
+    variables = EVERYTHING | chosen
+    return expand(sql, start=now - span, end=now, interval=interval_for(span), variables=variables)
 
 
 @pytest.fixture
@@ -273,6 +280,18 @@ def test_only_the_example_calls_read_the_calls(filled: Filled) -> None:
         if any(relation.startswith("calls") for relation in relations(row["QUERY PLAN"])):
             reading.add(name)
     assert reading == {EXAMPLE_CALLS}
+
+
+def test_the_readers_role_can_ask_everything_and_write_nothing(filled: Filled) -> None:
+    with filled.engine.connect() as connection, connection.begin() as transaction:
+        connection.exec_driver_sql(READER.read_text())
+        connection.exec_driver_sql("SET LOCAL ROLE llm_monitor_reader")
+        for sql in QUERIES.values():
+            connection.exec_driver_sql(statement(sql, filled.now, DAY))
+        for forbidden in ("SELECT value FROM dead_letters", "DELETE FROM alerts", "SELECT FROM outbox"):
+            with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), connection.begin_nested():
+                connection.exec_driver_sql(forbidden)
+        transaction.rollback()
 
 
 # ------------------------------------------------------------------------------------------- exact figures

@@ -1,0 +1,7 @@
+-- The role that Grafana reads with: what the dashboard shows and nothing else, never the bytes of a dead
+-- letter. It has no password yet: give it one with psql's \password.
+CREATE ROLE llm_monitor_reader LOGIN;
+ALTER ROLE llm_monitor_reader SET default_transaction_read_only = on;
+ALTER ROLE llm_monitor_reader SET statement_timeout = '30s';
+GRANT SELECT ON rollup_1m, series, calls, consumer_offsets, alerts, alert_events, deploys TO llm_monitor_reader;
+GRANT SELECT (reason, first_seen) ON dead_letters TO llm_monitor_reader;
