@@ -118,11 +118,19 @@ class Child:
         """
         deadline = time.monotonic() + within
         while not ready():
-            if self._process.poll() is not None:
-                raise Permanent(f"{self.name} ended with status {self._process.returncode}:\n{self._tail()}")
+            self.check()
             if time.monotonic() > deadline:
                 raise Permanent(f"{self.name} did not answer within {within:g} s:\n{self._tail()}")
             time.sleep(_POLL_SECONDS)
+
+    def check(self) -> None:
+        """Make sure that it still runs.
+
+        Raises:
+            Permanent: it ended; the message has the end of its log.
+        """
+        if self._process.poll() is not None:
+            raise Permanent(f"{self.name} ended with status {self._process.returncode}:\n{self._tail()}")
 
     def wait(self, *, within: float) -> None:
         """Wait until the program has done its work and ended.

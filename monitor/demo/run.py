@@ -68,7 +68,7 @@ def run_demo(
             else MadeUp(stage.bootstrap_servers, TOPIC, Random())  # noqa: S311 - made-up traffic
         )
         screen = _Screen(console, stage, began, headless, picture_to)
-        story = _play(traffic, Watch(stage.engine), screen, seconds, staged=not replay)
+        story = _play(stage, traffic, screen, seconds, staged=not replay)
         traffic.close()
         snapshot = _drain(Watch(stage.engine), traffic.produced)
         report = build_report(
@@ -137,12 +137,13 @@ class _Screen:
                 f"{status.elapsed_s:4.0f} s  {scene}: {rate:.0f} calls/s, {snapshot.stored:,} stored,"
                 f" lag {snapshot.lag}, {firing} firing, {snapshot.sent} notifications"
             )
-        if self._picture_to and any(alert.state == "firing" for alert in snapshot.alerts):
+        if self._picture_to and scene == Scene.BROKEN and snapshot.alerts:
             _save_picture(self._picture_to, drawn)
 
 
-def _play(traffic: Traffic, watch: Watch, screen: _Screen, seconds: float | None, *, staged: bool) -> Story:
+def _play(stage: Stage, traffic: Traffic, screen: _Screen, seconds: float | None, *, staged: bool) -> Story:
     """History, then live traffic until the end of the story or of the time."""
+    watch = Watch(stage.engine)
     with screen:
         for done in traffic.history(datetime.now(UTC)):
             scene = f"sending a day of history: {done:.0%}"
@@ -155,6 +156,7 @@ def _play(traffic: Traffic, watch: Watch, screen: _Screen, seconds: float | None
             traffic.live(now)
             if time.monotonic() - looked >= _LOOK_S:
                 looked = time.monotonic()
+                stage.service.check()
                 snapshot = watch.snapshot(now)
                 changed = story.advance(now, snapshot)
                 broken = story.scene is Scene.BROKEN

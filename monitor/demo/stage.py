@@ -42,7 +42,7 @@ class Stage(NamedTuple):
     bootstrap_servers: str
     engine: sa.Engine
     receiver: Receiver
-    web: str
+    service: Child
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def set_up(say: Callable[[str], None]) -> Iterator[Stage]:
         stack.callback(service.stop, within=_STOP_S)
         web = f"http://127.0.0.1:{port}"
         service.wait_until(lambda: _consumes(web), within=_READY_S)
-        yield Stage(kafka.bootstrap_servers, engine, receiver, web)
+        yield Stage(kafka.bootstrap_servers, engine, receiver, service)
 
 
 def _create_topic(bootstrap_servers: str) -> None:
@@ -115,7 +115,7 @@ def _write_config(
             "delivery_interval": "1s",
         },
         "channels": {
-            "on-call": {"kind": "webhook", "url": receiver.url, "secret": "whsec_ZGVtbw=="},
+            "oncall": {"kind": "webhook", "url": receiver.url, "secret": "whsec_ZGVtbw=="},
             "log": {"kind": "log"},
         },
         "web": {"port": port},

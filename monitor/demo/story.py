@@ -13,7 +13,7 @@ from monitor.demo.watch import Snapshot
 
 #: Seconds of live traffic before anything breaks, and of brokenness after the last alert.
 QUIET = timedelta(seconds=8)
-REACTION = timedelta(seconds=3)
+REACTION = timedelta(seconds=8)
 
 #: How many alerts the incident sets off.
 EXPECTED_ALERTS = 2

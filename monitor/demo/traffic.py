@@ -74,8 +74,20 @@ class RawProducer:
         self._topic = topic
         self._producer = KafkaProducer(bootstrap_servers=bootstrap_servers, linger_ms=20)
         self._pending: list[Any] = []
-        self.produced = 0
-        self.dropped = 0
+        self._produced = 0
+        self._failed = 0
+
+    @property
+    def produced(self) -> int:
+        """Messages that Kafka has acknowledged."""
+        self._settle()
+        return self._produced
+
+    @property
+    def dropped(self) -> int:
+        """Messages that failed."""
+        self._settle()
+        return self._failed
 
     def send(self, value: bytes) -> None:
         """Take one message to be sent."""
@@ -86,15 +98,23 @@ class RawProducer:
     def flush(self) -> None:
         """Wait until every message is acknowledged or has failed."""
         self._producer.flush(timeout=30)
-        done = sum(1 for future in self._pending if future.succeeded())
-        self.produced += done
-        self.dropped += len(self._pending) - done
-        self._pending.clear()
 
     def close(self) -> None:
         """Send what is left and give up the connection."""
         self.flush()
         self._producer.close(timeout=5)
+
+    def _settle(self) -> None:
+        """Count the messages of which it is known by now."""
+        pending = []
+        for future in self._pending:
+            if not future.is_done:
+                pending.append(future)
+            elif future.succeeded():
+                self._produced += 1
+            else:
+                self._failed += 1
+        self._pending = pending
 
 
 class Pace:

@@ -1,0 +1,148 @@
+"""Runs the service as production does, in a process of its own, against a test's Kafka and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+import yaml
+from kafka import KafkaProducer
+
+from monitor.demo.child import Child, free_port
+from monitor.store import connect
+
+#: Seconds that anything may take before a test gives up on it.
+PATIENCE_S = 60.0
+
+
+class Running:
+    """A service under test: configuration, process, and its database to look at.
+
+    Args:
+        folder: where its configuration and log go.
+        bootstrap_servers: Kafka's address.
+        database: the URL of a migrated database.
+        topic: what it reads.
+        more: sections of the configuration beside those.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        bootstrap_servers: str,
+        database: str,
+        topic: str,
+        **more: dict[str, Any] | list[str],
+    ) -> None:
+        self.port = free_port()
+        self.bootstrap_servers = bootstrap_servers
+        self.topic = topic
+        self.engine = connect(database)
+        self._folder = folder
+        self._config = folder / f"monitor-{self.port}.yaml"
+        self.log = folder / f"service-{self.port}.log"
+        sections: dict[str, Any] = {
+            "kafka": {
+                "topics": [topic],
+                "group_id": topic,
+                # The shortest session that a broker allows: a killed worker's partitions are free sooner.
+                "client": {
+                    "bootstrap_servers": bootstrap_servers,
+                    "session_timeout_ms": 6_000,
+                    "heartbeat_interval_ms": 1_000,
+                },
+            },
+            "database": {"url": database},
+            "ingest": {"batch_records": 100, "linger": "50ms"},
+            "control": {
+                "rollup_interval": "500ms",
+                "evaluation_interval": "1s",
+                "settle": "1s",
+                "delivery_interval": "500ms",
+            },
+            "web": {"port": self.port},
+            "rules": [],
+        }
+        for name, section in more.items():
+            sections[name] = {**sections.get(name, {}), **section} if isinstance(section, dict) else section
+        self._config.write_text(yaml.safe_dump(sections))
+        self._child: Child | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self.engine.dispose()
+
+    def start(self) -> None:
+        """Start the process."""
+        self._child = Child(
+            "llm-monitor",
+            [sys.executable, "-m", "monitor", "run", "--config", self._config],
+            log=self.log,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        )
+
+    def kill(self) -> None:
+        """SIGKILL: no time for anything."""
+        assert self._child is not None
+        self._child.kill()
+
+    def stop(self) -> None:
+        """SIGTERM, as an operator would."""
+        if self._child is not None:
+            self._child.stop(signal.SIGTERM, within=20)
+
+    def send(self, values: Iterable[bytes | None], *, keys: Iterable[bytes] | None = None) -> int:
+        """Produce these values and wait until Kafka has them; gives how many."""
+        producer = KafkaProducer(bootstrap_servers=self.bootstrap_servers, max_request_size=20_000_000)
+        try:
+            chosen = iter(keys) if keys is not None else None
+            futures = [
+                producer.send(self.topic, value=value, key=next(chosen) if chosen else None)
+                for value in values
+            ]
+            for future in futures:
+                future.get(timeout=30)
+        finally:
+            producer.close()
+        return len(futures)
+
+    def query(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+        """Rows of the service's database."""
+        with self.engine.begin() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(statement), parameters)]
+
+    def ledger(self) -> tuple[int, int, int, int]:
+        """Records, stored calls, duplicates and dead letters, as the service counted them."""
+        [row] = self.query(
+            "SELECT coalesce(sum(records), 0)::int, coalesce(sum(stored), 0)::int,"
+            " coalesce(sum(duplicates), 0)::int, coalesce(sum(dead_letters), 0)::int FROM consumer_offsets"
+        )
+        return row[0], row[1], row[2], row[3]
+
+    def wait_for(self, what: str, condition: Callable[[], bool], *, within: float = PATIENCE_S) -> None:
+        """Wait until ``condition`` holds; fails the test with the end of the log when it does not."""
+        deadline = time.monotonic() + within
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{what}: not within {within:.0f} s; log ends:\n{self._tail()}")
+            time.sleep(0.05)
+
+    def wait_for_records(self, count: int) -> None:
+        """Wait until this many records are read and saved."""
+        self.wait_for(f"{count} records", lambda: self.ledger()[0] >= count)
+
+    def _tail(self) -> str:
+        return self.log.read_text(errors="replace")[-3_000:] if self.log.exists() else ""
