@@ -117,8 +117,13 @@ class Child:
             Permanent: it ended, or did not answer in time; the message has the end of its log.
         """
         deadline = time.monotonic() + within
-        while not ready():
-            self.check()
+        while True:
+            ended = self._process.poll() is not None
+            if ready():
+                return
+            # Asked before: what was ready in its last moment was ready.
+            if ended:
+                self.check()
             if time.monotonic() > deadline:
                 raise Permanent(f"{self.name} did not answer within {within:g} s:\n{self._tail()}")
             time.sleep(_POLL_SECONDS)
