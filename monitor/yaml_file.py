@@ -139,10 +139,10 @@ def convert(located: Located, value: object, type_: type[T]) -> T:
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    problem = _VALUE.sub(r"\1", error.problem or "can't be parsed")
+    problem = ", ".join(filter(None, (error.context, error.problem)))
     if "'\\t'" in problem:
         return "a tab; indent with spaces"
-    return f"{error.context}, {problem}" if error.context else problem
+    return _VALUE.sub(r"\1", problem)
 
 
 def _child(node: yaml.Node | None, step: Step) -> tuple[int, yaml.Node] | None:
