@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import sqlalchemy as sa
 
 from monitor.errors import ConfigError, Transient
@@ -57,10 +58,10 @@ def transient_if_unreachable() -> Iterator[None]:
     """
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+    except sa.exc.TimeoutError as error:
         raise Transient(f"Postgres: {one_line(error)}") from error
-    except sa.exc.DBAPIError as error:
-        if error.connection_invalidated or _sqlstate(error)[:2] in _TRANSIENT_CLASSES:
+    except (sa.exc.DBAPIError, psycopg.Error) as error:
+        if _passes(error):
             raise Transient(f"Postgres: {one_line(error)}") from error
         raise
 
@@ -70,8 +71,15 @@ def transient_if_unreachable() -> Iterator[None]:
 _TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "57", "58"})
 
 
-def _sqlstate(error: sa.exc.DBAPIError) -> str:
-    return getattr(error.orig, "sqlstate", None) or ""
+def _passes(error: sa.exc.DBAPIError | psycopg.Error) -> bool:
+    """Whether an error passes by itself. COPY speaks to the driver, whose errors SQLAlchemy does not wrap."""
+    original = getattr(error, "orig", error)
+    state = getattr(original, "sqlstate", None) or ""
+    return (
+        isinstance(original, psycopg.OperationalError | psycopg.InterfaceError)
+        or getattr(error, "connection_invalidated", False)
+        or state[:2] in _TRANSIENT_CLASSES
+    )
 
 
 def one_line(error: BaseException) -> str:

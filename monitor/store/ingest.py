@@ -83,6 +83,17 @@ _COPY = f"COPY staged_calls ({_NAMES}) FROM STDIN (FORMAT BINARY)"
 _MOVE = f"INSERT INTO calls ({_NAMES}) SELECT {_NAMES} FROM staged_calls ON CONFLICT DO NOTHING"  # noqa: S608
 _TYPES = [type_ for _, type_ in COLUMNS]
 
+#: What one row that can't be stored raises: Postgres its own errors (the last of them for a key too long
+#: for an index), and the driver Python's, while it packs the row into bytes.
+_REFUSALS = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+
 
 class PostgresStore:
     """The store in Postgres.
@@ -118,22 +129,26 @@ class PostgresStore:
             rows = [row(scored, ids[dimensions(scored.call)]) for scored in batch.calls]
             with self._engine.begin() as connection:
                 stored, refused = _copy(connection, rows)
-                letters = [*batch.dead_letters, *(_refused_letter(batch.calls[i], why) for i, why in refused)]
-                saved = Saved(stored, len(batch.calls) - stored - len(refused), len(letters), len(refused))
+                kept = [scored for i, scored in enumerate(batch.calls) if i not in refused]
+                letters = [
+                    *batch.dead_letters,
+                    *(_refused_letter(batch.calls[i], why) for i, why in refused.items()),
+                ]
+                saved = Saved(stored, len(kept) - stored, len(letters), len(refused))
                 _insert_dead_letters(connection, letters)
-                _mark_dirty(connection, batch.calls)
+                _mark_dirty(connection, kept)
                 _move_offsets(connection, batch, saved)
         return saved
 
 
-def _copy(connection: sa.Connection, rows: Sequence[Row]) -> tuple[int, list[tuple[int, str]]]:
-    """COPY the rows; gives how many were new, and position and reason of those that Postgres refused."""
+def _copy(connection: sa.Connection, rows: Sequence[Row]) -> tuple[int, dict[int, str]]:
+    """COPY the rows; gives how many were new, and by position why Postgres refused the others."""
     if not rows:
-        return 0, []
+        return 0, {}
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine's driver is fixed in connect()
     stored = 0
-    refused: list[tuple[int, str]] = []
+    refused: dict[int, str] = {}
     with driver.cursor() as cursor:
         cursor.execute(_STAGE)
         pending = [(0, len(rows))]
@@ -142,9 +157,9 @@ def _copy(connection: sa.Connection, rows: Sequence[Row]) -> tuple[int, list[tup
             try:
                 with driver.transaction():
                     stored += _copy_once(cursor, rows[start:end])
-            except (psycopg.DataError, psycopg.IntegrityError) as error:
+            except _REFUSALS as error:
                 if end - start == 1:
-                    refused.append((start, one_line(error)))
+                    refused[start] = one_line(error)
                 else:
                     middle = (start + end) // 2
                     pending += [(start, middle), (middle, end)]
@@ -218,7 +233,7 @@ def _move_offsets(connection: sa.Connection, batch: Batch, saved: Saved) -> None
     """Move every partition's next offset, or raise ``Fenced``.
 
     The counts of the batch go to its partitions as a ledger; a batch of several partitions books them on
-    the first, since only their sum over a topic means anything.
+    the first, so only their sum over all partitions means anything.
     """
     counts = {"stored": saved.stored, "duplicates": saved.duplicates, "dead_letters": saved.dead_letters}
     table = consumer_offsets

@@ -62,6 +62,13 @@ def database(postgres_server: PostgresServer, migrated_template: str) -> Iterato
         yield url
 
 
+@pytest.fixture(scope="module")
+def module_database(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """The URL of a migrated database of this module's own: for tests that leave it as they found it."""
+    with _new_database(postgres_server, template=migrated_template) as url:
+        yield url
+
+
 @pytest.fixture
 def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL of a database of this test's own, in which nothing ran yet."""

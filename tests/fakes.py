@@ -1,0 +1,184 @@
+"""Fakes of Kafka and of the store, in memory: they pass the contract tests of the real ones.
+
+``MemoryStore`` is a ``Store``. ``MemoryKafka`` is a topic with one consumer group, whose members are
+``MemorySource``s; it changes the assignment when a member joins or leaves, or when a test asks for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+from monitor.errors import Fenced, Transient
+from monitor.records import DeadLetter, Partition, Record, ScoredCall
+from monitor.source import Polled
+from monitor.store import Batch, Saved
+
+
+class MemoryStore:
+    """A store that keeps a batch whole or not at all.
+
+    Attributes:
+        calls: what is stored, by start and id.
+        dead_letters: by topic, partition, offset and item.
+        next_offsets: where each partition goes on.
+        ledger: records, stored, duplicates and dead letters so far.
+    """
+
+    def __init__(self) -> None:
+        self.calls: dict[tuple[datetime, str], ScoredCall] = {}
+        self.dead_letters: dict[tuple[str, int, int, int], DeadLetter] = {}
+        self.next_offsets: dict[Partition, int] = {}
+        self.ledger: Counter[str] = Counter()
+
+    def offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
+        """See ``Store.offsets``."""
+        return {partition: self.next_offsets.get(partition) for partition in partitions}
+
+    def save(self, batch: Batch) -> Saved:
+        """See ``Store.save``."""
+        for partition, move in batch.offsets.items():
+            if self.next_offsets.get(partition) != move.expected:
+                raise Fenced(f"{partition} is at {self.next_offsets.get(partition)}, not {move.expected}")
+        new = {(scored.call.started_at, scored.call.call_id): scored for scored in batch.calls}
+        new = {key: scored for key, scored in new.items() if key not in self.calls}
+        saved = Saved(len(new), len(batch.calls) - len(new), len(batch.dead_letters))
+        self.calls |= new
+        for letter in batch.dead_letters:
+            self.dead_letters.setdefault((letter.topic, letter.partition, letter.offset, letter.item), letter)
+        self.next_offsets |= {partition: move.next for partition, move in batch.offsets.items()}
+        self.ledger.update(
+            records=sum(move.records for move in batch.offsets.values()),
+            stored=saved.stored,
+            duplicates=saved.duplicates,
+            dead_letters=saved.dead_letters,
+        )
+        return saved
+
+
+class MemoryKafka:
+    """A topic and one consumer group.
+
+    Attributes:
+        logs: the records of each partition, by offset.
+        committed: the offsets that members told.
+        members: the sources of the group.
+    """
+
+    def __init__(self, partitions: int = 1, topic: str = "calls") -> None:
+        self.logs: dict[Partition, list[Record]] = {Partition(topic, n): [] for n in range(partitions)}
+        self.committed: dict[Partition, int] = {}
+        self.members: list[MemorySource] = []
+
+    def produce(
+        self,
+        value: bytes | None,
+        partition: int = 0,
+        *,
+        key: bytes | None = None,
+        timestamp: datetime | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> Record:
+        """Append a record to a partition."""
+        target = sorted(self.logs)[partition]
+        record = Record(*target, self.end(target), value, key, timestamp, tuple(headers))
+        self.logs[target].append(record)
+        return record
+
+    def end(self, partition: Partition) -> int:
+        """The offset of the next record of a partition."""
+        log = self.logs[partition]
+        return log[-1].offset + 1 if log else 0
+
+    def rebalance(self) -> None:
+        """Deal the partitions out anew; with two members, every partition changes hands."""
+        self.members = self.members[1:] + self.members[:1]
+        for place, member in enumerate(self.members):
+            member.assign(sorted(self.logs)[place :: len(self.members)])
+
+
+class MemorySource:
+    """A member of the group of a ``MemoryKafka``.
+
+    Args:
+        kafka: what to read.
+        start: where a partition starts of which neither the group nor the caller knows anything.
+        max_records: how many records one poll gives at most.
+
+    Attributes:
+        kept_alive: how often the member was kept alive.
+    """
+
+    def __init__(
+        self,
+        kafka: MemoryKafka,
+        *,
+        start: Literal["earliest", "latest"] = "earliest",
+        max_records: int = 2_000,
+    ) -> None:
+        self._kafka = kafka
+        self._start = start
+        self._max_records = max_records
+        self._positions: dict[Partition, int] = {}
+        self._rebalanced = False
+        self.kept_alive = 0
+        kafka.members.append(self)
+        kafka.rebalance()
+
+    def assign(self, partitions: Sequence[Partition]) -> None:
+        """Take these partitions; those that are kept go on where they were, as in Kafka."""
+        self._positions = {
+            partition: self._positions.get(
+                partition, self._kafka.committed.get(partition, self._start_of(partition))
+            )
+            for partition in partitions
+        }
+        self._rebalanced = True
+
+    def poll(self, timeout_s: float) -> Polled:
+        """See ``Source.poll``; does not wait."""
+        records: list[Record] = []
+        for partition, position in self._positions.items():
+            waiting = [record for record in self._kafka.logs[partition] if record.offset >= position]
+            taken = waiting[: self._max_records - len(records)]
+            if taken:
+                self._positions[partition] = taken[-1].offset + 1
+            records += taken
+        read = {Partition(record.topic, record.partition) for record in records}
+        return Polled(tuple(records), {partition: self._kafka.end(partition) for partition in read})
+
+    def take_rebalanced(self) -> bool:
+        """See ``Source.take_rebalanced``."""
+        taken, self._rebalanced = self._rebalanced, False
+        return taken
+
+    def assignment(self) -> tuple[Partition, ...]:
+        """See ``Source.assignment``."""
+        return tuple(sorted(self._positions))
+
+    def seek(self, offsets: Mapping[Partition, int | None]) -> None:
+        """See ``Source.seek``."""
+        for partition, offset in offsets.items():
+            if partition not in self._positions:
+                self._rebalanced = True
+                raise Transient(f"{partition} is not assigned")
+            self._positions[partition] = self._start_of(partition) if offset is None else offset
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """See ``Source.commit``."""
+        self._kafka.committed |= offsets
+
+    def keep_alive(self) -> None:
+        """See ``Source.keep_alive``."""
+        self.kept_alive += 1
+
+    def close(self) -> None:
+        """See ``Source.close``."""
+        self._positions = {}
+        self._kafka.members.remove(self)
+        self._kafka.rebalance()
+
+    def _start_of(self, partition: Partition) -> int:
+        return 0 if self._start == "earliest" else self._kafka.end(partition)

@@ -1,0 +1,51 @@
+"""What is in a database, for tests to compare; and work done by several threads at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.records import Partition
+from monitor.store.tables import calls, consumer_offsets, dead_letters, dirty_minutes
+from tests.store.contract import Contents
+
+_LEDGER = ("records", "stored", "duplicates", "dead_letters")
+
+
+def contents(engine: sa.Engine) -> Contents:
+    """What ingest has saved."""
+    with engine.begin() as connection:
+        ids = connection.execute(sa.select(calls.c.call_id)).scalars()
+        letters = connection.execute(sa.select(dead_letters.c.kafka_offset)).scalars()
+        places = connection.execute(sa.select(consumer_offsets)).all()
+        return Contents(
+            sorted(ids),
+            sorted(letters),
+            {Partition(place.topic, place.partition): place.next_offset for place in places},
+            {name: sum(getattr(place, name) for place in places) for name in _LEDGER},
+        )
+
+
+def everything(engine: sa.Engine) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row that a save may write, but for the series."""
+    with engine.begin() as connection:
+        return {
+            table.name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
+            for table in (calls, dead_letters, dirty_minutes, consumer_offsets)
+        }
+
+
+def rows(engine: sa.Engine, query: sa.Select[Any] | str) -> Sequence[sa.Row[Any]]:
+    """The rows of a query."""
+    with engine.begin() as connection:
+        return connection.execute(sa.text(query) if isinstance(query, str) else query).all()
+
+
+def run_at_once(*work: Callable[[], object]) -> None:
+    """Do each of these in a thread of its own, and wait for all; raises what one of them raised."""
+    with ThreadPoolExecutor(len(work)) as pool:
+        for done in [pool.submit(one) for one in work]:
+            done.result()

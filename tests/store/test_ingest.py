@@ -1,0 +1,319 @@
+"""Saving batches: the contract on the fake and on PostgreSQL, and what only PostgreSQL can do wrong."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, timedelta, timezone
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from monitor.errors import DeadLetterReason, Fenced, Transient
+from monitor.records import Partition, ScoredCall
+from monitor.store import Batch, OffsetMove, PostgresStore, Saved, connect
+from monitor.store import ingest as ingest_module
+from tests.examples import NOON, PARTITION, batch, dead_letter, scored
+from tests.fakes import MemoryStore
+from tests.store.contract import Contents, StoreContract, Subject
+from tests.store.helpers import contents, everything, rows, run_at_once
+
+
+class MemorySubject:
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+
+    def contents(self) -> Contents:
+        return Contents(
+            sorted(call_id for _, call_id in self.store.calls),
+            sorted(offset for _, _, offset, _ in self.store.dead_letters),
+            self.store.next_offsets.copy(),
+            dict(self.store.ledger),
+        )
+
+
+class PostgresSubject:
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.store = PostgresStore(engine)
+
+    def contents(self) -> Contents:
+        return contents(self.engine)
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def subject(self) -> Subject:
+        return MemorySubject()
+
+
+class TestPostgresStore(StoreContract):
+    @pytest.fixture
+    def subject(self, engine: sa.Engine) -> Subject:
+        return PostgresSubject(engine)
+
+
+# ------------------------------------------------------------------------------------------------- refusals
+
+LONG_TEXT = "".join(chr(0x4E00 + 37 * n % 20_000) for n in range(4_000))
+
+#: What PostgreSQL or its driver can't take, by what is wrong with it. Decode lets none of it by.
+POISON = {
+    "a NUL": scored("bad", offset=1, trace_id="a\x00b"),
+    "a lone surrogate": scored("bad", offset=1, trace_id="\ud800"),
+    "a text where a number belongs": scored("bad", offset=1, attempt="first"),
+    "an int beyond 64 bits": scored("bad", offset=1, attempt=2**70),
+    "a time without a zone": scored("bad", NOON.replace(tzinfo=None), offset=1),
+    "a required field that is missing": scored("bad", offset=1, status=None),
+    "a key too long for an index": scored(LONG_TEXT, offset=1),
+    "a day long past": scored("bad", NOON - timedelta(days=400), offset=1),
+    "a day far ahead": scored("bad", NOON + timedelta(days=400), offset=1),
+}
+
+
+@pytest.mark.parametrize("bad", POISON.values(), ids=POISON)
+def test_a_row_that_cannot_be_stored_becomes_a_dead_letter(engine: sa.Engine, bad: ScoredCall) -> None:
+    saved = PostgresStore(engine).save(batch([scored("a"), bad, scored("c")]))
+    assert saved == Saved(stored=2, duplicates=0, dead_letters=1, refused=1)
+    assert contents(engine) == Contents(
+        ["a", "c"],
+        [1],
+        {PARTITION: 3},
+        {"records": 3, "stored": 2, "duplicates": 0, "dead_letters": 1},
+    )
+    (letter,) = rows(engine, "SELECT * FROM dead_letters")
+    assert letter.reason == DeadLetterReason.REFUSED_BY_STORE
+    assert letter.detail
+    assert "\n" not in letter.detail
+
+
+@pytest.mark.parametrize(
+    "poisoned",
+    [[0], [6], [3], [0, 6], [2, 3], [0, 2, 4, 6], [0, 1, 2, 3, 4, 5, 6]],
+    ids=["first", "last", "middle", "both ends", "neighbours", "every other", "all"],
+)
+def test_a_poison_row_costs_no_neighbour(engine: sa.Engine, poisoned: Sequence[int]) -> None:
+    calls = [
+        scored(f"c{n}", offset=n, trace_id="\x00" if n in poisoned else None, service=f"s{n}")
+        for n in range(7)
+    ]
+    saved = PostgresStore(engine).save(batch(calls))
+    assert saved == Saved(7 - len(poisoned), 0, len(poisoned), len(poisoned))
+    found = contents(engine)
+    assert found.calls == [f"c{n}" for n in range(7) if n not in poisoned]
+    assert found.dead_letters == poisoned
+    assert found.offsets == {PARTITION: 7}
+
+
+def test_duplicates_are_counted_beside_refusals(engine: sa.Engine) -> None:
+    calls = [scored("a"), scored("a"), scored("bad", offset=2, trace_id="\x00"), scored("b"), scored("a")]
+    assert PostgresStore(engine).save(batch(calls)) == Saved(2, 2, 1, 1)
+
+
+def test_a_refused_call_marks_no_minute(engine: sa.Engine) -> None:
+    """Its day may be gone, and then its minute's rollup must not be computed again from nothing."""
+    past = NOON - timedelta(days=400)
+    PostgresStore(engine).save(batch([scored("a"), scored("old", past)]))
+    assert rows(engine, "SELECT * FROM dirty_minutes") == [(NOON,)]
+
+
+def test_a_fenced_batch_keeps_nothing_of_its_refusals(engine: sa.Engine) -> None:
+    store = PostgresStore(engine)
+    store.save(batch([scored("a")]))
+    before = everything(engine)
+    with pytest.raises(Fenced):
+        store.save(batch([scored("b"), scored("bad", trace_id="\x00")], [dead_letter(5)], expected=0))
+    assert everything(engine) == before
+
+
+def test_a_dead_letter_that_comes_again_is_kept_once(engine: sa.Engine) -> None:
+    store = PostgresStore(engine)
+    store.save(batch([], [dead_letter(0)]))
+    store.save(batch([], [dead_letter(0)], expected=1))
+    assert contents(engine).dead_letters == [0]
+
+
+def test_a_dead_letters_text_may_hold_a_nul(engine: sa.Engine) -> None:
+    letter = msgspec.structs.replace(dead_letter(), detail="a\x00b", value=b"\x00\xff")
+    PostgresStore(engine).save(batch([], [letter]))
+    (kept,) = rows(engine, "SELECT detail, value FROM dead_letters")
+    assert (kept.detail, bytes(kept.value)) == ("ab", b"\x00\xff")
+
+
+# -------------------------------------------------------------------------------------------------- failures
+
+
+def test_a_failure_before_the_commit_saves_nothing_and_a_retry_saves_once(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PostgresStore(engine)
+    store.save(batch([scored("a")]))
+    before = everything(engine)
+    one = batch([scored("b"), scored("bad", offset=2, trace_id="\x00")], [dead_letter(3)], expected=1)
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest_module, "_move_offsets", fail)
+        with pytest.raises(ZeroDivisionError):
+            store.save(one)
+    assert everything(engine) == before
+    assert store.save(one) == Saved(1, 0, 2, 1)
+    assert contents(engine).calls == ["a", "b"]
+
+
+@pytest.mark.parametrize("step", ["_copy", "_copy_once", "_insert_dead_letters", "_move_offsets"])
+def test_a_connection_that_breaks_is_transient_wherever_it_breaks(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The store's session is ended from outside, as a crash of the server or a failover does."""
+    store = PostgresStore(engine)
+    store.save(batch([scored("a")]))
+    before = everything(engine)
+    one = batch([scored("b"), scored("c")], [dead_letter(3)], expected=1)
+    original = getattr(ingest_module, step)
+
+    def broken(*args: Any) -> Any:
+        end_other_sessions(engine)
+        return original(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest_module, step, broken)
+        with pytest.raises(Transient):
+            store.save(one)
+    assert everything(engine) == before
+    assert store.save(one) == Saved(2, 0, 1)
+    assert contents(engine).offsets == {PARTITION: 4}
+
+
+def test_a_batch_that_was_saved_after_all_is_fenced_when_it_is_tried_again(engine: sa.Engine) -> None:
+    """After a failure in mid-commit nobody knows; the compare-and-set does."""
+    store = PostgresStore(engine)
+    for expected, one in ((None, batch([scored("a")])), (1, batch([scored("b")], expected=1))):
+        store.save(one)
+        before = everything(engine)
+        with pytest.raises(Fenced, match=f"no longer {expected}"):
+            store.save(one)
+        assert everything(engine) == before
+
+
+def test_a_database_that_is_read_only_is_transient(database: str) -> None:
+    """As after a failover, when the address leads to the standby."""
+    engine = connect(database)
+    store = PostgresStore(engine)
+    store.save(batch([scored("a")]))
+    name = sa.make_url(database).database
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+    engine.dispose()
+    with pytest.raises(Transient, match="read-only"):
+        store.save(batch([scored("b")], expected=1))
+    with pytest.raises(Transient, match="read-only"):
+        store.save(batch([scored("c", service="a new one")], expected=1))
+    assert store.offsets([PARTITION]) == {PARTITION: 1}
+    engine.dispose()
+
+
+def test_a_save_that_waits_for_a_lock_too_long_is_transient(database: str) -> None:
+    engine = connect(database)
+    store = PostgresStore(engine)
+    store.save(batch([scored("a")]))
+    name = sa.make_url(database).database
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET lock_timeout = '50ms'"))
+    engine.dispose()
+    with psycopg.connect(database) as other:
+        other.execute("LOCK TABLE consumer_offsets")
+        with pytest.raises(Transient, match="lock timeout"):
+            store.save(batch([scored("b")], expected=1))
+    assert store.save(batch([scored("b")], expected=1)).stored == 1
+    engine.dispose()
+
+
+def test_two_workers_that_own_one_partition_save_each_offset_once(engine: sa.Engine) -> None:
+    """A worker that lost its partition races the new owner for every batch; one of them is fenced."""
+    stores = [PostgresStore(engine), PostgresStore(engine)]
+    start = threading.Barrier(2)
+    outcomes: list[str] = []
+
+    def work(store: PostgresStore) -> None:
+        for n in range(20):
+            start.wait()
+            try:
+                store.save(batch([scored(f"c{n}", NOON + timedelta(seconds=n))], expected=n or None))
+                outcomes.append("saved")
+            except Fenced:
+                outcomes.append("fenced")
+
+    run_at_once(*(lambda store=store: work(store) for store in stores))
+    assert sorted(outcomes) == ["fenced"] * 20 + ["saved"] * 20
+    found = contents(engine)
+    assert found.calls == sorted(f"c{n}" for n in range(20))
+    assert found.ledger == {"records": 20, "stored": 20, "duplicates": 0, "dead_letters": 0}
+
+
+def test_the_same_calls_on_two_partitions_at_once_count_once(engine: sa.Engine) -> None:
+    """In opposite order, so that the two transactions wait for each other; the loser tries again."""
+    calls = [scored(f"c{n}") for n in range(200)]
+    start = threading.Barrier(2)
+    saved: list[Saved] = []
+
+    def work(partition: Partition, calls: list[ScoredCall]) -> None:
+        store = PostgresStore(engine)
+        move = {partition: OffsetMove(None, 200, 200, 200)}
+        start.wait()
+        while True:
+            try:
+                saved.append(store.save(Batch(tuple(calls), (), move)))
+            except Transient:
+                continue
+            return
+
+    run_at_once(
+        lambda: work(Partition("calls", 0), calls),
+        lambda: work(Partition("calls", 1), calls[::-1]),
+    )
+    assert sum(one.stored for one in saved) == 200
+    assert sum(one.duplicates for one in saved) == 200
+    assert len(contents(engine).calls) == 200
+
+
+# --------------------------------------------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize("microsecond", [1, 123_456, 999_999])
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=5, minutes=45))], ids=str)
+def test_a_start_is_kept_to_the_microsecond(engine: sa.Engine, zone: timezone, microsecond: int) -> None:
+    started_at = (NOON + timedelta(microseconds=microsecond)).astimezone(zone)
+    PostgresStore(engine).save(batch([scored("a", started_at)]))
+    (kept,) = rows(engine, "SELECT started_at FROM calls")
+    assert kept.started_at == started_at
+    assert kept.started_at.utcoffset() == timedelta()
+
+
+def test_the_minutes_of_a_batch_are_marked(engine: sa.Engine) -> None:
+    seconds = [0, 59.999999, 60, 3_600]
+    PostgresStore(engine).save(batch([scored(f"c{s}", NOON + timedelta(seconds=s)) for s in seconds]))
+    marked = rows(engine, "SELECT minute FROM dirty_minutes ORDER BY minute")
+    assert [mark.minute - NOON for mark in marked] == [timedelta(minutes=m) for m in (0, 1, 60)]
+
+
+def test_thousands_of_calls_go_in_one_batch(engine: sa.Engine) -> None:
+    calls = [scored(f"c{n}", NOON + timedelta(seconds=n), service=f"s{n % 7}") for n in range(5_000)]
+    assert PostgresStore(engine).save(batch(calls)).stored == 5_000
+
+
+# -------------------------------------------------------------------------------------------------- helpers
+
+
+def end_other_sessions(engine: sa.Engine) -> None:
+    """End every session on this database but the one that does so."""
+    with psycopg.connect(engine.url.set(drivername="postgresql").render_as_string(False)) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
