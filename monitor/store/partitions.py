@@ -57,14 +57,14 @@ def ensure_partitions(
 def drop_partitions(connection: sa.Connection, now: datetime, *, keep: timedelta) -> list[str]:
     """Drop the partitions whose every call is older than ``keep``; gives their names.
 
-    Retention drops whole days, never rows.
+    Retention drops whole days, never rows. Two processes may do this at once.
     """
     oldest = (now - keep).astimezone(UTC).date()
     names = [
         name for name in sorted(connection.execute(_EXISTING).scalars()) if (d := _day(name)) and d < oldest
     ]
     for name in names:
-        connection.execute(sa.text(f"DROP TABLE {name}"))
+        connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}"))
     return names
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from monitor.records import DIMENSIONS
 from monitor.store.tables import series
@@ -60,7 +60,7 @@ class SeriesIds:
             with engine.begin() as connection:
                 self._read_values(connection)
                 folded = {key: self._fold(key) for key in missing}
-                ids = _insert(connection, sorted(set(folded.values())))
+                ids = _ids(connection, folded.values())
             self._ids.update({key: ids[folded[key]] for key in missing})
         return self._ids
 
@@ -86,15 +86,25 @@ def series_key(dimensions: tuple[str, ...]) -> bytes:
     return hashlib.sha256(msgspec.json.encode(dimensions)).digest()
 
 
-def _insert(connection: sa.Connection, wanted: list[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
-    """Insert in sorted order, so that two workers with the same news can't wait for each other."""
-    rows = [
-        {"key": series_key(key), **dict(zip(DIMENSIONS, key, strict=True))}
-        for key in sorted(wanted, key=series_key)
-    ]
-    connection.execute(insert(series).on_conflict_do_nothing(), rows)
-    keys = {series_key(key): key for key in wanted}
-    found = connection.execute(
-        sa.select(series.c.series_id, series.c.key).where(series.c.key.in_(list(keys)))
+def _ids(connection: sa.Connection, wanted: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
+    """The ids of these series; those that are new are inserted.
+
+    Only the new ones: an insert that meets a series that is there uses up an id all the same. They go in
+    in the order of their keys, so that two workers with the same news can't wait for each other.
+    """
+    keys = {series_key(dimensions): dimensions for dimensions in wanted}
+    found = _read_ids(connection, keys)
+    new = sorted(keys.keys() - found.keys())
+    if new:
+        rows = [{"key": key, **dict(zip(DIMENSIONS, keys[key], strict=True))} for key in new]
+        connection.execute(insert(series).on_conflict_do_nothing(), rows)
+        found |= _read_ids(connection, new)
+    return {dimensions: found[key] for key, dimensions in keys.items()}
+
+
+def _read_ids(connection: sa.Connection, keys: Iterable[bytes]) -> dict[bytes, int]:
+    """The ids of those keys that are there. One array, since a statement takes at most 65,535 parameters."""
+    query = sa.select(series.c.key, series.c.series_id).where(
+        series.c.key == sa.any_(sa.literal(list(keys), ARRAY(sa.LargeBinary)))
     )
-    return {keys[bytes(row.key)]: row.series_id for row in found}
+    return {bytes(row.key): row.series_id for row in connection.execute(query)}
