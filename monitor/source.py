@@ -23,6 +23,10 @@ from kafka.structs import OffsetAndMetadata
 from monitor.errors import Permanent, Transient
 from monitor.records import Partition, Record
 
+#: What the client raises for a partition that has just been taken away. The group is run on the network
+#: thread, so this can happen between any two calls.
+_NOT_OURS = (KafkaError, ValueError, KeyError)
+
 
 class Polled(msgspec.Struct, frozen=True):
     """What one poll gave.
@@ -41,7 +45,7 @@ class Source(Protocol):
         """Records since the last poll; empty after ``timeout_s`` seconds without any.
 
         Raises:
-            Transient: the brokers can't be reached now.
+            Transient: the brokers can't be reached now. Records may have been read and dropped: seek.
         """
         ...
 
@@ -54,7 +58,11 @@ class Source(Protocol):
         ...
 
     def seek(self, offsets: Mapping[Partition, int | None]) -> None:
-        """Go on at these offsets; ``None`` means where a new partition starts."""
+        """Go on at these offsets; ``None`` means where a new partition starts.
+
+        Raises:
+            Transient: one of the partitions is no longer this consumer's.
+        """
         ...
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
@@ -62,7 +70,11 @@ class Source(Protocol):
         ...
 
     def keep_alive(self) -> None:
-        """Stay in the group without reading, while a batch can't be saved."""
+        """Stay in the group without reading, while a batch can't be saved.
+
+        Raises:
+            Transient: the brokers can't be reached now, or the assignment is changing.
+        """
         ...
 
     def close(self) -> None:
@@ -168,7 +180,7 @@ class KafkaSource:
                     self._consumer.seek_to_beginning(target)
                 else:
                     self._consumer.seek_to_end(target)
-        except (KafkaError, AssertionError) as error:
+        except _NOT_OURS as error:
             self._rebalanced.set()  # lost between the question and the seek: ask again
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
 
@@ -184,14 +196,15 @@ class KafkaSource:
 
     def keep_alive(self) -> None:
         """See ``Source.keep_alive``."""
-        assigned = self._consumer.assignment()
-        self._consumer.pause(*assigned)
         try:
+            self._consumer.pause(*self._consumer.assignment())
             self._consumer.poll(timeout_ms=0)
-        except KafkaError as error:
+        except _NOT_OURS as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
         finally:
-            self._consumer.resume(*assigned & self._consumer.assignment())
+            for paused in self._consumer.paused():
+                with suppress(*_NOT_OURS):
+                    self._consumer.resume(paused)
 
     def close(self) -> None:
         """See ``Source.close``."""

@@ -98,19 +98,23 @@ class Worker:
         """One round: at most one poll and one saved batch; ``None`` when there was nothing to save.
 
         Raises:
-            Transient: the source or, before anything was read, the store can't be reached.
+            Transient: the source can't be reached or, for the offsets, the store. What was read is dropped.
         """
         self._turn()
+        # Lost until this turn has ended well: what it reads and does not save must be read again.
+        lost, self._lost = self._lost, True
         polled = self._source.poll(POLL_S)
-        if self._source.take_rebalanced() or self._lost:
-            self._lost = True
+        if self._source.take_rebalanced() or lost:
             self._find_place()
             return None
         fresh = [record for record in polled.records if self._is_fresh(record)]
         if not fresh:
+            self._lost = False
             return None
         with telemetry.span("ingest.batch", records=len(fresh)):
-            return self._save(self._batch(fresh, polled))
+            saved = self._save(self._batch(fresh, polled))
+        self._lost = saved is None
+        return saved
 
     def _turn(self) -> None:
         self._on_turn()
@@ -196,7 +200,6 @@ class Worker:
                 saved = self._store.save(batch)
             except Fenced as error:
                 self._metrics.fenced(error)
-                self._lost = True
                 return None
             except Transient as error:
                 self._metrics.waiting(error)
@@ -205,7 +208,6 @@ class Worker:
                 backoff = min(backoff * 2, BACKOFF_S[1])
                 self._source.keep_alive()
                 if self._source.take_rebalanced():
-                    self._lost = True
                     return None
                 self._turn()
                 continue
