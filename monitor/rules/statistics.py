@@ -56,7 +56,8 @@ def wilson(x: int, n: int) -> tuple[float, float]:
     rate, z2 = x / n, Z95 * Z95
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Without failures the lower end is zero, and with nothing else the upper is one, but for rounding.
+    return centre - half if x > 0 else 0.0, centre + half if x < n else 1.0
 
 
 def ratio(rate: float, baseline_rate: float) -> float | None:
