@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -98,7 +99,7 @@ def run(
     settings = _settings(config)
     check_channels(settings.config, SystemClock())
     service = Service(settings)
-    _on_signal(service.stop)
+    _stop_on_signal(service.stop)
     service.run(ingest=only is not Part.CONTROL, control=only is not Part.INGEST)
 
 
@@ -162,10 +163,10 @@ def demo(
     from monitor.demo.run import run_demo
 
     logs.configure("error", "console")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         went_well = run_demo(
             Console(),
+            _Interrupted().check,
             seconds=for_,
             headless=headless,
             replay=replay or (),
@@ -243,14 +244,46 @@ def _settings(path: Path | None) -> Settings:
     return settings
 
 
-def _on_signal(stop: Callable[[], None]) -> None:
-    """Stop on SIGINT and SIGTERM; a second signal ends the process at once."""
+def _stop_on_signal(stop: Callable[[], None]) -> None:
+    """Stop on SIGINT and SIGTERM; a second signal ends the process at once.
 
-    def first(number: int, _frame: object) -> None:
+    A thread waits for them, and nothing is interrupted: a handler would run between any two steps of the
+    main thread, perhaps while that holds the very lock that stopping needs. Call before threads start.
+    """
+    awaited = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+
+    def wait() -> None:
+        number = signal.sigwait(awaited)
         structlog.get_logger("monitor").info("stopping", signal=signal.Signals(number).name)
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, signal.SIG_DFL)
         stop()
+        os._exit(128 + signal.sigwait(awaited))
 
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, first)
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+
+
+class _Interrupted:
+    """Remembers SIGINT and SIGTERM until the demo comes to a place where it can be stopped cleanly.
+
+    An exception out of a handler may come up where Python can only print and forget it. A second signal is
+    an ordinary KeyboardInterrupt, for whoever can't wait.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, _number: int, _frame: object) -> None:
+        self._asked = True
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+
+    def check(self) -> None:
+        """Stop here, if that was asked for.
+
+        Raises:
+            KeyboardInterrupt: it was.
+        """
+        if self._asked:
+            raise KeyboardInterrupt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -40,6 +40,7 @@ _DRAIN_S = 30.0
 
 def run_demo(
     console: Console,
+    pause_point: Callable[[], None],
     *,
     seconds: float | None = None,
     headless: bool = False,
@@ -51,6 +52,7 @@ def run_demo(
 
     Args:
         console: where to draw.
+        pause_point: called again and again where the demo may be stopped; raises to stop it.
         seconds: how long; ``None`` means until every alert has resolved, at most ``LONGEST_S``.
         headless: print lines instead of drawing a screen.
         replay: files and folders of recorded calls to send instead of made-up traffic.
@@ -61,16 +63,21 @@ def run_demo(
         Permanent: a server does not come up, or there is nothing to replay.
     """
     began = time.monotonic()
-    with set_up(lambda what: console.print(f"{what} …")) as stage:
+
+    def say(what: str) -> None:
+        pause_point()
+        console.print(f"{what} …")
+
+    with set_up(say) as stage:
         traffic: Traffic = (
             Replay(stage.bootstrap_servers, TOPIC, replay)
             if replay
             else MadeUp(stage.bootstrap_servers, TOPIC, Random())  # noqa: S311 - made-up traffic
         )
-        screen = _Screen(console, stage, began, headless, picture_to)
+        screen = _Screen(console, stage, began, headless, picture_to, pause_point)
         story = _play(stage, traffic, screen, seconds, staged=not replay)
         traffic.close()
-        snapshot = _drain(Watch(stage.engine), traffic.produced)
+        snapshot = _drain(Watch(stage.engine), traffic.produced, pause_point)
         report = build_report(
             snapshot,
             produced=traffic.produced,
@@ -95,8 +102,15 @@ class _Screen:
     """Shows a snapshot: the whole screen, or a line now and then."""
 
     def __init__(
-        self, console: Console, stage: Stage, began: float, headless: bool, picture_to: Path | None
+        self,
+        console: Console,
+        stage: Stage,
+        began: float,
+        headless: bool,
+        picture_to: Path | None,
+        pause_point: Callable[[], None],
     ) -> None:
+        self._pause_point = pause_point
         self._console = console
         self._stage = stage
         self._began = began
@@ -121,6 +135,7 @@ class _Screen:
 
     def show(self, scene: str, snapshot: Snapshot, produced: int, *, changed: bool) -> None:
         """The present state; ``changed`` says that something has just happened."""
+        self._pause_point()
         now = time.monotonic()
         rate = 0.0
         if self._last is not None and now > self._last[0]:
@@ -168,10 +183,11 @@ def _play(stage: Stage, traffic: Traffic, screen: _Screen, seconds: float | None
     return story
 
 
-def _drain(watch: Watch, produced: int) -> Snapshot:
+def _drain(watch: Watch, produced: int, pause_point: Callable[[], None]) -> Snapshot:
     """Wait until every record is accounted for and every notification delivered, or it takes too long."""
     deadline = time.monotonic() + _DRAIN_S
     while True:
+        pause_point()
         snapshot = watch.snapshot(datetime.now(UTC))
         done = snapshot.accounted >= produced and snapshot.unsent == 0
         if done or time.monotonic() > deadline:

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,13 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(360)
 
 
-def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
+@contextmanager
+def started(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The demo, with a temporary folder of its own so that what it leaves can be seen."""
     folder = tmp_path / "tmp"
     folder.mkdir()
     folder.chmod(0o755)  # PostgreSQL runs as nobody below it
-    return subprocess.Popen(
+    demo = subprocess.Popen(
         [sys.executable, "-m", "monitor", "demo", "--headless", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -33,6 +36,22 @@ def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
         cwd=tmp_path,
         env={**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)},
     )
+    with demo:
+        try:
+            yield demo
+        finally:
+            demo.kill()
+
+
+def read_until(demo: subprocess.Popen[str], text: str) -> str:
+    """What the demo printed until ``text`` was in it."""
+    assert demo.stdout is not None
+    seen = ""
+    while text not in seen:
+        line = demo.stdout.readline()
+        assert line, seen
+        seen += line
+    return seen
 
 
 def left_behind(tmp_path: Path) -> tuple[list[str], list[str]]:
@@ -67,8 +86,8 @@ def short_tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_demo_fires_resolves_delivers_and_accounts_for_every_call(short_tmp: Path) -> None:
-    demo = start(short_tmp, "--report", "demo.json", "--picture", "demo.svg")
-    output, _ = demo.communicate(timeout=330)
+    with started(short_tmp, "--report", "demo.json", "--picture", "demo.svg") as demo:
+        output, _ = demo.communicate(timeout=330)
     assert demo.returncode == 0, output
     report = read_report(short_tmp / "demo.json")
     assert report["stored"] == report["produced"] - report["dead_letters"] - report["duplicates"]
@@ -97,27 +116,20 @@ def test_the_demo_fires_resolves_delivers_and_accounts_for_every_call(short_tmp:
 def test_an_interrupted_demo_leaves_nothing_behind(
     short_tmp: Path, number: signal.Signals, after: str
 ) -> None:
-    demo = start(short_tmp)
-    assert demo.stdout is not None
-    seen = ""
-    while after not in seen:
-        line = demo.stdout.readline()
-        assert line, seen
-        seen += line
-    demo.send_signal(number)
-    output, _ = demo.communicate(timeout=60)
+    with started(short_tmp) as demo:
+        seen = read_until(demo, after)
+        demo.send_signal(number)
+        output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130, seen + output
     assert "Traceback" not in output
     assert left_behind(short_tmp) == ([], [])
 
 
 def test_a_killed_demo_leaves_no_process(short_tmp: Path) -> None:
-    demo = start(short_tmp)
-    assert demo.stdout is not None
-    while "all is well" not in demo.stdout.readline():
-        pass
-    demo.kill()
-    demo.wait()
+    with started(short_tmp) as demo:
+        read_until(demo, "all is well")
+        demo.kill()
+        demo.wait()
     deadline = time.monotonic() + 20
     while (processes := left_behind(short_tmp)[1]) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -126,8 +138,8 @@ def test_a_killed_demo_leaves_no_process(short_tmp: Path) -> None:
 
 def test_the_demo_replays_recorded_pairs(short_tmp: Path) -> None:
     pairs = SHARED / "data" / "recorded" / "pairs" / "simonw__llm"
-    demo = start(short_tmp, "--replay", str(pairs), "--for", "6", "--report", "demo.json")
-    output, _ = demo.communicate(timeout=120)
+    with started(short_tmp, "--replay", str(pairs), "--for", "6", "--report", "demo.json") as demo:
+        output, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, output
     report = read_report(short_tmp / "demo.json")
     assert report["produced"] > 3_000
@@ -136,8 +148,8 @@ def test_the_demo_replays_recorded_pairs(short_tmp: Path) -> None:
 
 
 def test_a_replay_of_nothing_says_so(short_tmp: Path) -> None:
-    demo = start(short_tmp, "--replay", str(short_tmp / "missing.json"))
-    output, _ = demo.communicate(timeout=60)
+    with started(short_tmp, "--replay", str(short_tmp / "missing.json")) as demo:
+        output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 1
     assert "missing.json: no such file or folder" in output
     assert left_behind(short_tmp) == ([], [])
