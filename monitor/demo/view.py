@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from monitor.demo.report import Report
+from monitor.demo.report import AlertReport, Report
 from monitor.demo.story import Scene
 from monitor.demo.watch import AlertRow, ServiceRow, Snapshot
 from monitor.records import OUTCOMES
@@ -151,11 +151,7 @@ def ending(report: Report) -> RenderableType:
         else Text(f"{report.lost:,} calls are unaccounted for: that is a bug.", style="bold red")
     )
     lives = [
-        Text(
-            f"{alert.rule} on {' / '.join(alert.labels.values())}: fired"
-            f" {_after(alert.fired_after_s)} after the breakage,"
-            f" resolved {_after(alert.resolved_after_s)} after the roll-back."
-        )
+        Text(f"{alert.rule} on {' / '.join(alert.labels.values())}: {_life(alert)}")
         for alert in report.alerts
     ]
     told = Text(f"{report.notifications.sent} notifications delivered, {report.notifications.failed} failed.")
@@ -169,5 +165,11 @@ def ending(report: Report) -> RenderableType:
     return Panel(Group(Text(account), proof, *lives, told, Text(), how), title="what happened")
 
 
-def _after(seconds: float | None) -> str:
-    return "not" if seconds is None else f"{seconds:.0f} s"
+def _life(alert: AlertReport) -> str:
+    """When it fired and resolved, in seconds after what caused it; a replay has no such moments."""
+    fired = (
+        "fired" if alert.fired_after_s is None else f"fired {alert.fired_after_s:.0f} s after the breakage"
+    )
+    if alert.resolved_after_s is None:
+        return f"{fired}."
+    return f"{fired}, resolved {alert.resolved_after_s:.0f} s after the roll-back."
