@@ -6,6 +6,7 @@ Shared by the configuration and the rule files: a path and a type in, a value of
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,14 +70,18 @@ class Located:
 
     def line(self, *steps: Step) -> int:
         """The line (from 1) of the value at these keys and positions, or of its nearest ancestor."""
+        return self._find(steps)[0]
+
+    def _find(self, steps: Sequence[Step]) -> tuple[int, bool]:
+        """The line, and whether the file has the value itself."""
         node = self._root
         line = 1
         for step in steps:
             found = _child(node, step)
             if found is None:
-                break
+                return line, False
             line, node = found
-        return line
+        return line, True
 
     def override(self, steps: tuple[Step, ...], origin: str) -> None:
         """The value at these keys came from ``origin`` (a variable's name), not from the file."""
@@ -87,7 +92,12 @@ class Located:
         for length in range(len(steps), 0, -1):
             if origin := self._overrides.get(steps[:length]):
                 return ConfigError(f"{origin}: {message}")
-        return ConfigError(f"{self.path}:{self.line(*steps)}: {message}")
+        line, in_file = self._find(steps)
+        if not in_file:
+            for keys, origin in self._overrides.items():
+                if keys[: len(steps)] == steps:
+                    return ConfigError(f"{origin}: {message}")
+        return ConfigError(f"{self.path}:{line}: {message}")
 
 
 def parse_value(text: str) -> Any:
