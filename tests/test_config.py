@@ -217,7 +217,8 @@ def test_a_runbook_is_relative_to_its_base_unless_it_is_a_full_address(tmp_path:
         ),
         (
             "fallback_channel: pager\n",
-            "monitor.yaml:12: fallback_channel 'pager' is not among channels: name one of log, oncall, or null"
+            "monitor.yaml:12: fallback_channel 'pager' is not among channels: name one of"
+            " log, oncall, or null"
             " for none, or add `log: {kind: log}` to them",
         ),
         ("rules: alerts\n", "monitor.yaml:12: expected a list or nothing, got text"),
@@ -240,7 +241,8 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, text: str, expecte
         (
             "bootstrap_servers:",
             "bootstrap_server:",
-            "monitor.yaml:3: unknown Kafka client setting 'bootstrap_server'; did you mean 'bootstrap_servers'?",
+            "monitor.yaml:3: unknown Kafka client setting 'bootstrap_server'; did you"
+            " mean 'bootstrap_servers'?",
         ),
         (
             "    bootstrap_servers: kafka:9092\n",
@@ -280,7 +282,8 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, text: str, expecte
         (
             "  log: {kind: log}\n",
             "",
-            "monitor.yaml:1: fallback_channel 'log' is not among channels: name one of oncall, or null for none,"
+            "monitor.yaml:1: fallback_channel 'log' is not among channels: name one of"
+            " oncall, or null for none,"
             " or add `log: {kind: log}` to them",
         ),
     ],
@@ -318,7 +321,8 @@ def test_what_stands_wrong_in_the_file_is_refused_with_its_line(
         (
             "FALLBACK_CHANNEL",
             "pager",
-            "fallback_channel 'pager' is not among channels: name one of log, oncall, or null for none, or add"
+            "fallback_channel 'pager' is not among channels: name one of log, oncall, or"
+            " null for none, or add"
             " `log: {kind: log}` to them",
         ),
         (
