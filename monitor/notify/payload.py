@@ -6,7 +6,7 @@ same. The fields are documented in ``docs/webhook.md``; ``version`` changes when
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -62,15 +62,6 @@ def title(metric: str, labels: Mapping[str, str], status: str, evidence: Mapping
     ratio = evidence.get("ratio")
     times = f" ×{ratio:.2g}" if ratio is not None and ratio < 100 else ""
     return f"{metric} up{times} ({_percent(baseline)} → {now}) on {where}"
-
-
-def top_lines(contributors: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The contributors as short lines: ``prompt_version v8: 61 of 118, 49 more than usual``."""
-    return [
-        f"{one['dimension']} {one['value'] or '(none)'}: {one['failures']} of {one['calls']},"
-        f" {one['excess']:.0f} more than usual"
-        for one in contributors
-    ]
 
 
 def _percent(side: Mapping[str, Any] | None) -> str:

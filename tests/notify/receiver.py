@@ -1,0 +1,82 @@
+"""A webhook receiver on loopback that answers as it is told to, and keeps what it got."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import NamedTuple, Self
+
+
+class Post(NamedTuple):
+    """One request: its path, headers in small letters, and body."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+#: Answers one request. The default answer is an empty 204.
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def status(code: int, **headers: str) -> Answer:
+    """An answer without a body."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(code)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("content-length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+class Receiver:
+    """The server. Use it as a context manager.
+
+    Attributes:
+        posts: what it got, in order.
+        answer: what it answers next.
+        released: set when it ends, so that an answer that waits need not wait any longer.
+    """
+
+    def __init__(self) -> None:
+        self.posts: list[Post] = []
+        self.answer: Answer = status(204)
+        self.released = threading.Event()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.posts.append(Post(self.path, headers, body))
+                receiver.answer(self)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_port}/hook"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

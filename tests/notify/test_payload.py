@@ -1,0 +1,98 @@
+"""What is said: the title people read on a phone, and the fields that receivers rely on."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.notify import build_payload
+from monitor.notify.payload import title
+from monitor.rules import Counts, Sample, judge
+from monitor.rules.model import RegressionRule
+
+AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def side(failures: int, calls: int) -> dict[str, Any]:
+    return {"calls": calls, "failures": failures, "rate": failures / calls}
+
+
+def evidence(window: tuple[int, int], baseline: tuple[int, int] | None = None) -> dict[str, Any]:
+    before = side(*baseline) if baseline else None
+    now = side(*window)
+    times = now["rate"] / before["rate"] if before and before["rate"] else None
+    return {"window": now, "baseline": before, "ratio": times}
+
+
+@pytest.mark.parametrize(
+    ("labels", "status", "proof", "expected"),
+    [
+        (
+            {"service": "checkout"},
+            "firing",
+            evidence((42, 100), (20, 1_000)),
+            "json.failed up ×21 (2.0 % → 42.0 %) on checkout",
+        ),
+        (
+            {"service": "checkout", "environment": ""},
+            "firing",
+            evidence((5, 100), (20, 1_000)),
+            "json.failed up ×2.5 (2.0 % → 5.0 %) on checkout / (none)",
+        ),
+        ({}, "firing", evidence((42, 100)), "json.failed at 42.0 % on everything"),
+        # No number says how many times nothing it is, and ×1,000 says no more than the rates do.
+        ({}, "firing", evidence((1, 100), (0, 1_000)), "json.failed up (0.0 % → 1.0 %) on everything"),
+        ({}, "firing", evidence((50, 100), (1, 5_000)), "json.failed up (0.0 % → 50.0 %) on everything"),
+        (
+            {"service": "checkout"},
+            "resolved",
+            evidence((1, 100), (20, 1_000)),
+            "resolved: json.failed is back to 1.0 % on checkout",
+        ),
+        ({}, "resolved", {}, "resolved: json.failed is back to ? on everything"),
+    ],
+)
+def test_a_title_says_what_by_how_much_and_where(
+    labels: dict[str, str], status: str, proof: dict[str, Any], expected: str
+) -> None:
+    assert title("json.failed", labels, status, proof) == expected
+
+
+def payload() -> dict[str, Any]:
+    rule = RegressionRule(alert="JsonBroken", metric="json.failed", runbook_url="https://x/y")
+    judged = judge(rule, Sample({}, Counts(100, 42), Counts(1_000, 20)))
+    return build_payload(
+        alert=rule.alert,
+        metric=rule.metric,
+        labels={"service": "checkout", "environment": "production"},
+        severity=rule.severity,
+        status="firing",
+        reason=judged.reason,
+        summary="Bad.",
+        runbook_url=rule.runbook_url,
+        started_at=AT,
+        at=AT,
+        evidence=judged.evidence,
+    )
+
+
+def test_a_payload_is_json() -> None:
+    assert json.loads(json.dumps(payload())) == payload()
+
+
+def test_the_documentation_shows_every_field_and_no_other() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "webhook.md").read_text()
+    (block,) = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    shown, real = json.loads(block), payload()
+    # The store adds the alert's id, the evaluation what only it can know.
+    assert set(shown) - {"alert_id"} == set(real)
+    added = {"window_start", "window_end", "contributors", "examples"}
+    assert set(shown["evidence"]) - added == set(real["evidence"])
+    assert set(shown["evidence"]["window"]) == set(real["evidence"]["window"])
+    assert shown["title"] == real["title"]
+    assert shown["version"] == real["version"]
