@@ -7,6 +7,7 @@ is no fence, so every state change has a compare-and-set besides.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -59,6 +60,10 @@ class Leader:
     def resign(self) -> None:
         """Give the lead up and close the session."""
         with self._one_at_a_time:
+            if self._connection is not None:
+                # The server frees the locks of a closed session too, but only a moment later.
+                with suppress(sa.exc.DBAPIError):
+                    self._connection.execute(sa.text("SELECT pg_advisory_unlock_all()"))
             self._drop()
         self._engine.dispose()
 

@@ -111,8 +111,9 @@ class Windows:
         """
         if "dead_letters" in query.numerator:
             return self._example_letters(span, limit)
+        outcome: sa.ColumnElement[Any]
         if score is None:
-            outcome, detail = calls.c.error_category, calls.c.error_type
+            outcome, detail = sa.func.coalesce(calls.c.error_category, "other"), calls.c.error_type
             matches = calls.c.status == "error"
         else:
             outcome = calls.c[score]
