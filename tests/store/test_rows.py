@@ -1,0 +1,167 @@
+"""One call as one row: what COPY writes is what was meant, column by column."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from monitor.decode import clean
+from monitor.records import (
+    CallError,
+    Captured,
+    Contract,
+    ContractKind,
+    ErrorCategory,
+    FallbackOutcome,
+    FallbackScore,
+    FinishReason,
+    GroundingOutcome,
+    GroundingScore,
+    JsonOutcome,
+    JsonScore,
+    Output,
+    ScoredCall,
+    Scores,
+    Source,
+    Status,
+    ToolsOutcome,
+    ToolsScore,
+    Usage,
+)
+from monitor.store import PostgresStore
+from monitor.store.rows import COLUMNS, row
+from monitor.store.tables import OUTCOME_COLUMNS, calls, rollup_1m
+from tests.examples import NOON, batch, call, scored
+from tests.store.helpers import rows
+
+AT = NOON + timedelta(microseconds=123_456)
+
+FULL = ScoredCall(
+    call(
+        "call-1",
+        AT,
+        request_id="request-1",
+        attempt=2,
+        trace_id="trace-1",
+        span_id="span-1",
+        status=Status.ERROR,
+        error=CallError("RateLimitError", ErrorCategory.RATE_LIMIT, 429),
+        contract=Contract(ContractKind.JSON_SCHEMA),
+        outputs=(
+            Output("žluťoučký", finish_reason=FinishReason.LENGTH),
+            Output("kůň", finish_reason=FinishReason.STOP),
+        ),
+        duration_ms=1234.5,
+        ttft_ms=0.25,
+        usage=Usage(1, 2, 3, 4, 5),
+        captured=Captured(input=True, output=False, tools=True, schema=False),
+        source=Source("pair", "topic", 7, 2**40, 3),
+    ),
+    Scores(
+        JsonScore(JsonOutcome.SCHEMA_VIOLATION, "/items/0: type"),
+        ToolsScore(ToolsOutcome.MISSING_ARGUMENT, "get_weather: city", 0.5),
+        GroundingScore(GroundingOutcome.SUSPECT, 0.75, 12, 0.125),
+        FallbackScore(FallbackOutcome.FALLBACK, "large", "small", "overloaded"),
+    ),
+)
+
+#: What each column of ``FULL`` holds; where it holds nothing in the smallest call, that follows.
+EXPECTED = {
+    "started_at": (AT, NOON),
+    "call_id": ("call-1", "c1"),
+    "request_id": ("request-1", "c1"),
+    "attempt": (2, 1),
+    "trace_id": ("trace-1", None),
+    "span_id": ("span-1", None),
+    "format": ("pair", "native"),
+    "topic": ("topic", "calls"),
+    "partition": (7, 0),
+    "kafka_offset": (2**40, 0),
+    "item": (3, 0),
+    "status": ("error", "ok"),
+    "error_type": ("RateLimitError", None),
+    "error_category": ("rate_limit", None),
+    "http_status": (429, None),
+    "finish_reason": ("length", None),
+    "contract": ("json_schema", "unknown"),
+    "json": ("schema_violation", "not_applicable"),
+    "json_detail": ("/items/0: type", None),
+    "tools": ("missing_argument", "not_applicable"),
+    "tools_detail": ("get_weather: city", None),
+    "tools_risk": (0.5, None),
+    "grounding": ("suspect", "not_applicable"),
+    "grounding_risk": (0.75, None),
+    "grounding_words": (12, 0),
+    "grounding_share": (0.125, None),
+    "fallback": ("fallback", "none"),
+    "fallback_from": ("large", None),
+    "fallback_to": ("small", None),
+    "fallback_cause": ("overloaded", None),
+    "duration_ms": (1234.5, None),
+    "ttft_ms": (0.25, None),
+    "input_tokens": (1, None),
+    "output_tokens": (2, None),
+    "cache_read_tokens": (3, None),
+    "cache_write_tokens": (4, None),
+    "reasoning_tokens": (5, None),
+    "output_chars": (12, 0),
+    "captured_input": (True, True),
+    "captured_output": (False, True),
+    "captured_tools": (True, True),
+    "captured_schema": (False, True),
+}
+
+
+def test_every_column_is_written_and_read_back_as_meant(engine: sa.Engine) -> None:
+    PostgresStore(engine).save(batch([FULL, scored()]))
+    read = {found.call_id: found._asdict() for found in rows(engine, sa.select(calls))}
+    for place, call_id in enumerate(("call-1", "c1")):
+        stored = read[call_id]
+        assert {name: stored[name] for name in EXPECTED} == {
+            name: values[place] for name, values in EXPECTED.items()
+        }
+        assert stored.keys() - EXPECTED.keys() == {"series_id", "ingested_at"}
+
+
+def test_copy_writes_every_column_but_the_servers_own() -> None:
+    own = {column.name for column in calls.columns if column.server_default is not None}
+    assert [name for name, _ in COLUMNS] == [
+        column.name for column in calls.columns if column.name not in own
+    ]
+    assert len(row(FULL, 1)) == len(COLUMNS)
+
+
+def test_copy_writes_the_types_of_the_table(engine: sa.Engine) -> None:
+    found = rows(
+        engine,
+        "SELECT attname, typname FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
+        " WHERE attrelid = 'calls'::regclass",
+    )
+    types = {attribute.attname: attribute.typname for attribute in found}
+    assert {name: types[name] for name, _ in COLUMNS} == dict(COLUMNS)
+
+
+def test_a_rollup_counts_every_outcome_of_the_closed_lists() -> None:
+    names = [column.name for column in rollup_1m.columns]
+    assert [name for name in names if name.startswith(("json_", "tools_", "grounding_", "fallback_"))] == [
+        *(f"json_{outcome}" for outcome in JsonOutcome),
+        *(f"tools_{outcome}" for outcome in ToolsOutcome),
+        *(f"grounding_{outcome}" for outcome in GroundingOutcome),
+        *(f"fallback_{outcome}" for outcome in FallbackOutcome),
+    ]
+    assert set(OUTCOME_COLUMNS) <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("largest", "kind"),
+    [(clean.MAX_ATTEMPT, "int2"), (clean.MAX_TOKENS, "int4")],
+    ids=["attempt", "tokens"],
+)
+def test_what_decode_lets_by_fits_its_column(engine: sa.Engine, largest: int, kind: str) -> None:
+    """The driver packs a number that is too large into another one, and says nothing."""
+    (found,) = rows(engine, f"SELECT CAST({largest} AS {kind})")
+    assert found == (largest,)
+    with pytest.raises(sa.exc.DataError):
+        rows(engine, f"SELECT CAST({largest + 1} AS {kind})")

@@ -1,0 +1,612 @@
+"""The ingest loop on fakes: whatever fails, and whenever, every record is saved once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from monitor import telemetry
+from monitor.clock import ManualClock
+from monitor.decode import Decoded, Window
+from monitor.errors import DeadLetterReason, Fenced, Permanent, Transient
+from monitor.records import Call, Partition, Record, Scores
+from monitor.source import Polled
+from monitor.store import Batch, Saved
+from monitor.worker import BACKOFF_S, Worker
+from tests.examples import NOON, PARTITION, batch, call, dead_letter, scored, scores
+from tests.fakes import MemoryKafka, MemorySource, MemoryStore
+
+OTHER = Partition("calls", 1)
+
+
+class Failing(MemoryStore):
+    """A store that fails as it is told to.
+
+    Attributes:
+        reads: what the next reads of offsets raise, one after the other; ``None``: nothing.
+        saves: the same of saves.
+        tried: every batch that was to be saved.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[Exception | None] = []
+        self.saves: list[Exception | None] = []
+        self.tried: list[Batch] = []
+
+    def offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
+        if self.reads and (error := self.reads.pop(0)):
+            raise error
+        return super().offsets(partitions)
+
+    def save(self, batch: Batch) -> Saved:
+        self.tried.append(batch)
+        if self.saves and (error := self.saves.pop(0)):
+            raise error
+        return super().save(batch)
+
+
+class Waits:
+    """A ``wait`` that takes no time.
+
+    Args:
+        then: what happens during a wait; says whether a stop was asked for.
+
+    Attributes:
+        seconds: the waits that were asked for.
+    """
+
+    def __init__(self, then: Callable[[], bool] = lambda: False) -> None:
+        self._then = then
+        self.seconds: list[float] = []
+
+    def __call__(self, seconds: float) -> bool:
+        self.seconds.append(seconds)
+        return self._then()
+
+
+def decode(record: Record, window: Window) -> Decoded:
+    """A record is one call, with its value as the id; an empty one is a dead letter."""
+    if not record.value:
+        return Decoded((), (dead_letter(record.offset),))
+    return Decoded((call(record.value.decode(), offset=record.offset),), ())
+
+
+def make_worker(source: MemorySource, store: MemoryStore, **changes: Any) -> Worker:
+    settings: dict[str, Any] = {
+        "decode": decode,
+        "score": lambda _: scores(),
+        "clock": ManualClock(NOON),
+        "max_lateness": timedelta(days=7),
+        "max_skew": timedelta(minutes=10),
+        "keep_content": False,
+        "metrics": telemetry.IngestMetrics(CollectorRegistry()),
+        "wait": Waits(),
+    }
+    return Worker(source, store, **{**settings, **changes})
+
+
+@pytest.fixture
+def kafka() -> MemoryKafka:
+    return MemoryKafka()
+
+
+@pytest.fixture
+def store() -> Failing:
+    return Failing()
+
+
+def produce(kafka: MemoryKafka, *values: str) -> None:
+    for value in values:
+        kafka.produce(value.encode())
+
+
+def ids(store: MemoryStore) -> list[str]:
+    return [call_id for _, call_id in store.calls]
+
+
+# ------------------------------------------------------------------------------------------------ good turns
+
+
+def test_the_first_turn_finds_the_place_and_the_next_one_saves(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, "a", "", "b")
+    worker = make_worker(MemorySource(kafka), store)
+    assert worker.step() is None
+    assert store.tried == []
+    assert worker.step() == Saved(2, 0, 1)
+    assert store.next_offsets == {PARTITION: 3}
+    assert worker.step() is None
+
+
+def test_a_worker_goes_on_where_the_store_is_not_where_kafka_says(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, "a", "b", "c")
+    store.save(batch([scored("a")]))
+    kafka.committed = {PARTITION: 2}
+    worker = make_worker(MemorySource(kafka), store)
+    worker.step()
+    worker.step()
+    assert ids(store) == ["a", "b", "c"]
+
+
+def test_kafka_is_told_the_offsets_once_they_are_saved(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, "a")
+    store.saves = [Fenced("not yours")]
+    worker = make_worker(MemorySource(kafka), store)
+    worker.step()
+    worker.step()
+    assert kafka.committed == {}
+    worker.step()
+    worker.step()
+    assert kafka.committed == {PARTITION: 1}
+
+
+def test_a_gap_in_the_log_is_jumped(kafka: MemoryKafka, store: Failing) -> None:
+    """Compaction and transactions leave gaps: the offset that is expected is the store's."""
+    produce(kafka, "a", "b", "c", "d")
+    worker = make_worker(MemorySource(kafka, max_records=1), store)
+    worker.step()
+    worker.step()
+    del kafka.logs[PARTITION][1:3]
+    worker.step()
+    assert [(move.expected, move.next) for tried in store.tried for move in tried.offsets.values()] == [
+        (None, 1),
+        (1, 4),
+    ]
+
+
+def test_the_end_of_the_log_goes_with_the_batch(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, "a", "b", "c")
+    worker = make_worker(MemorySource(kafka, max_records=2), store)
+    worker.step()
+    worker.step()
+    (move,) = store.tried[0].offsets.values()
+    assert (move.next, move.records, move.end) == (2, 2, 3)
+
+
+def test_decode_is_given_the_window_of_the_moment(kafka: MemoryKafka, store: Failing) -> None:
+    windows: list[Window] = []
+
+    def decode_and_note(record: Record, window: Window) -> Decoded:
+        windows.append(window)
+        return decode(record, window)
+
+    clock = ManualClock(NOON)
+    worker = make_worker(MemorySource(kafka), store, decode=decode_and_note, clock=clock)
+    worker.step()
+    for value in "ab":
+        produce(kafka, value)
+        worker.step()
+        clock.advance(timedelta(hours=1))
+    first = Window(NOON - timedelta(days=7), NOON + timedelta(minutes=10))
+    hour = timedelta(hours=1)
+    assert windows == [first, Window(first.earliest + hour, first.latest + hour)]
+
+
+@pytest.mark.parametrize("keep_content", [False, True])
+def test_a_scorer_that_raises_costs_that_call_only(
+    kafka: MemoryKafka, store: Failing, keep_content: bool
+) -> None:
+    def score(call: Call) -> Scores:
+        if call.call_id == "bad":
+            raise ZeroDivisionError
+        return scores()
+
+    produce(kafka, "a", "bad", "c")
+    worker = make_worker(MemorySource(kafka), store, score=score, keep_content=keep_content)
+    worker.step()
+    assert worker.step() == Saved(2, 0, 1)
+    assert ids(store) == ["a", "c"]
+    (letter,) = store.dead_letters.values()
+    assert (letter.reason, letter.detail) == (DeadLetterReason.SCORER_FAILED, "ZeroDivisionError")
+    assert (letter.offset, letter.size, letter.sha256) == (1, 3, hashlib.sha256(b"bad").digest())
+    assert letter.value == (b"bad" if keep_content else None)
+
+
+# ------------------------------------------------------------------------------------------------ rebalances
+
+
+def test_a_rebalance_drops_what_was_read_and_seeks_to_the_stores_offset(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    produce(kafka, "a", "b", "c")
+    worker = make_worker(MemorySource(kafka), store)
+    worker.step()
+    kafka.rebalance()
+    store.save(batch([scored("a"), scored("b")]))  # by whoever had it meanwhile
+    assert worker.step() is None
+    assert ids(store) == ["a", "b"]
+    assert worker.step() == Saved(1, 0, 0)
+    assert store.next_offsets == {PARTITION: 3}
+
+
+def test_a_partition_that_went_away_is_read_by_its_new_owner(store: Failing) -> None:
+    kafka = MemoryKafka(partitions=2)
+    for partition in (0, 1):
+        kafka.produce(f"p{partition}".encode(), partition)
+    first = make_worker(MemorySource(kafka), store)
+    first.step()
+    second = make_worker(MemorySource(kafka), store)
+    for worker in (first, second) * 2:
+        worker.step()
+    assert sorted(ids(store)) == ["p0", "p1"]
+    assert all(len(tried.offsets) == 1 for tried in store.tried)
+
+
+def test_while_the_offsets_cannot_be_read_nothing_is_saved(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, "a", "b")
+    store.save(batch([scored("a")]))
+    store.tried.clear()
+    store.reads = [Transient("away"), Transient("away")]
+    worker = make_worker(MemorySource(kafka), store)
+    for _ in store.reads[:]:
+        with pytest.raises(Transient):
+            worker.step()
+    assert store.tried == []
+    worker.step()
+    worker.step()
+    assert [len(tried.calls) for tried in store.tried] == [1]
+    assert ids(store) == ["a", "b"]
+
+
+def test_a_partition_lost_before_the_seek_is_asked_for_again(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, "a")
+    source = MemorySource(kafka)
+
+    class TakesAway(Failing):
+        def offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
+            source.assign([])
+            return super().offsets(partitions)
+
+    worker = make_worker(source, TakesAway())
+    with pytest.raises(Transient):
+        worker.step()
+    assert worker.step() is None
+
+
+def test_records_below_the_expected_offset_are_ignored(kafka: MemoryKafka, store: Failing) -> None:
+    """A position that Kafka reset, because its own was gone, must not move the store back."""
+    produce(kafka, "a", "b", "c")
+    source = MemorySource(kafka)
+    worker = make_worker(source, store)
+    worker.step()
+    worker.step()
+    source.seek({PARTITION: 1})
+    assert worker.step() is None
+    source.seek({PARTITION: 0})
+    produce(kafka, "d")
+    assert worker.step() == Saved(1, 0, 0)
+    assert store.ledger["records"] == 4
+
+
+def test_records_of_a_partition_that_is_not_ours_yet_are_ignored(store: Failing) -> None:
+    kafka = MemoryKafka(partitions=2)
+    source = MemorySource(kafka)
+    source.assign([PARTITION])
+    worker = make_worker(source, store)
+    worker.step()
+    kafka.produce(b"a", 1)
+    source.assign([PARTITION, OTHER])
+    source.take_rebalanced()  # the listener has not been called yet
+    assert worker.step() is None
+    assert store.tried == []
+
+
+def test_a_fenced_worker_reads_the_offsets_anew(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, "a", "b")
+    worker = make_worker(MemorySource(kafka), store)
+    worker.step()
+    store.save(batch([scored("a")]))
+    assert worker.step() is None
+    assert worker.step() is None
+    assert worker.step() == Saved(1, 0, 0)
+    assert ids(store) == ["a", "b"]
+    assert store.ledger["duplicates"] == 0
+
+
+# ---------------------------------------------------------------------------------- a store or a Kafka away
+
+
+def test_while_the_store_is_away_the_batch_is_kept_and_the_waits_grow(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    produce(kafka, "a")
+    source, waits, turns = MemorySource(kafka), Waits(), Waits()
+    worker = make_worker(source, store, wait=waits, on_turn=lambda: turns(0))
+    worker.step()
+    store.saves = [Transient("away")] * 8
+    assert worker.step() == Saved(1, 0, 0)
+    assert waits.seconds == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
+    assert source.kept_alive == 8
+    assert len(turns.seconds) == 2 + 8
+    assert all(tried is store.tried[0] for tried in store.tried)
+
+
+def test_the_waits_start_small_again_with_the_next_batch(kafka: MemoryKafka, store: Failing) -> None:
+    waits = Waits()
+    worker = make_worker(MemorySource(kafka), store, wait=waits)
+    worker.step()
+    for value in "ab":
+        produce(kafka, value)
+        store.saves = [Transient("away")] * 2
+        worker.step()
+    assert waits.seconds == [0.2, 0.4] * 2
+
+
+def test_a_rebalance_during_a_wait_drops_the_batch(kafka: MemoryKafka, store: Failing) -> None:
+    def lose_it() -> bool:
+        kafka.rebalance()
+        return False
+
+    produce(kafka, "a")
+    worker = make_worker(MemorySource(kafka), store, wait=Waits(lose_it))
+    worker.step()
+    store.saves = [Transient("away")]
+    assert worker.step() is None
+    assert len(store.tried) == 1
+    worker.step()
+    worker.step()
+    assert ids(store) == ["a"]
+
+
+def test_a_batch_that_was_saved_although_the_answer_was_lost_is_not_saved_again(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    class LosesAnswer(Failing):
+        def save(self, batch: Batch) -> Saved:
+            saved = super().save(batch)
+            if len(self.tried) == 1:
+                raise Transient("the connection broke at the commit")
+            return saved
+
+    produce(kafka, "a", "b")
+    losing = LosesAnswer()
+    worker = make_worker(MemorySource(kafka), losing)
+    worker.step()
+    assert worker.step() is None
+    worker.step()
+    produce(kafka, "c")
+    worker.step()
+    assert ids(losing) == ["a", "b", "c"]
+    assert losing.ledger == {"records": 3, "stored": 3, "duplicates": 0, "dead_letters": 0}
+
+
+def test_when_kafka_fails_while_the_store_is_away_the_batch_is_read_again(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    class Unreachable(MemorySource):
+        def keep_alive(self) -> None:
+            raise Transient("no broker")
+
+    produce(kafka, "a", "b")
+    worker = make_worker(Unreachable(kafka, max_records=1), store)
+    worker.step()
+    store.saves = [Transient("away")]
+    with pytest.raises(Transient, match="no broker"):
+        worker.step()
+    for _ in range(3):
+        worker.step()
+    assert ids(store) == ["a", "b"]
+
+
+def test_a_poll_that_fails_after_it_read_loses_nothing(kafka: MemoryKafka, store: Failing) -> None:
+    class FailsOnce(MemorySource):
+        failed = False
+
+        def poll(self, timeout_s: float) -> Polled:
+            polled = super().poll(timeout_s)
+            if polled.records and store.next_offsets and not self.failed:
+                self.failed = True
+                raise Transient("the broker went away")
+            return polled
+
+    produce(kafka, "a", "b", "c")
+    worker = make_worker(FailsOnce(kafka, max_records=1), store)
+    worker.step()
+    worker.step()
+    with pytest.raises(Transient):
+        worker.step()
+    for _ in range(3):
+        worker.step()
+    assert ids(store) == ["a", "b", "c"]
+
+
+def test_a_wait_that_ends_early_loses_nothing(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, "a", "b")
+    worker = make_worker(MemorySource(kafka, max_records=1), store, wait=Waits(lambda: True))
+    worker.step()
+    store.saves = [Transient("away")]
+    assert worker.step() is None
+    for _ in range(3):
+        worker.step()
+    assert ids(store) == ["a", "b"]
+
+
+# ------------------------------------------------------------------------------------------------------ run
+
+
+def test_a_stop_during_a_wait_ends_the_loop_with_nothing_saved(kafka: MemoryKafka, store: Failing) -> None:
+    def stop() -> bool:
+        worker.stop()
+        return True
+
+    produce(kafka, "a")
+    waits = Waits(stop)
+    worker: Worker = make_worker(MemorySource(kafka), store, wait=waits)
+    store.saves = [Transient("away")]
+    worker.run()
+    assert waits.seconds == [0.2]
+    assert (store.calls, store.next_offsets, kafka.committed) == ({}, {}, {})
+
+
+def test_a_stop_ends_the_loop_after_the_batch_it_is_at(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, "a", "b")
+
+    def stop_and_score(_: Call) -> Scores:
+        worker.stop()
+        return scores()
+
+    worker: Worker = make_worker(MemorySource(kafka, max_records=1), store, score=stop_and_score)
+    worker.run()
+    assert ids(store) == ["a"]
+
+
+def test_the_loop_waits_out_what_is_transient_and_starts_small_again(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    def stop_at_last() -> bool:
+        if len(waits.seconds) == 4:
+            worker.stop()
+        return False
+
+    waits = Waits(stop_at_last)
+    worker: Worker = make_worker(MemorySource(kafka), store, wait=waits, on_turn=kafka.rebalance)
+    store.reads = [Transient("away"), Transient("away"), None, Transient("away"), Transient("away")]
+    worker.run()
+    assert waits.seconds == [0.2, 0.4] * 2
+
+
+def test_the_loops_waits_grow_to_their_limit(kafka: MemoryKafka, store: Failing) -> None:
+    def stop_at_last() -> bool:
+        if not store.reads:
+            worker.stop()
+        return False
+
+    waits = Waits(stop_at_last)
+    worker: Worker = make_worker(MemorySource(kafka), store, wait=waits)
+    store.reads = [Transient("away")] * 8
+    worker.run()
+    assert waits.seconds == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
+    assert (waits.seconds[0], waits.seconds[-1]) == BACKOFF_S
+
+
+def test_what_is_permanent_ends_the_loop(kafka: MemoryKafka, store: Failing) -> None:
+    store.reads = [Permanent("the table is gone")]
+    with pytest.raises(Permanent):
+        make_worker(MemorySource(kafka), store).run()
+
+
+# -------------------------------------------------------------------------------------------- interleavings
+
+
+class World:
+    """Two workers, one store and one topic, and a script of what happens at each moment.
+
+    A moment is the outer loop's, or one inside a worker's turn: a record is decoded, a save is tried or
+    has been made, a wait goes by. So one worker acts, and the assignment changes, in the middle of the
+    other's turn.
+    """
+
+    def __init__(self, script: Sequence[str]) -> None:
+        self._script = iter(script)
+        self._busy: set[int] = set()
+        self._failures: set[str] = set()
+        self.produced: list[str] = []
+        self.kafka = MemoryKafka(partitions=3)
+        self.store = self._make_store()
+        self._workers = [
+            make_worker(self._make_source(), self.store, decode=self._decode, wait=self._wait)
+            for _ in range(2)
+        ]
+
+    def play(self) -> None:
+        """Play the script to its end; then let both workers read what is left."""
+        while self.moment():
+            pass
+        self._failures.clear()
+        for turn in range(20 + 2 * len(self.produced)):
+            self._step(turn % 2)
+
+    def moment(self) -> bool:
+        """Whatever the script says happens now; false at its end."""
+        action = next(self._script, None)
+        if action in ("0", "1", "2"):
+            self.produced.append(f"c{len(self.produced)}")
+            self.kafka.produce(self.produced[-1].encode(), int(action))
+        elif action in ("first", "second"):
+            self._step(int(action == "second"))
+        elif action == "rebalance":
+            self.kafka.rebalance()
+        elif action is not None:
+            self._failures.add(action)
+        return action is not None
+
+    def may_fail(self, at: str) -> None:
+        """Fail here, if the script said so."""
+        if at in self._failures:
+            self._failures.remove(at)
+            raise Transient(at)
+
+    def _step(self, number: int) -> None:
+        if number in self._busy:
+            return
+        self._busy.add(number)
+        try:
+            self._workers[number].step()
+        except Transient:
+            pass
+        finally:
+            self._busy.remove(number)
+
+    def _decode(self, record: Record, window: Window) -> Decoded:
+        self.moment()
+        return decode(record, window)
+
+    def _wait(self, _seconds: float) -> bool:
+        self.moment()
+        return False
+
+    def _make_store(self) -> MemoryStore:
+        world = self
+
+        class Scripted(MemoryStore):
+            def offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
+                world.moment()
+                world.may_fail("fail to read the offsets")
+                return super().offsets(partitions)
+
+            def save(self, batch: Batch) -> Saved:
+                world.moment()
+                world.may_fail("fail before the commit")
+                saved = super().save(batch)
+                world.may_fail("fail after the commit")
+                return saved
+
+        return Scripted()
+
+    def _make_source(self) -> MemorySource:
+        world = self
+
+        class Scripted(MemorySource):
+            def poll(self, timeout_s: float) -> Polled:
+                polled = super().poll(timeout_s)
+                world.may_fail("fail to poll")
+                return polled
+
+            def keep_alive(self) -> None:
+                world.may_fail("fail to keep alive")
+
+        return Scripted(self.kafka, max_records=3)
+
+
+ACTIONS = [
+    *("0", "1", "2", "first", "second", "rebalance"),
+    *("fail to read the offsets", "fail before the commit", "fail after the commit"),
+    *("fail to poll", "fail to keep alive"),
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(ACTIONS), min_size=20, max_size=150))
+def test_whatever_happens_every_record_is_saved_exactly_once(script: list[str]) -> None:
+    world = World(script)
+    world.play()
+    assert sorted(ids(world.store)) == sorted(world.produced)
+    assert world.store.ledger["records"] == len(world.produced)
+    assert world.store.ledger["duplicates"] == 0
