@@ -118,9 +118,11 @@ def migrate(config: ConfigOption = None) -> None:
 def check(config: ConfigOption = None) -> None:
     """Check the configuration and the rules without starting anything."""
     from monitor.service import check_channels
+    from monitor.store import connect
 
     settings = _settings(config)
     check_channels(settings.config, SystemClock())
+    connect(settings.config.database.url).dispose()
     topics = ", ".join(settings.config.kafka.topics)
     typer.echo(
         f"good: topics {topics}; {len(settings.rules)} rules; channels {', '.join(settings.config.channels)}"
