@@ -2,7 +2,8 @@
 
 Nothing here does anything: these are values, frozen, with closed lists of outcomes. Field names follow
 the OpenTelemetry GenAI conventions where they have a name. Durations are in milliseconds, sizes in
-characters, tokens in tokens, times timezone-aware and in UTC.
+characters, tokens in tokens, times timezone-aware and in UTC. One long file on purpose: it is the vocabulary,
+and a vocabulary is read in one place.
 """
 
 from __future__ import annotations

@@ -21,10 +21,11 @@ from prometheus_client import CollectorRegistry
 from monitor import telemetry
 from monitor.clock import Clock, SystemClock
 from monitor.config import ChannelConfig, Config, LogChannelConfig, Settings
-from monitor.control import Evaluator, Schedule, deliver, maintain, recompute
+from monitor.control import Schedule, deliver, maintain, recompute
 from monitor.decode import decode
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
+from monitor.evaluation import Evaluator
 from monitor.notify import Channel, Delivery, LogChannel, WebhookChannel
 from monitor.scorers import score
 from monitor.source import KafkaSource
@@ -157,6 +158,7 @@ class Service:
             clock=clock,
             count=lambda channel, result: metrics.notifications.labels(channel, result).inc(),
         )
+
         def evaluate() -> None:
             recompute(engine, metrics)
             evaluator.evaluate(clock.now())

@@ -56,7 +56,7 @@ def title(metric: str, labels: Mapping[str, str], status: str, evidence: Mapping
     window, baseline = evidence.get("window"), evidence.get("baseline")
     now = _percent(window)
     if status == "resolved":
-        return f"resolved: {metric} is back to {now} on {where}"
+        return f"resolved: {metric} on {where}" + (f", now {now}" if window else "")
     if not baseline:
         return f"{metric} at {now} on {where}"
     ratio = evidence.get("ratio")

@@ -26,6 +26,7 @@ class AlertRow(msgspec.Struct, frozen=True):
     alert_id: int
     rule: str
     labels: dict[str, str]
+    severity: str
     state: str
     started_at: datetime
     fired_at: datetime | None
@@ -130,6 +131,16 @@ class Alerts:
                 payload = {**change.payload, "alert_id": alert_id}
                 _enqueue(connection, event_id, alert_id, channel, payload, change.at)
             return alert_id
+
+    def told(self, alert_id: int) -> list[str]:
+        """The channels that were given anything about an alert, sorted.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        query = sa.select(outbox.c.channel).where(outbox.c.alert_id == alert_id).distinct()
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return sorted(connection.execute(query).scalars())
 
     def claim(self, now: datetime, *, lease: timedelta, limit: int = 20) -> list[OutboxRow]:
         """Take the notifications that are due, oldest first, for ``lease``; others leave them alone.

@@ -52,9 +52,9 @@ def evidence(window: tuple[int, int], baseline: tuple[int, int] | None = None) -
             {"service": "checkout"},
             "resolved",
             evidence((1, 100), (20, 1_000)),
-            "resolved: json.failed is back to 1.0 % on checkout",
+            "resolved: json.failed on checkout, now 1.0 %",
         ),
-        ({}, "resolved", {}, "resolved: json.failed is back to ? on everything"),
+        ({}, "resolved", {}, "resolved: json.failed on everything"),
     ],
 )
 def test_a_title_says_what_by_how_much_and_where(

@@ -1,0 +1,345 @@
+"""The evaluator, on a real database: what fires, what holds, what is told to whom."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
+
+from monitor.errors import Transient
+from monitor.evaluation import Evaluator
+from monitor.rules import Rule
+from monitor.rules.model import Margin, ThresholdRule
+from monitor.store import connect
+from monitor.store.alerts import Alerts
+from monitor.store.tables import alert_events, alerts, outbox
+from monitor.store.windows import Windows
+from monitor.telemetry import ControlMetrics
+from tests.examples import NOON
+from tests.town import BEFORE, CHANNELS, MINUTE, Town, bury, regression, threshold
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[sa.Engine]:
+    made = connect(database, pool_size=8)
+    yield made
+    made.dispose()
+
+
+# --------------------------------------------------------------------------------------- the life of an alert
+
+
+def test_a_regression_fires_holds_without_data_and_resolves_when_calls_are_good_again(
+    engine: sa.Engine,
+) -> None:
+    town = Town(engine, regression())
+    town.calls(490, 10, ago=BEFORE)
+    town.calls(50, 1)
+    assert town.evaluate() == 0
+    town.at += 10 * MINUTE
+    town.calls(60, 40)
+    assert town.evaluate() == 1
+    assert town.states() == {"shop": "firing"}
+    assert town.told() == [("oncall", "firing"), ("log", "firing")]
+    for _ in range(5):
+        assert town.evaluate(5 * MINUTE) == 0
+    assert town.states() == {"shop": "firing"}
+    town.calls(19)
+    assert town.evaluate() == 0, "too few calls say nothing"
+    town.calls(100)
+    assert town.evaluate() == 1
+    assert town.states() == {"shop": "resolved"}
+    assert town.told()[2:] == [("oncall", "resolved"), ("log", "resolved")]
+    assert town.evaluate() == 0
+
+
+def test_calls_without_anything_before_fire_nothing(engine: sa.Engine) -> None:
+    town = Town(engine, regression())
+    town.calls(0, 500)
+    assert town.evaluate() == 0
+    verdicts = {"rule": "JsonBroken", "verdict": "insufficient"}
+    assert town.counted("llm_monitor_evaluations_total", **verdicts) == 1
+
+
+def test_one_of_three_calls_does_not_fire_however_few_are_asked_for(engine: sa.Engine) -> None:
+    town = Town(engine, regression(minimum_calls=1, minimum_baseline_calls=1))
+    town.calls(200, ago=BEFORE)
+    town.calls(2, 1)
+    assert town.evaluate() == 0
+    town.calls(0, 2)
+    assert town.evaluate() == 1, "three of five is beyond chance"
+
+
+def test_a_rise_within_the_margin_does_not_fire_however_certain(engine: sa.Engine) -> None:
+    town = Town(engine, regression(margin=Margin(relative=0.1, absolute=0.2)))
+    town.calls(1_000, ago=BEFORE)
+    town.calls(850, 150)
+    assert town.evaluate() == 0
+
+
+def test_an_incident_does_not_become_its_own_normal(engine: sa.Engine) -> None:
+    """The baseline is that of the beginning, however long the incident lasts."""
+    town = Town(engine, regression())
+    town.calls(500, ago=BEFORE)
+    town.calls(60, 40)
+    assert town.evaluate() == 1
+    for _ in range(20):
+        town.at += 5 * MINUTE
+        town.calls(60, 40)
+        assert town.evaluate() == 0
+    assert town.states() == {"shop": "firing"}
+    town.at += 10 * MINUTE
+    town.calls(100)
+    assert town.evaluate() == 1
+
+
+def test_for_is_waited_out_and_a_pending_alert_that_clears_is_told_to_nobody(engine: sa.Engine) -> None:
+    town = Town(engine, regression(for_="2m"))
+    town.calls(500, ago=BEFORE)
+    town.calls(60, 40)
+    assert town.evaluate() == 1
+    assert (town.states(), town.told()) == ({"shop": "pending"}, [])
+    assert town.evaluate(MINUTE) == 0
+    town.calls(5_000)
+    assert town.evaluate() == 1
+    assert (town.states(), town.told()) == ({"shop": "resolved"}, [])
+    town.at += 10 * MINUTE
+    town.calls(60, 40)
+    assert [town.evaluate(), town.evaluate(2 * MINUTE)] == [1, 1]
+    assert town.told() == [("oncall", "firing"), ("log", "firing")]
+
+
+def test_keep_firing_for_holds_a_flapping_alert_and_tells_nobody(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(keep_firing_for="10m", window="1m"))
+    town.calls(50, 50)
+    assert town.evaluate() == 1
+    for bad in (0, 50, 0, 50, 0):
+        town.at += 4 * MINUTE
+        town.calls(100 - bad, bad)
+        assert town.evaluate() == 0
+    assert len(town.told()) == 2
+    town.at += 10 * MINUTE
+    town.calls(100)
+    assert town.evaluate() == 1
+    assert town.states() == {"": "resolved"}
+    transitions = {"rule": "High", "state": "firing"}
+    assert town.counted("llm_monitor_alert_transitions_total", **transitions) == 1
+
+
+def test_after_it_resolved_it_may_fire_again_as_another_alert(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(window="1m"))
+    for bad in (50, 0, 50):
+        town.at += 3 * MINUTE
+        town.calls(100 - bad, bad)
+        assert town.evaluate() == 1
+    assert [row.state for row in town.rows(alerts)] == ["resolved", "firing"]
+
+
+def test_calls_that_come_late_are_seen_while_their_window_lasts(engine: sa.Engine) -> None:
+    town = Town(engine, regression())
+    town.calls(500, ago=BEFORE)
+    town.calls(50)
+    assert town.evaluate() == 0
+    town.calls(0, 40, ago=2 * MINUTE)
+    assert town.evaluate() == 1
+
+
+# -------------------------------------------------------------------------------------------------- labels
+
+
+def test_there_is_one_alert_for_each_combination(engine: sa.Engine) -> None:
+    town = Town(engine, regression(by=("service", "prompt_version")))
+    for service, version in [("shop", "1"), ("shop", "2"), ("desk", "1"), ("desk", "")]:
+        town.calls(500, ago=BEFORE, service=service, prompt_version=version)
+        town.calls(
+            50, 0 if (service, version) == ("shop", "1") else 30, service=service, prompt_version=version
+        )
+    assert town.evaluate() == 3
+    assert town.states() == {"shop/2": "firing", "desk/1": "firing", "desk/": "firing"}
+    assert [list(row.payload["labels"]) for row in town.rows(outbox)] == [["service", "prompt_version"]] * 6
+
+
+def test_where_leaves_out_the_rest(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(where={"environment": ("prod", "canary")}, by=("environment",)))
+    for environment in ("prod", "canary", "dev"):
+        town.calls(10, 20, environment=environment)
+    assert town.evaluate() == 2
+    assert set(town.states()) == {"prod", "canary"}
+
+
+def test_two_rules_about_the_same_calls_are_two_alerts(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(by=("service",)), threshold(alert="Higher", above=0.3, by=("service",)))
+    town.calls(10, 20)
+    assert town.evaluate() == 2
+
+
+def test_a_rule_over_everything_has_an_alert_without_labels(engine: sa.Engine) -> None:
+    town = Town(engine, threshold())
+    town.calls(10, 10, service="a")
+    town.calls(10, 10, service="b")
+    assert town.evaluate() == 1
+    assert town.rows(alerts)[0].labels == {}
+
+
+def test_dead_letters_are_a_rule_too(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(metric="dead_letters", alert="DeadLetters", above=0.05))
+    town.calls(90)
+    bury(engine, 4, town.at)
+    assert town.evaluate() == 0
+    bury(engine, 6, town.at)
+    assert town.evaluate() == 1
+    (examples, *_) = [row.payload["evidence"]["examples"] for row in town.rows(outbox)]
+    assert [one["outcome"] for one in examples] == ["not_json"] * 3
+
+
+def test_a_rule_that_finds_nothing_at_all_is_counted_as_no_data(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(where={"service": "shpo"}), threshold(alert="By", by=("service",)))
+    town.evaluate()
+    for rule in ("High", "By"):
+        verdict = {"rule": rule, "verdict": "no_data"}
+        assert town.counted("llm_monitor_evaluations_total", **verdict) == 1
+
+
+# ----------------------------------------------------------------------------------------- rules that change
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (),
+        (threshold(alert="Another"),),
+        (threshold(by=("service", "environment")),),
+        (threshold(by=()),),
+        (threshold(by=("service",), where={"service": "desk"}),),
+    ],
+    ids=["gone", "renamed", "by more", "by less", "where not"],
+)
+def test_an_alert_that_no_rule_is_about_any_more_is_closed_where_it_was_told(
+    engine: sa.Engine, changed: tuple[Rule, ...]
+) -> None:
+    town = Town(engine, threshold(by=("service",), channels=("log",)))
+    town.calls(10, 20)
+    town.evaluate()
+    town.evaluator = town.replica(*changed)
+    town.evaluate(timedelta(hours=1))
+    assert town.states() == {"shop": "resolved"}
+    assert [told for told in town.told() if told[0] == "log"] == [("log", "firing"), ("log", "resolved")]
+    assert [told for told in town.told() if told[0] != "log"] == []
+    assert "configuration" in town.rows(alert_events)[-1].reason
+
+
+@pytest.mark.parametrize(
+    "changed", [threshold(by=("service",), above=0.2), threshold(by=("service",), where={"service": "shop"})]
+)
+def test_an_alert_that_its_changed_rule_is_still_about_stays_open(
+    engine: sa.Engine, changed: ThresholdRule
+) -> None:
+    town = Town(engine, threshold(by=("service",)))
+    town.calls(10, 20)
+    town.evaluate()
+    town.evaluator = town.replica(changed)
+    assert town.evaluate() == 0
+    assert town.states() == {"shop": "firing"}
+
+
+# ------------------------------------------------------------------------------------------- what is told
+
+
+def test_the_page_proves_itself(engine: sa.Engine) -> None:
+    town = Town(engine, regression())
+    town.calls(490, 10, ago=BEFORE, prompt_version="v7", model_served="m")
+    town.at += timedelta(seconds=20)
+    town.calls(59, 1, prompt_version="v7", model_served="m")
+    town.calls(1, 39, prompt_version="v8", model_served="m")
+    town.evaluate()
+    payload = town.rows(outbox)[0].payload
+    assert payload["title"] == "json.failed up ×20 (2.0 % → 40.0 %) on shop"
+    assert (payload["alert"], payload["severity"], payload["summary"]) == ("JsonBroken", "page", "Bad.")
+    assert payload["runbook_url"] == "https://x/y"
+    assert payload["alert_id"] == town.rows(alerts)[0].alert_id
+    assert payload["started_at"] == payload["at"] == town.at.isoformat()
+    evidence = payload["evidence"]
+    assert {name: evidence["window"][name] for name in ("calls", "failures")} == {
+        "calls": 100,
+        "failures": 40,
+    }
+    assert {name: evidence["baseline"][name] for name in ("calls", "failures")} == {
+        "calls": 500,
+        "failures": 10,
+    }
+    for side in ("window", "baseline"):
+        low, high = evidence[side]["interval_95"]
+        assert 0 < low < evidence[side]["rate"] < high < 1
+    assert evidence["p_value"] < evidence["significance"] == 0.001
+    assert datetime.fromisoformat(evidence["window_end"]) == town.at
+    assert datetime.fromisoformat(evidence["window_start"]) == NOON - 5 * MINUTE
+    assert [(one["dimension"], one["value"]) for one in evidence["contributors"]] == [
+        ("prompt_version", "v8")
+    ]
+    assert evidence["contributors"][0]["excess"] == pytest.approx(39 - 40 * 0.02)
+    assert len(evidence["examples"]) == 3
+    assert {one["outcome"] for one in evidence["examples"]} == {"truncated"}
+    assert {one["detail"] for one in evidence["examples"]} == {"ended inside a value"}
+
+
+def test_only_the_rules_channels_are_told(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(channels=("oncall",)))
+    town.calls(10, 20)
+    town.evaluate()
+    assert town.told() == [("oncall", "firing")]
+
+
+def test_the_firing_page_of_an_alert_with_for_has_the_proof_of_that_moment(engine: sa.Engine) -> None:
+    town = Town(engine, regression(for_="2m"))
+    town.calls(500, ago=BEFORE)
+    town.calls(60, 40)
+    town.evaluate()
+    town.at += 2 * MINUTE
+    town.calls(0, 100)
+    town.evaluate()
+    payload = town.rows(outbox)[0].payload
+    assert payload["evidence"]["window"]["failures"] == 140
+    assert payload["reason"].startswith("the condition held for 2m: 0.00% → 70.00%")
+    assert datetime.fromisoformat(payload["at"]) - datetime.fromisoformat(payload["started_at"]) == 2 * MINUTE
+
+
+# ---------------------------------------------------------------------------------------------- at once, away
+
+
+def test_two_evaluators_at_once_make_each_change_once(engine: sa.Engine, database: str) -> None:
+    town = Town(engine, threshold(by=("service",)))
+    services = [f"s{number}" for number in range(10)]
+    for service in services:
+        town.calls(10, 20, service=service)
+    engines = [connect(database), connect(database)]
+    together = threading.Barrier(2)
+    made: list[int] = []
+
+    def work(one: sa.Engine) -> None:
+        evaluator = town.replica(threshold(by=("service",)), engine=one)
+        together.wait(30)
+        made.append(evaluator.evaluate(town.at))
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one in engines:
+        one.dispose()
+    assert sum(made) == len(services)
+    assert town.states() == dict.fromkeys(services, "firing")
+    assert len(town.told()) == 2 * len(services)
+
+
+def test_an_evaluation_without_a_database_is_transient() -> None:
+    away = connect("postgresql://nobody@127.0.0.1:1/none")
+    metrics = ControlMetrics(CollectorRegistry())
+    evaluator = Evaluator([threshold()], Windows(away), Alerts(away), CHANNELS, metrics)
+    with pytest.raises(Transient):
+        evaluator.evaluate(NOON)
+    away.dispose()
