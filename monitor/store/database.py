@@ -25,10 +25,11 @@ def connect(url: str, *, pool_size: int = 4) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError):
         raise ConfigError(
-            "database.url can't be read: give it as postgresql://user:password@host:5432/name"
-        ) from error
+            "database.url can't be read: give it as postgresql://user:password@host:5432/name, "
+            "with %40 for an @ in the password"
+        ) from None  # the cause may quote a piece of the password
     if parsed.get_backend_name() != "postgresql":
         raise ConfigError(f"database.url must start with postgresql://, not {parsed.drivername}://")
     return sa.create_engine(

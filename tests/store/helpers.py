@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 from monitor.records import Partition
@@ -49,3 +50,12 @@ def run_at_once(*work: Callable[[], object]) -> None:
     with ThreadPoolExecutor(len(work)) as pool:
         for done in [pool.submit(one) for one in work]:
             done.result()
+
+
+def end_other_sessions(engine: sa.Engine) -> None:
+    """End every session on this database but the one that does so."""
+    with psycopg.connect(engine.url.set(drivername="postgresql").render_as_string(False)) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

@@ -19,7 +19,7 @@ from monitor.store import ingest as ingest_module
 from tests.examples import NOON, PARTITION, batch, dead_letter, scored
 from tests.fakes import MemoryStore
 from tests.store.contract import Contents, StoreContract, Subject
-from tests.store.helpers import contents, everything, rows, run_at_once
+from tests.store.helpers import contents, end_other_sessions, everything, rows, run_at_once
 
 
 class MemorySubject:
@@ -305,15 +305,3 @@ def test_the_minutes_of_a_batch_are_marked(engine: sa.Engine) -> None:
 def test_thousands_of_calls_go_in_one_batch(engine: sa.Engine) -> None:
     calls = [scored(f"c{n}", NOON + timedelta(seconds=n), service=f"s{n % 7}") for n in range(5_000)]
     assert PostgresStore(engine).save(batch(calls)).stored == 5_000
-
-
-# -------------------------------------------------------------------------------------------------- helpers
-
-
-def end_other_sessions(engine: sa.Engine) -> None:
-    """End every session on this database but the one that does so."""
-    with psycopg.connect(engine.url.set(drivername="postgresql").render_as_string(False)) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
