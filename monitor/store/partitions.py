@@ -77,7 +77,8 @@ def _name(day: date) -> str:
 
 
 def _day(name: str) -> date | None:
-    suffix = name.removeprefix("calls_")
-    if len(suffix) != 8 or not suffix.isdigit():
+    """The day of a partition made here, or ``None`` for any other."""
+    try:
+        return datetime.strptime(name, "calls_%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
         return None
-    return date(int(suffix[:4]), int(suffix[4:6]), int(suffix[6:]))

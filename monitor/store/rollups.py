@@ -28,6 +28,17 @@ _CLAIM = sa.text(
     """
 )
 
+_MARK = sa.text(
+    """
+    INSERT INTO dirty_minutes
+    SELECT generate_series(
+        date_trunc('minute', greatest(oldest, CAST(:start AS timestamptz))), :end, interval '1 minute'
+    )
+    FROM (SELECT min(started_at) AS oldest FROM calls) AS kept
+    WHERE oldest IS NOT NULL
+    """
+)
+
 _COUNTERS = ",\n        ".join(
     f"count(*) FILTER (WHERE {score} = '{outcome}') AS {score}_{outcome}"
     for score, outcomes in OUTCOMES.items()
@@ -92,19 +103,23 @@ def recompute_dirty(engine: sa.Engine, *, slice_: int = SLICE) -> int:
 
 
 def rebuild(engine: sa.Engine, start: datetime, end: datetime) -> None:
-    """Mark every minute from ``start`` to ``end`` dirty, so that it is computed again from its calls."""
+    """Mark every minute from ``start`` to ``end`` dirty, so that it is computed again from its calls.
+
+    Minutes before the oldest call that is kept stay as they are: their calls were dropped.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
     with transient_if_unreachable(), engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO dirty_minutes SELECT generate_series("
-                "date_trunc('minute', CAST(:start AS timestamptz)), :end, interval '1 minute')"
-            ),
-            {"start": start, "end": end},
-        )
+        connection.execute(_MARK, {"start": start, "end": end})
 
 
 def dirty_count(engine: sa.Engine) -> int:
-    """How many minutes wait to be recomputed."""
+    """How many minutes wait to be recomputed.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
     with transient_if_unreachable(), engine.begin() as connection:
         return connection.execute(sa.select(sa.func.count(sa.distinct(dirty_minutes.c.minute)))).scalar_one()
 

@@ -1,0 +1,201 @@
+"""The days of ``calls``: there for every call that decode accepts, gone when retention has passed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from monitor.store import PostgresStore, connect
+from monitor.store.partitions import DAYS_AHEAD, drop_partitions, ensure_partitions
+from monitor.store.rows import COLUMNS, row
+from monitor.store.tables import calls
+from tests.examples import batch, scored
+from tests.store.helpers import rows, run_at_once
+
+DAY = timedelta(days=1)
+
+#: Far from the days that the tests' databases have.
+NOW = datetime(2031, 3, 1, 12, 0, tzinfo=UTC)
+
+#: Moments at which a day is easily missed.
+MOMENTS = [
+    NOW,
+    datetime(2031, 1, 1, 0, 0, tzinfo=UTC),
+    datetime(2031, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(2032, 2, 29, 0, 30, tzinfo=timezone(timedelta(hours=9))),
+    datetime(2031, 6, 30, 20, 0, tzinfo=timezone(timedelta(hours=-11))),
+]
+WEEK = 7 * DAY
+
+#: Moments with the default lateness, and a moment with the least and with much.
+CASES = [*((now, WEEK) for now in MOMENTS), (NOW, timedelta(minutes=1)), (NOW, 30 * DAY)]
+
+
+@pytest.fixture
+def connection(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection on a database without partitions, whose work is undone."""
+    with engine.connect() as connection:
+        drop_partitions(connection, datetime.now(UTC) + 100 * DAY, keep=timedelta())
+        assert days(connection) == []
+        yield connection
+
+
+def days(connection: sa.Connection) -> list[str]:
+    """The names of the partitions."""
+    found = connection.execute(
+        sa.text("SELECT CAST(inhrelid AS regclass) FROM pg_inherits WHERE inhparent = 'calls'::regclass")
+    )
+    return sorted(found.scalars())
+
+
+def name(day: date) -> str:
+    return f"calls_{day:%Y%m%d}"
+
+
+def insert(connection: sa.Connection, *starts: datetime) -> None:
+    """Store a call at each of these times; fails if one has no partition."""
+    names = [column for column, _ in COLUMNS]
+    values = [
+        dict(zip(names, row(scored(str(number), at), 1), strict=True)) for number, at in enumerate(starts)
+    ]
+    connection.execute(sa.insert(calls), values)
+
+
+# ---------------------------------------------------------------------------------------------------- making
+
+
+@pytest.mark.parametrize(("now", "max_lateness"), CASES)
+def test_every_accepted_call_has_a_partition(
+    connection: sa.Connection, now: datetime, max_lateness: timedelta
+) -> None:
+    made = ensure_partitions(connection, now, max_lateness=max_lateness)
+    assert days(connection) == made
+    insert(connection, now - max_lateness, now, now + DAY, now + (DAYS_AHEAD - 1) * DAY)
+    first, last = (datetime.strptime(made[n], "calls_%Y%m%d").replace(tzinfo=UTC) for n in (0, -1))
+    assert len(made) == (last - first).days + 1
+    insert(connection, *(first + n * DAY + timedelta(hours=h) for n in range(len(made)) for h in (0, 23)))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_a_partition_is_a_day_of_utc_whatever_the_session_speaks(
+    connection: sa.Connection, zone: str
+) -> None:
+    connection.execute(sa.text(f"SET timezone = '{zone}'"))
+    ensure_partitions(connection, NOW)
+    midnight = datetime(2031, 3, 1, tzinfo=UTC)
+    insert(connection, midnight, midnight - timedelta(microseconds=1), midnight + DAY)
+    found = connection.execute(
+        sa.text("SELECT call_id, CAST(CAST(tableoid AS regclass) AS text) FROM calls ORDER BY call_id")
+    )
+    assert [table for _, table in found] == ["calls_20310301", "calls_20310228", "calls_20310302"]
+
+
+def test_making_partitions_again_makes_none(connection: sa.Connection) -> None:
+    assert ensure_partitions(connection, NOW)
+    assert ensure_partitions(connection, NOW) == []
+
+
+def test_the_next_day_makes_one_more(connection: sa.Connection) -> None:
+    before = ensure_partitions(connection, NOW)
+    assert ensure_partitions(connection, NOW + DAY) == [name(NOW.date() + (1 + DAYS_AHEAD) * DAY)]
+    assert days(connection)[:-1] == before
+
+
+def test_a_day_that_is_missing_in_the_middle_is_made(connection: sa.Connection) -> None:
+    made = ensure_partitions(connection, NOW)
+    connection.execute(sa.text(f"DROP TABLE {made[3]}"))
+    assert ensure_partitions(connection, NOW) == [made[3]]
+    assert days(connection) == made
+
+
+def test_a_partition_has_the_key_and_the_index_of_its_parent(connection: sa.Connection) -> None:
+    ensure_partitions(connection, NOW)
+    found = connection.execute(
+        sa.text(f"SELECT indexdef FROM pg_indexes WHERE tablename = '{name(NOW.date())}'")
+    )
+    definitions = sorted(definition.split(" USING ")[1] for definition in found.scalars())
+    assert definitions == ["btree (series_id, started_at)", "btree (started_at, call_id)"]
+    inherited = connection.execute(
+        sa.text(
+            "SELECT count(*) FROM pg_inherits WHERE inhparent IN ('calls_pkey'::regclass,"
+            " 'calls_series_id_started_at_idx'::regclass)"
+        )
+    )
+    assert inherited.scalar_one() == 2 * len(days(connection))
+
+
+def test_making_partitions_does_not_block_a_save(database: str) -> None:
+    engine = connect(database)
+    with engine.connect() as maker:
+        assert ensure_partitions(maker, NOW)
+        with psycopg.connect(database, autocommit=True) as other:
+            other.execute(f"ALTER DATABASE {engine.url.database} SET lock_timeout = '1s'".encode())
+        saver = connect(database)
+        assert PostgresStore(saver).save(batch([scored()])).stored == 1
+        saver.dispose()
+    engine.dispose()
+
+
+def test_two_processes_may_make_partitions_at_once(database: str) -> None:
+    engine = connect(database)
+
+    def make() -> None:
+        with engine.begin() as connection:
+            made.append(ensure_partitions(connection, NOW))
+
+    made: list[list[str]] = []
+    run_at_once(make, make, make)
+    assert sorted(map(bool, made)) == [False, False, True]
+    engine.dispose()
+
+
+# -------------------------------------------------------------------------------------------------- dropping
+
+
+def test_a_day_is_dropped_once_its_last_call_is_too_old(connection: sa.Connection) -> None:
+    ensure_partitions(connection, NOW, max_lateness=10 * DAY)
+    before = days(connection)
+    last = datetime(2031, 2, 22, 23, 59, 59, 999_999, tzinfo=UTC)
+    insert(connection, last)
+    assert drop_partitions(connection, last + 7 * DAY, keep=7 * DAY) == before[: before.index(name(last))]
+    assert name(last) in days(connection)
+    assert drop_partitions(connection, last + timedelta(microseconds=1) + 7 * DAY, keep=7 * DAY) == [
+        name(last)
+    ]
+
+
+@pytest.mark.parametrize(("now", "max_lateness"), CASES)
+def test_a_day_that_may_still_receive_is_never_dropped(
+    connection: sa.Connection, now: datetime, max_lateness: timedelta
+) -> None:
+    """The configuration wants retention to be two days longer than the lateness."""
+    made = ensure_partitions(connection, now, max_lateness=max_lateness)
+    assert drop_partitions(connection, now, keep=max_lateness + 2 * DAY) == []
+    assert days(connection) == made
+
+
+def test_dropping_leaves_what_it_did_not_make(connection: sa.Connection) -> None:
+    ensure_partitions(connection, NOW)
+    own = {"calls_archive": 1990, "calls_2030": 1991, "calls_20301399": 1992}
+    for table, year in own.items():
+        bounds = f"FROM ('{year}-01-01Z') TO ('{year}-02-01Z')"
+        connection.execute(sa.text(f"CREATE TABLE {table} PARTITION OF calls FOR VALUES {bounds}"))
+    assert drop_partitions(connection, NOW, keep=timedelta())
+    assert own.keys() <= set(days(connection))
+
+
+def test_two_processes_may_drop_partitions_at_once(database: str) -> None:
+    engine = connect(database)
+    later = datetime.now(UTC) + 30 * DAY
+
+    def drop() -> None:
+        with engine.begin() as connection:
+            drop_partitions(connection, later, keep=timedelta())
+
+    run_at_once(drop, drop, drop)
+    assert rows(engine, "SELECT 1 FROM pg_inherits WHERE inhparent = 'calls'::regclass") == []
+    engine.dispose()

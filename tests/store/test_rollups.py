@@ -1,0 +1,328 @@
+"""Rollups: whatever order calls come in, a minute's rollup is what its calls say."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor.errors import Transient
+from monitor.records import (
+    OUTCOMES,
+    FallbackOutcome,
+    GroundingOutcome,
+    JsonOutcome,
+    ScoredCall,
+    Status,
+    ToolsOutcome,
+    Usage,
+)
+from monitor.store import Batch, OffsetMove, PostgresStore, ingest, rollups
+from monitor.store.rollups import dirty_count, rebuild, recompute_dirty
+from monitor.store.tables import OUTCOME_COLUMNS, metadata
+from tests.examples import NOON, PARTITION, call, scored, scores
+from tests.store.helpers import rows, run_at_once
+
+Rollup = dict[tuple[datetime, str], dict[str, Any]]
+
+MINUTE = timedelta(minutes=1)
+
+#: Minutes next to each other, across an hour and across midnight.
+MINUTES = [NOON, NOON + MINUTE, NOON - MINUTE, NOON + timedelta(hours=12), NOON - timedelta(days=2)]
+
+#: Durations as they are, and at the ends of what a histogram tells apart.
+DURATIONS = st.one_of(
+    st.none(),
+    st.sampled_from([0.0, 0.001, 0.01, 1.0, 86_400_000.0, 7 * 86_400_000.0]),
+    st.floats(2**-8, 2**27, width=32),
+)
+TOKENS = st.one_of(st.none(), st.integers(0, 2**31 - 1))
+
+
+@st.composite
+def some_calls(draw: st.DrawFn) -> list[ScoredCall]:
+    """Different calls in a few minutes of a few series."""
+    starts = draw(
+        st.lists(st.tuples(st.sampled_from(MINUTES), st.integers(0, 59_999_999)), unique=True, max_size=12)
+    )
+    return [
+        ScoredCall(
+            call(
+                f"c{number % 3}",
+                minute + timedelta(microseconds=micros),
+                service=draw(st.sampled_from(["checkout", "search"])),
+                status=draw(st.sampled_from(Status)),
+                duration_ms=draw(DURATIONS),
+                usage=Usage(draw(TOKENS), draw(TOKENS)),
+            ),
+            scores(
+                draw(st.sampled_from(JsonOutcome)),
+                draw(st.sampled_from(ToolsOutcome)),
+                draw(st.sampled_from(GroundingOutcome)),
+                draw(st.sampled_from(FallbackOutcome)),
+            ),
+        )
+        for number, (minute, micros) in enumerate(starts)
+    ]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[list[ScoredCall] | int]:
+    """Batches of calls, some of them more than once, with recomputations of so many minutes between."""
+    calls = draw(some_calls())
+    a_batch = st.lists(st.sampled_from(calls), max_size=8) if calls else st.just([])
+    return draw(st.lists(st.one_of(a_batch, st.integers(1, 3)), max_size=12))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(histories())
+def test_any_history_ends_in_the_rollups_that_its_calls_say(
+    engine: sa.Engine, history: list[list[ScoredCall] | int]
+) -> None:
+    empty(engine)
+    save = Saver(engine)
+    for event in history:
+        if isinstance(event, int):
+            recompute_dirty(engine, slice_=event)
+        else:
+            save(event)
+    recompute_all(engine)
+    seen = [one for event in history if not isinstance(event, int) for one in event]
+    incremental = stored(engine)
+    assert incremental == expected(seen)
+    check_quantiles(engine, seen)
+
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE rollup_1m SET calls = -1"))
+    rebuild(engine, min(MINUTES), max(MINUTES))
+    recompute_all(engine)
+    assert stored(engine) == incremental
+
+
+def check_quantiles(engine: sa.Engine, seen: Iterable[ScoredCall]) -> None:
+    """Quantiles over every minute and series are within one percent of the exact order statistic."""
+    durations = sorted(clamped(duration) for duration in durations_of(unique(seen)))
+    for q in (0.0, 0.5, 0.9, 0.95, 0.99, 1.0):
+        (found,) = rows(
+            engine,
+            f"SELECT histogram_quantile({q}, array_agg(b), array_agg(CAST(n AS bigint))) AS value"
+            " FROM rollup_1m, unnest(duration_buckets, duration_counts) AS h(b, n)",
+        )
+        if durations:
+            exact = durations[max(math.ceil(q * len(durations)), 1) - 1]
+            assert found.value == pytest.approx(exact, rel=0.01)
+        else:
+            assert found.value is None
+
+
+# -------------------------------------------------------------------------------------------------- at once
+
+
+def test_a_call_saved_while_its_minute_is_recomputed_is_not_lost(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It commits after the marks were taken and before the calls are read, and once more after that."""
+    save = Saver(engine)
+    save([scored("a")])
+    original = rollups._recompute
+
+    def meanwhile(connection: sa.Connection, minutes: list[datetime]) -> None:
+        save([scored("b")])
+        original(connection, minutes)
+        save([scored("c")])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollups, "_recompute", meanwhile)
+        assert recompute_dirty(engine) == 1
+    assert stored(engine) == expected([scored("a"), scored("b")])
+    assert dirty_count(engine) == 1
+    recompute_all(engine)
+    assert stored(engine) == expected([scored("a"), scored("b"), scored("c")])
+
+
+def test_a_minute_recomputed_while_a_save_is_under_way_is_recomputed_again(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rollup can't see the calls before they are committed; their mark becomes visible with them."""
+    save = Saver(engine)
+    save([scored("a")])
+    original = ingest._move_offsets
+
+    def meanwhile(*args: Any) -> None:
+        assert recompute_dirty(engine) == 1
+        original(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "_move_offsets", meanwhile)
+        save([scored("b")])
+    assert stored(engine) == expected([scored("a")])
+    assert dirty_count(engine) == 1
+    recompute_all(engine)
+    assert stored(engine) == expected([scored("a"), scored("b")])
+
+
+def test_two_recomputations_and_two_workers_at_once_lose_no_minute(engine: sa.Engine) -> None:
+    calls = [scored(f"c{n}", NOON + n % 7 * MINUTE) for n in range(200)]
+    batches = [calls[first : first + 5] for first in range(0, 200, 5)]
+
+    def work(partition: int) -> None:
+        save = Saver(engine, partition)
+        for one in batches[partition::2]:
+            save(one)
+
+    def recompute() -> None:
+        for _ in range(60):
+            recompute_dirty(engine, slice_=2)
+
+    run_at_once(lambda: work(0), lambda: work(1), recompute, recompute)
+    recompute_all(engine)
+    assert stored(engine) == expected(calls)
+
+
+def test_a_recomputation_that_fails_leaves_marks_and_rollups_as_they_were(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Saver(engine)
+    save([scored("a")])
+    recompute_all(engine)
+    save([scored("b")])
+    before = stored(engine)
+
+    def fail(connection: sa.Connection, _minutes: list[datetime]) -> None:
+        connection.execute(sa.text("DELETE FROM rollup_1m"))
+        connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollups, "_recompute", fail)
+        with pytest.raises(Transient):
+            recompute_dirty(engine)
+    assert stored(engine) == before
+    assert dirty_count(engine) == 1
+
+
+# ---------------------------------------------------------------------------------------------------- slices
+
+
+def test_the_newest_minutes_come_first_and_no_more_than_the_slice(engine: sa.Engine) -> None:
+    Saver(engine)([scored(f"c{n}", NOON + n * MINUTE) for n in range(5)] * 2)
+    done = []
+    while count := recompute_dirty(engine, slice_=2):
+        done.append(count)
+        assert min(bucket for bucket, _ in stored(engine)) == NOON + (5 - sum(done)) * MINUTE
+    assert done == [2, 2, 1]
+
+
+def test_a_minute_without_calls_has_no_rollup(engine: sa.Engine) -> None:
+    Saver(engine)([scored("a"), scored("b", NOON + 3 * MINUTE)])
+    rebuild(engine, NOON, NOON + 3 * MINUTE)
+    assert dirty_count(engine) == 4
+    assert recompute_dirty(engine) == 4
+    assert [bucket for bucket, _ in stored(engine)] == [NOON, NOON + 3 * MINUTE]
+
+
+def test_a_rebuild_leaves_minutes_alone_whose_calls_were_dropped(engine: sa.Engine) -> None:
+    """Rollups are kept for months after their calls."""
+    Saver(engine)([scored("old", NOON - timedelta(days=2)), scored("new")])
+    recompute_all(engine)
+    before = stored(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM calls WHERE call_id = 'old'"))
+    rebuild(engine, NOON - timedelta(days=3), NOON)
+    recompute_all(engine)
+    assert stored(engine) == before
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM calls"))
+    rebuild(engine, NOON - timedelta(days=3), NOON)
+    assert dirty_count(engine) == 0
+
+
+# -------------------------------------------------------------------------------------------------- helpers
+
+
+class Saver:
+    """Saves calls as one worker does, batch after batch."""
+
+    def __init__(self, engine: sa.Engine, partition: int = 0) -> None:
+        self._store = PostgresStore(engine)
+        self._partition = PARTITION._replace(partition=partition)
+        self._next: int | None = None
+
+    def __call__(self, calls: Sequence[ScoredCall]) -> None:
+        end = (self._next or 0) + 1
+        self._store.save(Batch(tuple(calls), (), {self._partition: OffsetMove(self._next, end, 1, end)}))
+        self._next = end
+
+
+def empty(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+
+
+def recompute_all(engine: sa.Engine) -> None:
+    while recompute_dirty(engine):
+        pass
+    assert dirty_count(engine) == 0
+
+
+def stored(engine: sa.Engine) -> Rollup:
+    """What the table holds, by minute and service."""
+    found = rows(
+        engine, "SELECT service, rollup_1m.* FROM rollup_1m JOIN series USING (series_id) ORDER BY bucket"
+    )
+    return {
+        (row.bucket, row.service): {
+            name: value
+            for name, value in row._mapping.items()
+            if name not in ("bucket", "service", "series_id")
+        }
+        for row in found
+    }
+
+
+def expected(seen: Iterable[ScoredCall]) -> Rollup:
+    """The same, computed from the calls one by one."""
+    minutes: dict[tuple[datetime, str], list[ScoredCall]] = {}
+    for one in unique(seen):
+        minute = one.call.started_at.replace(second=0, microsecond=0)
+        minutes.setdefault((minute, one.call.service), []).append(one)
+    return {key: rollup(calls) for key, calls in minutes.items()}
+
+
+def rollup(calls: Sequence[ScoredCall]) -> dict[str, Any]:
+    durations = durations_of(calls)
+    buckets = Counter(math.ceil(math.log(clamped(duration)) / math.log(1.02)) for duration in durations)
+    outcomes = Counter(f"{score}_{getattr(one.scores, score).outcome}" for one in calls for score in OUTCOMES)
+    return {
+        "calls": len(calls),
+        "errors": sum(one.call.status == "error" for one in calls),
+        **{name: outcomes[name] for name in OUTCOME_COLUMNS},
+        "input_tokens": sum(one.call.usage.input_tokens or 0 for one in calls),
+        "output_tokens": sum(one.call.usage.output_tokens or 0 for one in calls),
+        "duration_sum_ms": pytest.approx(math.fsum(durations)),
+        "duration_buckets": sorted(buckets),
+        "duration_counts": [buckets[bucket] for bucket in sorted(buckets)],
+    }
+
+
+def unique(seen: Iterable[ScoredCall]) -> list[ScoredCall]:
+    return list({(one.call.started_at, one.call.call_id): one for one in seen}.values())
+
+
+def durations_of(calls: Iterable[ScoredCall]) -> list[float]:
+    """The durations of those that have one, as a column of type real keeps them."""
+    known = [one.call.duration_ms for one in calls if one.call.duration_ms is not None]
+    return list(struct.unpack(f"{len(known)}f", struct.pack(f"{len(known)}f", *known)))
+
+
+def clamped(duration: float) -> float:
+    """What the ends of a histogram make of a duration in milliseconds."""
+    return min(max(duration, 0.01), 86_400_000.0)
