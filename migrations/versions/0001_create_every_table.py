@@ -225,7 +225,7 @@ CREATE TABLE outbox (
     failed_at timestamptz,
     last_error TEXT,
     CONSTRAINT outbox_pkey PRIMARY KEY (outbox_id),
-    CONSTRAINT outbox_event_id_channel_key UNIQUE (event_id, channel, instead_of),
+    CONSTRAINT outbox_event_id_channel_instead_of_key UNIQUE (event_id, channel, instead_of),
     CONSTRAINT outbox_event_id_fkey FOREIGN KEY(event_id) REFERENCES alert_events (event_id),
     CONSTRAINT outbox_alert_id_fkey FOREIGN KEY(alert_id) REFERENCES alerts (alert_id)
 );

@@ -1,0 +1,149 @@
+"""Migrations: from nothing to the newest schema, once, however many start at the same time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata, produce_migrations
+from alembic.runtime.migration import MigrationContext
+
+from monitor.clock import ManualClock
+from monitor.errors import ConfigError, Transient
+from monitor.store import PostgresStore, connect
+from monitor.store import migrate as migrate_module
+from monitor.store.migrate import current_revision, migrate, newest_revision
+from monitor.store.reflection import include_object
+from monitor.store.tables import metadata
+from tests.examples import batch, scored
+from tests.services.paths import ROOT
+
+
+@pytest.fixture
+def empty(empty_database: str) -> Iterator[sa.Engine]:
+    """An engine on a database in which nothing ran yet."""
+    engine = connect(empty_database)
+    yield engine
+    engine.dispose()
+
+
+def tables(engine: sa.Engine) -> set[str]:
+    return set(sa.inspect(engine).get_table_names())
+
+
+def revision(engine: sa.Engine) -> str | None:
+    with engine.begin() as connection:
+        return current_revision(connection)
+
+
+def test_an_empty_database_gets_every_table_and_the_days_around_now(
+    empty: sa.Engine, empty_database: str
+) -> None:
+    assert revision(empty) is None
+    assert migrate(empty_database) == (None, newest_revision())
+    assert revision(empty) == newest_revision()
+    assert set(metadata.tables) <= tables(empty)
+    now = datetime.now(UTC)
+    store = PostgresStore(empty)
+    assert store.save(batch([scored("a", now), scored("b", now - timedelta(days=7))])).stored == 2
+
+
+def test_the_days_are_those_of_the_clock(empty: sa.Engine, empty_database: str) -> None:
+    migrate(empty_database, clock=ManualClock(datetime(2031, 3, 1, tzinfo=UTC)))
+    assert {"calls_20310221", "calls_20310305"} <= tables(empty)
+
+
+def test_a_second_migration_changes_nothing(empty: sa.Engine, empty_database: str) -> None:
+    migrate(empty_database)
+    before = tables(empty)
+    assert migrate(empty_database) == (newest_revision(), newest_revision())
+    assert tables(empty) == before
+
+
+def test_several_replicas_may_migrate_at_once(empty: sa.Engine, empty_database: str) -> None:
+    program = f"from monitor.store.migrate import migrate; print(migrate({empty_database!r})[0])"
+    replicas = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for _ in range(3)
+    ]
+    answers = sorted(replica.communicate(timeout=60)[0].strip() for replica in replicas)
+    assert [replica.returncode for replica in replicas] == [0, 0, 0]
+    assert answers == sorted([newest_revision(), newest_revision(), "None"])
+
+
+def test_a_migration_that_fails_leaves_nothing(
+    empty: sa.Engine, empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(migrate_module, "ensure_partitions", fail)
+    with pytest.raises(ZeroDivisionError):
+        migrate(empty_database)
+    assert tables(empty) == set()
+    assert revision(empty) is None
+
+
+def test_a_database_that_is_away_is_transient() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(Transient):
+        migrate(f"postgresql://monitor@127.0.0.1:{port}/monitor")
+
+
+def test_a_url_that_cannot_be_read_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError):
+        migrate("mysql://localhost/monitor")
+
+
+# ------------------------------------------------------------------------------------------------- comparing
+
+
+def test_the_migrations_build_what_the_tables_say(engine: sa.Engine) -> None:
+    """And nothing of the partitions is in the difference, for which alembic would propose to drop them."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={"include_object": include_object, "compare_type": True, "compare_server_default": True},
+        )
+        assert compare_metadata(context, metadata) == []
+        operations = produce_migrations(context, metadata).upgrade_ops
+        assert operations is not None
+        assert operations.is_empty()
+
+
+def test_without_the_filter_alembic_would_drop_every_partition(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    dropped = {item.name for kind, item in differences if kind == "remove_table"}
+    assert dropped == {name for name in tables(engine) if name.startswith("calls_")}
+
+
+def test_a_table_that_nobody_declared_is_seen(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE TABLE calls_by_hand (n int)"))
+        context = MigrationContext.configure(connection, opts={"include_object": include_object})
+        ((kind, table),) = compare_metadata(context, metadata)
+    assert (kind, table.name) == ("remove_table", "calls_by_hand")
+
+
+def test_alembics_own_command_finds_no_difference(module_database: str) -> None:
+    """What a developer runs before writing a migration."""
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", "check"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": module_database},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "No new upgrade operations detected" in done.stdout, done.stderr
+    assert done.returncode == 0
