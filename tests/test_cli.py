@@ -302,7 +302,8 @@ def test_check_by_environment_alone(tmp_path: Path) -> None:
         (
             "postgresql://",
             "",
-            "database.url can't be read: give it as postgresql://user:password@host:5432/name",
+            "database.url can't be read: give it as postgresql://user:password@host:5432/name,"
+            " with %40 for an @ in the password",
         ),
     ],
 )
