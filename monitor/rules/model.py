@@ -33,12 +33,12 @@ class Baseline(_Strict, frozen=True, kw_only=True):
 class Margin(_Strict, frozen=True, kw_only=True):
     """How much worse counts as worse; both must be exceeded.
 
-    ``relative`` is a share of the baseline's rate (0.25: a quarter more), ``absolute`` is in points of
-    rate (0.005: half a percentage point).
+    ``relative`` is a share of the baseline's rate (0.75: three quarters more), ``absolute`` is in points of
+    rate (0.02: two percentage points).
     """
 
-    relative: float = 0.25
-    absolute: float = 0.005
+    relative: float = 0.75
+    absolute: float = 0.02
 
 
 class _Common(_Strict, frozen=True, kw_only=True):
@@ -91,7 +91,7 @@ class RegressionRule(_Common, frozen=True, kw_only=True, tag="regression", tag_f
 
     baseline: Baseline = Baseline(previous="24h")
     margin: Margin = Margin()
-    significance: float = 0.001
+    significance: float = 0.0001
     """Fires only when chance alone would do this less often than this share of the time."""
     minimum_baseline_calls: int = 200
 
