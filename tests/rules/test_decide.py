@@ -203,8 +203,8 @@ def foretold(history: History, hold: int, keep: int) -> list[State | None]:
     """The same from the whole history at each evaluation, without remembering any state.
 
     It fires at a breach that comes ``hold`` minutes or more after the first breach of a run that nothing
-    cleared and no end of the calls broke, and ends at a clear that comes ``keep`` minutes or more after the first clear of a run that
-    nothing breached.
+    cleared and no end of the calls broke, and ends at a clear that comes ``keep`` minutes or more after
+    the first clear of a run that nothing breached.
     """
     states: list[State | None] = []
     telling = (Verdict.BREACH, Verdict.CLEAR, Verdict.NO_DATA)
