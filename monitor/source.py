@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -18,10 +18,17 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 from kafka.structs import OffsetAndMetadata
 
 from monitor.errors import Permanent, Transient
 from monitor.records import Partition, Record
+
+#: Milliseconds that a member which does not read gives its group. A rebalance is made in steps, and with a
+#: millisecond for each a member never gets to the end of it, so that the whole group waits.
+KEEP_ALIVE_MS = 200
+
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 #: What the client raises for a partition that has just been taken away. The group is run on the network
 #: thread, so this can happen between any two calls.
@@ -110,12 +117,13 @@ class KafkaSource:
         linger_s: float = 0.2,
     ) -> None:
         _require_crc32c()
+        _require_known_protocol(client)
         self._start = start
         self._max_records = max_records
         self._linger_s = linger_s
         self._rebalanced = threading.Event()
         try:
-            self._consumer = KafkaConsumer(
+            self._consumer = _open(
                 group_id=group_id,
                 enable_auto_commit=False,
                 auto_offset_reset=start,
@@ -198,7 +206,7 @@ class KafkaSource:
         """See ``Source.keep_alive``."""
         try:
             self._consumer.pause(*self._consumer.assignment())
-            self._consumer.poll(timeout_ms=0)
+            self._consumer.poll(timeout_ms=KEEP_ALIVE_MS)
         except _NOT_OURS as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
         finally:
@@ -226,6 +234,20 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
         self._rebalanced.set()
 
 
+def _open(**settings: Any) -> KafkaConsumer:
+    """Open a consumer. One that can't be opened leaves its network thread running, so that is ended here."""
+    with ExitStack() as on_failure:
+
+        def make_client(**config: Any) -> KafkaNetClient:
+            client = KafkaNetClient(**config)
+            on_failure.callback(client.close)
+            return client
+
+        consumer = KafkaConsumer(kafka_client=make_client, **settings)
+        on_failure.pop_all()
+    return consumer
+
+
 def _record(fetched: Any) -> Record:
     stamp = fetched.timestamp
     return Record(
@@ -249,3 +271,14 @@ def _require_crc32c() -> None:
         import crc32c  # noqa: F401
     except ImportError as error:
         raise Permanent("the crc32c package is missing: pip install 'kafka-python[crc32c]'") from error
+
+
+def _require_known_protocol(client: Mapping[str, Any]) -> None:
+    """Refuse a misspelt protocol: the client would take it for one without TLS and without a login.
+
+    Raises:
+        Permanent: there is no such protocol.
+    """
+    protocol = client.get("security_protocol", _PROTOCOLS[0])
+    if protocol not in _PROTOCOLS:
+        raise Permanent(f"kafka: security_protocol is {protocol}, not one of {', '.join(_PROTOCOLS)}")

@@ -1,0 +1,213 @@
+"""Reading from Kafka without a broker: the contract on the fake, and what a client can do to its caller."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import pytest
+from kafka.errors import IllegalStateError, KafkaError, TopicAuthorizationFailedError
+
+from monitor import source as source_module
+from monitor.errors import Permanent, Transient
+from monitor.records import Partition
+from monitor.source import KafkaSource
+from tests.fakes import MemoryKafka, MemorySource
+from tests.source_contract import Cluster, GroupContract, SourceContract
+
+
+class MemoryCluster:
+    def __init__(self) -> None:
+        self._kafka = MemoryKafka(partitions=2)
+        self.partitions: Sequence[Partition] = sorted(self._kafka.logs)
+        self.produce = self._kafka.produce
+
+    def open(
+        self, *, start: Literal["earliest", "latest"] = "earliest", max_records: int = 2_000
+    ) -> MemorySource:
+        return MemorySource(self._kafka, start=start, max_records=max_records)
+
+    def committed(self) -> Mapping[Partition, int]:
+        return self._kafka.committed
+
+
+class TestMemorySource(SourceContract, GroupContract):
+    @pytest.fixture
+    def cluster(self) -> Cluster:
+        return MemoryCluster()
+
+
+# ---------------------------------------------------------------------------------------------------- client
+
+
+class Client:
+    """Stands in for kafka-python's consumer: gives or raises what it is told to, poll after poll."""
+
+    def __init__(self, *polls: Any) -> None:
+        self.polls = list(polls)
+        self.listener: Any = None
+        self.resumed: list[Any] = []
+        self.gone: Exception | None = None
+
+    def subscribe(self, *, topics: list[str], listener: Any) -> None:
+        self.listener = listener
+
+    def poll(self, *, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
+        step = self.polls.pop(0) if self.polls else []
+        if isinstance(step, Exception):
+            raise step
+        if callable(step):
+            step = step()
+        return {"a partition": step[:max_records]} if step else {}
+
+    def highwater(self, _partition: object) -> int | None:
+        if self.gone:
+            raise self.gone
+        return None
+
+    def assignment(self) -> set[Any]:
+        return {"p0"}
+
+    def paused(self) -> set[Any]:
+        return {"p0", "p1"}
+
+    def pause(self, *_partitions: object) -> None:
+        if self.gone:
+            raise self.gone
+
+    def resume(self, partition: object) -> None:
+        if self.gone:
+            raise self.gone
+        self.resumed.append(partition)
+
+    def seek(self, *_: object) -> None:
+        if self.gone:
+            raise self.gone
+
+    seek_to_beginning = seek_to_end = seek
+
+
+def fetched(offset: int, timestamp: int | None = None) -> Any:
+    """A record as kafka-python gives it."""
+    return SimpleNamespace(
+        topic="t", partition=0, offset=offset, value=b"v", key=None, timestamp=timestamp, headers=None
+    )
+
+
+def make(monkeypatch: pytest.MonkeyPatch, client: Client, **settings: Any) -> KafkaSource:
+    monkeypatch.setattr(source_module, "KafkaConsumer", lambda **_: client)
+    return KafkaSource(["t"], "group", {}, **settings)
+
+
+def offsets(source: KafkaSource, timeout_s: float = 60.0) -> list[int]:
+    return [record.offset for record in source.poll(timeout_s).records]
+
+
+def test_a_poll_goes_on_collecting_until_it_has_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client([], [fetched(0)], [], [fetched(1), fetched(2)], [fetched(3), fetched(4)])
+    source = make(monkeypatch, client, max_records=4, linger_s=60.0)
+    assert offsets(source) == [0, 1, 2, 3]
+
+
+def test_a_poll_that_does_not_linger_gives_what_came_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make(monkeypatch, Client([fetched(0)], [fetched(1)]), linger_s=0.0)
+    assert offsets(source) == [0]
+    assert offsets(source) == [1]
+
+
+@pytest.mark.parametrize("event", ["on_partitions_revoked", "on_partitions_assigned", "on_partitions_lost"])
+def test_a_rebalance_ends_the_poll_and_is_told_once(monkeypatch: pytest.MonkeyPatch, event: str) -> None:
+    def rebalance() -> list[Any]:
+        getattr(client.listener, event)([])
+        return [fetched(1)]
+
+    client = Client([fetched(0)], rebalance, [fetched(2)])
+    source = make(monkeypatch, client, linger_s=60.0)
+    assert offsets(source) == [0, 1]
+    assert source.take_rebalanced()
+    assert not source.take_rebalanced()
+
+
+def test_a_failed_poll_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make(monkeypatch, Client([fetched(0)], TopicAuthorizationFailedError("t")))
+    with pytest.raises(Transient, match="TopicAuthorizationFailedError"):
+        source.poll(60.0)
+
+
+@pytest.mark.parametrize(
+    "gone", [ValueError("Unassigned partition"), KeyError("p0"), IllegalStateError("p0")]
+)
+def test_a_partition_may_go_away_between_any_two_calls(
+    monkeypatch: pytest.MonkeyPatch, gone: Exception
+) -> None:
+    client = Client()
+    source = make(monkeypatch, client)
+    client.gone = gone
+    for offset in (None, 7):
+        with pytest.raises(Transient):
+            source.seek({Partition("t", 0): offset})
+        assert source.take_rebalanced()
+    with pytest.raises(Transient):
+        source.keep_alive()
+
+
+def test_the_end_of_a_partition_that_went_away_is_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client([fetched(6)])
+    client.gone = IllegalStateError("Partition is not assigned")
+    assert make(monkeypatch, client, linger_s=0.0).poll(60.0).ends == {Partition("t", 0): 7}
+
+
+def test_no_partition_stays_paused_when_staying_alive_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(KafkaError("no broker"))
+    with pytest.raises(Transient):
+        make(monkeypatch, client).keep_alive()
+    assert sorted(client.resumed) == ["p0", "p1"]
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [
+        (None, None),
+        (-1, None),
+        (0, None),
+        (1, datetime(1970, 1, 1, 0, 0, 0, 1_000, tzinfo=UTC)),
+        (1_795_348_800_123, datetime(2026, 11, 22, 12, 0, 0, 123_000, tzinfo=UTC)),
+        (2**43, None),
+        (2**63 - 1, None),
+    ],
+)
+def test_a_timestamp_that_is_none_or_absurd_is_no_time(
+    monkeypatch: pytest.MonkeyPatch, timestamp: int | None, expected: datetime | None
+) -> None:
+    source = make(monkeypatch, Client([fetched(0, timestamp)]), linger_s=0.0)
+    (record,) = source.poll(60.0).records
+    assert record.timestamp == expected
+
+
+# -------------------------------------------------------------------------------------------------- settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"bootstrap_server": "localhost"}, "bootstrap_server"),
+        ({"bootstrap_servers": "localhost:port"}, "port"),
+        ({"group_id": "another"}, "group_id"),
+        ({"security_protocol": "SASL-SSL"}, "SASL_SSL"),
+        ({"security_protocol": "ssl"}, "SSL"),
+        ({"session_timeout_ms": 1_000, "heartbeat_interval_ms": 5_000}, "eartbeat"),
+        ({"request_timeout_ms": 1}, "request_timeout_ms"),
+    ],
+)
+def test_a_setting_that_the_client_refuses_is_permanent(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(Permanent, match=complaint):
+        KafkaSource(["t"], "group", {"api_version": (2, 6), **settings})
+
+
+def test_without_the_fast_checksum_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "crc32c", None)
+    with pytest.raises(Permanent, match=r"pip install 'kafka-python\[crc32c\]'"):
+        KafkaSource(["t"], "group", {})
