@@ -12,11 +12,11 @@ from monitor.errors import Transient
 from monitor.records import Partition, Record
 from monitor.source import Polled, Source
 
-#: Seconds of one poll. Records come sooner; shorter polls give a slow broker no time to end a rebalance.
-POLL_S = 0.5
+#: Seconds of one poll; records come sooner.
+POLL_S = 0.2
 
 #: Polls after which what a test waits for does not come.
-PATIENCE = 100
+PATIENCE = 300
 
 
 class Cluster(Protocol):

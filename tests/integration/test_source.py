@@ -20,7 +20,7 @@ from tests.services.plugin import Kafka
 from tests.source_contract import GroupContract, SourceContract, poll_until_records, read, settle
 
 #: A broker gives a member up that is silent for so long; tests want to hear of a rebalance soon.
-QUICK = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 500, "fetch_max_wait_ms": 50}
+QUICK = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 100, "fetch_max_wait_ms": 50}
 
 
 class KafkaCluster:

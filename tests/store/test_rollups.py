@@ -82,7 +82,7 @@ def histories(draw: st.DrawFn) -> list[list[ScoredCall] | int]:
     return draw(st.lists(st.one_of(a_batch, st.integers(1, 3)), max_size=12))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories())
 def test_any_history_ends_in_the_rollups_that_its_calls_say(
     engine: sa.Engine, history: list[list[ScoredCall] | int]
