@@ -291,6 +291,13 @@ _OURS = frozenset(
 )
 
 
+#: What the Kafka client takes for its login and its encryption.
+_CHOICES = {
+    "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    "sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM", "GSSAPI"),
+}
+
+
 def _check_client(client: Mapping[str, Any], located: Located) -> None:
     known = [key for key in KafkaConsumer.DEFAULT_CONFIG if key not in _OURS]
     for key in client:
@@ -300,6 +307,9 @@ def _check_client(client: Mapping[str, Any], located: Located) -> None:
             raise located.error(
                 f"unknown Kafka client setting {key!r}{suggestion(key, known)}", "kafka", "client", key
             )
+    for key, choices in _CHOICES.items():
+        if client.get(key) is not None and client[key] not in choices:
+            raise located.error(f"{key} can be {', '.join(choices)}", "kafka", "client", key)
     if "bootstrap_servers" not in client:
         raise located.error(
             "kafka.client.bootstrap_servers is missing: host:9092, or a list of them", "kafka", "client"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -29,6 +30,7 @@ from monitor.records import Partition, Record
 KEEP_ALIVE_MS = 200
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 
 #: What the client raises for a partition that has just been taken away. The group is run on the network
 #: thread, so this can happen between any two calls.
@@ -64,8 +66,11 @@ class Source(Protocol):
         """The partitions that are this consumer's now, sorted."""
         ...
 
-    def seek(self, offsets: Mapping[Partition, int | None]) -> None:
+    def seek(self, offsets: Mapping[Partition, int | None]) -> dict[Partition, int]:
         """Go on at these offsets; ``None`` means where a new partition starts.
+
+        Gives where the new partitions start that do not start at their beginning, to be written down:
+        ``latest`` is another place tomorrow.
 
         Raises:
             Transient: one of the partitions is no longer this consumer's.
@@ -117,7 +122,7 @@ class KafkaSource:
         linger_s: float = 0.2,
     ) -> None:
         _require_crc32c()
-        _require_known_protocol(client)
+        _require_usable(client)
         self._start = start
         self._max_records = max_records
         self._linger_s = linger_s
@@ -177,8 +182,9 @@ class KafkaSource:
         """See ``Source.assignment``."""
         return tuple(sorted(Partition(*assigned) for assigned in self._consumer.assignment()))
 
-    def seek(self, offsets: Mapping[Partition, int | None]) -> None:
+    def seek(self, offsets: Mapping[Partition, int | None]) -> dict[Partition, int]:
         """See ``Source.seek``."""
+        starts: dict[Partition, int] = {}
         try:
             for partition, offset in offsets.items():
                 target = TopicPartition(*partition)
@@ -187,10 +193,12 @@ class KafkaSource:
                 elif self._start == "earliest":
                     self._consumer.seek_to_beginning(target)
                 else:
-                    self._consumer.seek_to_end(target)
+                    starts[partition] = self._consumer.end_offsets([target])[target]
+                    self._consumer.seek(target, starts[partition])
         except _NOT_OURS as error:
             self._rebalanced.set()  # lost between the question and the seek: ask again
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
+        return starts
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See ``Source.commit``."""
@@ -273,12 +281,18 @@ def _require_crc32c() -> None:
         raise Permanent("the crc32c package is missing: pip install 'kafka-python[crc32c]'") from error
 
 
-def _require_known_protocol(client: Mapping[str, Any]) -> None:
-    """Refuse a misspelt protocol: the client would take it for one without TLS and without a login.
+def _require_usable(client: Mapping[str, Any]) -> None:
+    """Refuse what the client would not.
+
+    It takes a misspelt protocol for one without TLS and without a login, and of a certificate that is not
+    there it only says, for ever, that no broker can be reached.
 
     Raises:
-        Permanent: there is no such protocol.
+        Permanent: there is no such protocol, or no such file.
     """
     protocol = client.get("security_protocol", _PROTOCOLS[0])
     if protocol not in _PROTOCOLS:
         raise Permanent(f"kafka: security_protocol is {protocol}, not one of {', '.join(_PROTOCOLS)}")
+    for key in _FILES:
+        if client.get(key) is not None and not Path(str(client[key])).is_file():
+            raise Permanent(f"kafka: {key} names no file: {client[key]}")

@@ -121,10 +121,17 @@ class Worker:
         self._metrics.tick(self._clock.now())
 
     def _find_place(self) -> None:
-        """Read the offsets of the partitions that are ours, and seek to them."""
+        """Read the offsets of the partitions that are ours, and seek to them.
+
+        Where a new partition starts is saved before anything is read from it.
+        """
         assigned = self._source.assignment()
         self._next = self._store.offsets(assigned) if assigned else {}
-        self._source.seek(self._next)
+        starts = self._source.seek(self._next)
+        if starts:
+            moves = {partition: OffsetMove(None, start, 0, start) for partition, start in starts.items()}
+            self._store.save(Batch((), (), moves))
+            self._next.update(starts)
         self._lost = False
         self._metrics.assigned(assigned)
 

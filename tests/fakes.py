@@ -158,13 +158,17 @@ class MemorySource:
         """See ``Source.assignment``."""
         return tuple(sorted(self._positions))
 
-    def seek(self, offsets: Mapping[Partition, int | None]) -> None:
+    def seek(self, offsets: Mapping[Partition, int | None]) -> dict[Partition, int]:
         """See ``Source.seek``."""
+        starts: dict[Partition, int] = {}
         for partition, offset in offsets.items():
             if partition not in self._positions:
                 self._rebalanced = True
                 raise Transient(f"{partition} is not assigned")
             self._positions[partition] = self._start_of(partition) if offset is None else offset
+            if offset is None and self._start == "latest":
+                starts[partition] = self._positions[partition]
+        return starts
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See ``Source.commit``."""

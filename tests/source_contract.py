@@ -73,7 +73,8 @@ class SourceContract:
         cluster.produce(b"old")
         source = cluster.open(start="latest")
         settle(cluster, source)
-        source.seek(dict.fromkeys(source.assignment()))
+        starts = source.seek(dict.fromkeys(source.assignment()))
+        assert sorted(starts.values()) == [0, 1]
         assert source.poll(POLL_S) == Polled()
         cluster.produce(b"new")
         assert [record.value for record in read(source, 1)] == [b"new"]

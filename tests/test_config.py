@@ -239,6 +239,12 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, text: str, expecte
             "monitor.yaml:2: kafka.client.bootstrap_servers is missing: host:9092, or a list of them",
         ),
         (
+            "    bootstrap_servers: kafka:9092\n",
+            "    bootstrap_servers: kafka:9092\n    sasl_mechanism: SCRAM\n",
+            "monitor.yaml:4: sasl_mechanism can be PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER,"
+            " AWS_MSK_IAM, GSSAPI",
+        ),
+        (
             "bootstrap_servers:",
             "bootstrap_server:",
             "monitor.yaml:3: unknown Kafka client setting 'bootstrap_server'; did you"
@@ -423,12 +429,14 @@ def test_tls_and_sasl_settings_reach_the_kafka_client_unchanged(
             pass
 
     monkeypatch.setattr("monitor.source.KafkaConsumer", Consumer)
+    for name in ("ca", "cert", "key"):
+        (tmp_path / f"{name}.pem").touch()
     client = {
         "bootstrap_servers": ["a:9093", "b:9093"],
         "security_protocol": "SASL_SSL",
-        "ssl_cafile": "/etc/ca.pem",
-        "ssl_certfile": "/etc/cert.pem",
-        "ssl_keyfile": "/etc/key.pem",
+        "ssl_cafile": str(tmp_path / "ca.pem"),
+        "ssl_certfile": str(tmp_path / "cert.pem"),
+        "ssl_keyfile": str(tmp_path / "key.pem"),
         "ssl_check_hostname": False,
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": "monitor",

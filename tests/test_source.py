@@ -87,7 +87,7 @@ class Client:
         if self.gone:
             raise self.gone
 
-    seek_to_beginning = seek_to_end = seek
+    seek_to_beginning = end_offsets = seek
 
 
 def fetched(offset: int, timestamp: int | None = None) -> Any:
@@ -198,6 +198,7 @@ def test_a_timestamp_that_is_none_or_absurd_is_no_time(
         ({"group_id": "another"}, "group_id"),
         ({"security_protocol": "SASL-SSL"}, "SASL_SSL"),
         ({"security_protocol": "ssl"}, "SSL"),
+        ({"security_protocol": "SSL", "ssl_cafile": "/nowhere/ca.pem"}, "ssl_cafile names no file"),
         ({"session_timeout_ms": 1_000, "heartbeat_interval_ms": 5_000}, "eartbeat"),
         ({"request_timeout_ms": 1}, "request_timeout_ms"),
     ],

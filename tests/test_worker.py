@@ -239,6 +239,21 @@ def test_a_partition_that_went_away_is_read_by_its_new_owner(store: Failing) -> 
     assert all(len(tried.offsets) == 1 for tried in store.tried)
 
 
+def test_a_start_at_the_latest_is_written_down_so_that_a_restart_loses_nothing(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    produce(kafka, "from before we were asked")
+    first = make_worker(MemorySource(kafka, start="latest"), store)
+    first.step()
+    assert store.next_offsets == {PARTITION: 1}
+    produce(kafka, "while nobody was there")
+    kafka.members.clear()
+    second = make_worker(MemorySource(kafka, start="latest"), store)
+    for _ in range(2):
+        second.step()
+    assert ids(store) == ["while nobody was there"]
+
+
 def test_while_the_offsets_cannot_be_read_nothing_is_saved(kafka: MemoryKafka, store: Failing) -> None:
     produce(kafka, "a", "b")
     store.save(batch([scored("a")]))
