@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 import structlog
 from opentelemetry import trace
@@ -20,7 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from monitor import __version__
-from monitor.records import DeadLetter, Partition, ScoredCall
+from monitor.records import DIMENSIONS, DeadLetter, Partition, ScoredCall
 
 log = structlog.get_logger("monitor")
 
@@ -46,7 +47,14 @@ class IngestMetrics:
         self._outcomes = counter("outcomes", "Outcomes of scored calls.", "score", "outcome")
         self._waits = counter("ingest_waits", "Times that ingest waited for Kafka or Postgres.")
         self._fenced = counter("ingest_fenced", "Batches dropped because another worker owns the partition.")
+        self._stale = counter("ingest_stale_records", "Records read again after they were saved.")
         self._bugs = counter("ingest_bugs", "Calls that a scorer of ours failed on.", "type")
+        self._folded = Gauge(
+            "llm_monitor_series_folded",
+            "Combinations of dimensions with a value over the cap, counted as `other`.",
+            ("dimension",),
+            registry=registry,
+        )
         self._lag = Gauge(
             "llm_monitor_lag_records",
             "Records that are in Kafka and not yet saved.",
@@ -110,6 +118,16 @@ class IngestMetrics:
         """A batch was dropped: its partition is another worker's."""
         self._fenced.inc()
         log.warning("fenced", reason=str(error))
+
+    def stale(self, records: int) -> None:
+        """Records came again that are saved already; they are left out."""
+        self._stale.inc(records)
+        log.warning("read again what was saved", records=records)
+
+    def fold(self, folded: Callable[[str], int]) -> None:
+        """Export how many combinations of dimensions had a value replaced by ``other``."""
+        for dimension in DIMENSIONS:
+            self._folded.labels(dimension).set_function(partial(folded, dimension))
 
     def bug(self, error: Exception) -> None:
         """A scorer raised."""

@@ -15,7 +15,7 @@ from datetime import timedelta
 from monitor import telemetry
 from monitor.clock import Clock
 from monitor.decode import Decoded, Window
-from monitor.errors import DeadLetterReason, Fenced, Transient
+from monitor.errors import DeadLetterReason, Fenced, Permanent, Transient
 from monitor.records import Call, DeadLetter, Partition, Record, ScoredCall, Scores
 from monitor.source import Polled, Source
 from monitor.store import Batch, OffsetMove, Saved, Store
@@ -108,6 +108,8 @@ class Worker:
             self._find_place()
             return None
         fresh = [record for record in polled.records if self._is_fresh(record)]
+        if len(fresh) < len(polled.records):
+            self._explain_stale(polled)
         if not fresh:
             self._lost = False
             return None
@@ -142,6 +144,24 @@ class Worker:
             return False
         expected = self._next[partition]
         return expected is None or record.offset >= expected
+
+    def _explain_stale(self, polled: Polled) -> None:
+        """Count the records that were saved before, and stop where they can't have been.
+
+        A log that ends before the place that the store has reached is not the log that was read: the topic
+        was deleted and made again, or a broker lost its end. Going on would skip what is new in it.
+
+        Raises:
+            Permanent: a log ends before what was saved of it.
+        """
+        for partition, end in polled.ends.items():
+            expected = self._next.get(partition)
+            if expected is not None and end < expected:
+                raise Permanent(
+                    f"{partition.topic}/{partition.partition} ends at {end}, but {expected} of it are saved:"
+                    " was the topic made anew? To read it from its start, delete its rows in consumer_offsets"
+                )
+        self._metrics.stale(sum(not self._is_fresh(record) for record in polled.records))
 
     def _batch(self, records: list[Record], polled: Polled) -> Batch:
         now = self._clock.now()

@@ -239,6 +239,23 @@ def test_a_partition_that_went_away_is_read_by_its_new_owner(store: Failing) -> 
     assert all(len(tried.offsets) == 1 for tried in store.tried)
 
 
+def test_a_log_that_ends_before_what_was_saved_of_it_stops_the_worker(store: Failing) -> None:
+    old = MemoryKafka()
+    produce(old, "a", "b", "c")
+    worker = make_worker(MemorySource(old), store)
+    for _ in range(2):
+        worker.step()
+    anew = MemoryKafka()
+    produce(anew, "d")
+    source = MemorySource(anew)
+    worker = make_worker(source, store)
+    worker.step()
+    source.seek({PARTITION: 0})  # as the client does when its place is past the end
+    with pytest.raises(Permanent, match=r"ends at 1, but 3 of it are saved: was the topic made anew\?"):
+        worker.step()
+    assert ids(store) == ["a", "b", "c"]
+
+
 def test_a_start_at_the_latest_is_written_down_so_that_a_restart_loses_nothing(
     kafka: MemoryKafka, store: Failing
 ) -> None:

@@ -165,6 +165,7 @@ def _play(stage: Stage, traffic: Traffic, screen: _Screen, seconds: float | None
             screen.show(scene, watch.snapshot(datetime.now(UTC)), traffic.produced, changed=False)
         limit = seconds if seconds is not None else LONGEST_S if staged else REPLAY_S
         story = Story(datetime.now(UTC), staged=staged)
+        screen.show(story.scene, watch.snapshot(datetime.now(UTC)), traffic.produced, changed=True)
         started = looked = time.monotonic()
         while time.monotonic() - started < limit:
             now = datetime.now(UTC)

@@ -2,7 +2,7 @@
 
 A verdict is one of ``breach``, ``clear``, ``between`` (better than firing, not yet good), ``insufficient``
 (too few calls to say) and ``no_data``. Only ``breach`` and ``clear`` move an alert that fires: what is not
-known neither fires nor resolves anything. An alert that is only pending ends with its calls.
+known neither fires nor resolves anything. An alert that is only pending ends with its calls, or with too few.
 """
 
 from __future__ import annotations
@@ -135,9 +135,9 @@ def decide(alert: OpenAlert | None, verdict: Verdict, rule: Rule, at: datetime) 
         return _on_breach(alert, rule, at)
     if verdict is Verdict.CLEAR and alert is not None:
         return _on_clear(alert, rule, at)
-    if verdict is Verdict.NO_DATA and alert is not None and alert.state is State.PENDING:
-        # Otherwise one bad call next week would find a condition that "held" all the while, and fire.
-        return Transition(State.RESOLVED, f"the calls ended before {rule.for_} had passed")
+    if verdict is not Verdict.BETWEEN and alert is not None and alert.state is State.PENDING:
+        # Otherwise one bad minute tomorrow would find a condition that "held" all night, and fire.
+        return Transition(State.RESOLVED, f"too few calls came before {rule.for_} had passed")
     return None
 
 

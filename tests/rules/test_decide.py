@@ -141,6 +141,7 @@ CLEARING = OpenAlert(1, State.FIRING, START, START + timedelta(minutes=10), None
         (PENDING, Verdict.BREACH, 2, (State.FIRING, None)),
         (PENDING, Verdict.CLEAR, 1, (State.RESOLVED, None)),
         (PENDING, Verdict.NO_DATA, 1, (State.RESOLVED, None)),
+        (PENDING, Verdict.INSUFFICIENT, 1, (State.RESOLVED, None)),
         (FIRING, Verdict.BREACH, 9, None),
         (FIRING, Verdict.CLEAR, 9, (State.FIRING, START + timedelta(minutes=9))),
         (CLEARING, Verdict.CLEAR, 12, None),
@@ -161,8 +162,8 @@ def test_the_next_state(
 @pytest.mark.parametrize(
     ("alert", "verdict"),
     [
-        *product([None, PENDING, FIRING, CLEARING], [Verdict.BETWEEN, Verdict.INSUFFICIENT]),
-        *product([None, FIRING, CLEARING], [Verdict.NO_DATA]),
+        *product([None, FIRING, CLEARING], [Verdict.BETWEEN, Verdict.INSUFFICIENT, Verdict.NO_DATA]),
+        (PENDING, Verdict.BETWEEN),
     ],
 )
 def test_what_is_not_known_moves_nothing(alert: OpenAlert | None, verdict: Verdict) -> None:
@@ -203,12 +204,11 @@ def foretold(history: History, hold: int, keep: int) -> list[State | None]:
     """The same from the whole history at each evaluation, without remembering any state.
 
     It fires at a breach that comes ``hold`` minutes or more after the first breach of a run that nothing
-    cleared and no end of the calls broke, and ends at a clear that comes ``keep`` minutes or more after
+    cleared and no want of calls broke, and ends at a clear that comes ``keep`` minutes or more after
     the first clear of a run that nothing breached.
     """
     states: list[State | None] = []
-    telling = (Verdict.BREACH, Verdict.CLEAR, Verdict.NO_DATA)
-    known = [(minute, verdict) for minute, verdict in history if verdict in telling]
+    known = [(minute, verdict) for minute, verdict in history if verdict is not Verdict.BETWEEN]
     for now, _ in history:
         state: State | None = None
         begun = cleared = 0
@@ -218,7 +218,7 @@ def foretold(history: History, hold: int, keep: int) -> list[State | None]:
                 if state is not State.FIRING:
                     state = State.FIRING if minute - begun >= hold else State.PENDING
                 cleared = -1
-            elif verdict is Verdict.NO_DATA:
+            elif verdict in (Verdict.NO_DATA, Verdict.INSUFFICIENT):
                 state = State.FIRING if state is State.FIRING else None
             elif state is State.FIRING:
                 cleared = minute if cleared < 0 else cleared
@@ -257,7 +257,8 @@ def test_a_state_changes_only_where_something_is_known(steps: History, hold: int
         history, lived(threshold(for_=f"{hold}m", keep_firing_for=f"{keep}m"), history), strict=True
     ):
         if state is not before:
-            ends = {Verdict.CLEAR, Verdict.NO_DATA} if before is State.PENDING else {Verdict.CLEAR}
+            little = {Verdict.NO_DATA, Verdict.INSUFFICIENT}
+            ends = {Verdict.CLEAR} | (little if before is State.PENDING else set())
             assert verdict in ({Verdict.BREACH} if state else ends)
         before = state
 
