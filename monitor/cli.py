@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
@@ -212,12 +213,12 @@ def score(
             skipped += 1
             continue
         decoded = decode(found.record, format=format_)
+        own_ids = _own_ids(found.record.value)
         several = len(decoded.calls) + len(decoded.dead_letters) > 1
         for call in decoded.calls:
             place = f"{found.place}:{call.source.item + 1}" if several else found.place
-            line = score_line(
-                place, _own_id(found.record.value, several, call.call_id), call, score_call(call)
-            )
+            own_id = own_ids[call.source.item] if call.source.item < len(own_ids) else None
+            line = score_line(place, own_id, call, score_call(call))
             sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
             scored += 1
         for letter in decoded.dead_letters:
@@ -225,19 +226,23 @@ def score(
             typer.echo(f"skipped {place}: {letter.reason}: {letter.detail}", err=True)
             skipped += 1
     sys.stdout.flush()
-    typer.echo(f"{scored} calls scored, {skipped} skipped", err=True)
+    nothing = "" if scored or skipped else ": a folder is searched for .json, .jsonl and .ndjson files"
+    typer.echo(f"{scored} calls scored, {skipped} skipped{nothing}", err=True)
 
 
-def _own_id(value: bytes | None, several: bool, call_id: str) -> str | None:
-    """The id that the input itself carries, as text."""
-    if several:
-        return call_id
+def _own_ids(value: bytes | None) -> list[str | None]:
+    """The ids that the items of a record carry themselves, as text, in their order."""
+    text = (value or b"").removeprefix(codecs.BOM_UTF8).strip()
     try:
-        own = msgspec.json.decode(value or b"", type=_OwnId)
+        owners = (
+            msgspec.json.decode(text, type=list[_OwnId])
+            if text.startswith(b"[")
+            else [msgspec.json.decode(text, type=_OwnId)]
+        )
     except (ValueError, RecursionError):
-        return None
-    found = own.id if own.id is not None else own.call_id
-    return None if found is None else str(found)
+        return []
+    found = [own.id if own.id is not None else own.call_id for own in owners]
+    return [None if id_ is None else str(id_) for id_ in found]
 
 
 def _settings(path: Path | None) -> Settings:

@@ -169,7 +169,8 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def _with_runbook(rule: Rule, base: str) -> Rule:
-    return msgspec.structs.replace(rule, runbook_url=urljoin(base, rule.runbook_url))
+    folder_url = base if not base or base.endswith("/") else f"{base}/"
+    return msgspec.structs.replace(rule, runbook_url=urljoin(folder_url, rule.runbook_url))
 
 
 def _override(value: dict[str, Any], environ: Mapping[str, str], located: Located) -> None:
@@ -225,6 +226,12 @@ def _check(config: Config, located: Located) -> None:
         )
     if not config.kafka.topics:
         raise located.error("kafka.topics is empty: name at least one topic", "kafka", "topics")
+    for index, topic in enumerate(config.kafka.topics):
+        if not _TOPIC.fullmatch(topic):
+            message = "a topic's name is letters, digits, dots, underscores and hyphens, at most 249"
+            raise located.error(message, "kafka", "topics", index)
+    if not config.channels:
+        raise located.error("channels is empty: an alert could be told to nobody", "channels")
     _check_client(config.kafka.client, located)
     for section, key, low, high in _RANGES:
         number = getattr(getattr(config, section), key)
@@ -277,6 +284,9 @@ _DURATIONS = (
 
 #: Fit for a variable's name and for a header.
 _CHANNEL_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+#: Kafka's own rule for the name of a topic.
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 #: Settings of the Kafka client that the service sets itself.
 _OURS = frozenset(

@@ -171,6 +171,7 @@ class Evaluator:
         """What the page shows to prove itself: the window's times, who contributes, three calls."""
         measured = metric(rule.metric)
         span = window_span(rule, at - self._settle)
+        past = baseline_span(rule, at - self._settle)
         query = _query(measured, _values({**rule.where, **sample.labels}))
         times = (span.start, span.end)
         found = contributors(self._windows.counts(query, times), sample.baseline.rate, known=rule.by)
@@ -178,6 +179,8 @@ class Evaluator:
         return {
             "window_start": span.start.isoformat(),
             "window_end": min(span.end, at - self._settle).isoformat(),
+            "baseline_start": past.start.isoformat() if past else None,
+            "baseline_end": past.end.isoformat() if past else None,
             "contributors": [one._asdict() for one in found],
             "examples": msgspec.to_builtins(examples),
         }

@@ -65,6 +65,8 @@ class Service:
         self._clock = clock or SystemClock()
         self._stopping = threading.Event()
         self._worker: Worker | None = None
+        self._source: KafkaSource | None = None
+        self._waiting_for: str | None = None
         self._turned = time.monotonic()
         self.registry = CollectorRegistry()
         self._ingest_metrics = telemetry.IngestMetrics(self.registry)
@@ -119,10 +121,13 @@ class Service:
         )
         if source is None:
             return
+        self._source = source
         cleanup.callback(source.close)
+        store = PostgresStore(engine, max_values=config.max_values_per_dimension)
+        self._ingest_metrics.fold(store.series.folded.__getitem__)
         self._worker = Worker(
             source,
-            PostgresStore(engine, max_values=config.max_values_per_dimension),
+            store,
             decode=lambda record, window: decode(
                 record,
                 window=window,
@@ -189,11 +194,15 @@ class Service:
         while not self._stopping.is_set():
             self._on_turn()
             try:
-                return attempt()
+                result = attempt()
             except Transient as error:
-                log.warning("waiting", reason=str(error))
+                self._waiting_for = str(error)
+                self._ingest_metrics.waiting(error)
                 self._stopping.wait(backoff)
                 backoff = min(backoff * 2, BACKOFF_S[1])
+            else:
+                self._waiting_for = None
+                return result
         return None
 
     def _on_turn(self) -> None:
@@ -210,6 +219,10 @@ class Service:
             check_partition(engine, self._clock.now())
         except (Transient, Permanent) as error:
             return [str(error)]
+        if self._waiting_for:
+            return [self._waiting_for]
+        if self._source is not None and not self._source.connected():
+            return ["Kafka: no connection to any broker"]
         return []
 
 

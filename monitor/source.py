@@ -131,17 +131,19 @@ class KafkaSource:
             self._consumer = _open(
                 group_id=group_id,
                 enable_auto_commit=False,
-                auto_offset_reset=start,
+                # Where a new partition starts is for seek(). This is for a place that retention has
+                # overtaken, and there everything that is left is wanted.
+                auto_offset_reset="earliest",
                 max_poll_records=max_records,
                 **client,
             )
+            self._consumer.subscribe(topics=list(topics), listener=_Listener(self._rebalanced))
         except (AssertionError, TypeError, ValueError) as error:
             raise Permanent(f"kafka: {error}") from error
         except KafkaError as error:
             if type(error).__name__ == "KafkaConfigurationError":
                 raise Permanent(f"kafka: {error}") from error
             raise Transient(f"Kafka: {error}") from error
-        self._consumer.subscribe(topics=list(topics), listener=_Listener(self._rebalanced))
 
     def poll(self, timeout_s: float) -> Polled:
         """See ``Source.poll``."""
@@ -170,6 +172,10 @@ class KafkaSource:
             with suppress(KafkaError):
                 ends[partition] = max(seen, self._consumer.highwater(TopicPartition(*partition)) or 0)
         return ends
+
+    def connected(self) -> bool:
+        """Whether there is a connection to any broker. The client itself waits for brokers in silence."""
+        return bool(self._consumer.metrics()["consumer-metrics"]["connection-count"])
 
     def take_rebalanced(self) -> bool:
         """See ``Source.take_rebalanced``."""

@@ -166,7 +166,7 @@ def test_rules_are_relative_to_the_configuration(tmp_path: Path) -> None:
 def test_a_runbook_is_relative_to_its_base_unless_it_is_a_full_address(tmp_path: Path) -> None:
     text = (ROOT / "alerts" / "json.yaml").read_text()
     (tmp_path / "a.yaml").write_text(text.replace("docs/runbook.md#jsonworse", "https://x/y#z"))
-    rules = load(tmp_path, GOOD + "rules: [a.yaml]\nrunbook_base: https://git.example.com/main/\n").rules
+    rules = load(tmp_path, GOOD + "rules: [a.yaml]\nrunbook_base: https://git.example.com/main\n").rules
     assert [rule.runbook_url for rule in rules] == [
         "https://git.example.com/main/docs/runbook.md#jsonbroken",
         "https://x/y#z",
@@ -237,6 +237,11 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, text: str, expecte
             "    bootstrap_servers: kafka:9092\n",
             "    client_id: x\n",
             "monitor.yaml:2: kafka.client.bootstrap_servers is missing: host:9092, or a list of them",
+        ),
+        (
+            "kafka:\n",
+            "kafka:\n  topics: [good, bad topic!]\n",
+            "monitor.yaml:2: a topic's name is letters, digits, dots, underscores and hyphens, at most 249",
         ),
         (
             "    bootstrap_servers: kafka:9092\n",
@@ -390,6 +395,7 @@ def test_a_rule_that_could_never_be_delivered_is_refused_at_the_start(tmp_path: 
         ("hooks.example.com/hunter", "x", "a webhook's url must be http:// or https://, a host and a path"),
         ("ftp://hunter@example.com", "x", "a webhook's url must be http:// or https://, a host and a path"),
         ("https:///hunter", "x", "a webhook's url must be http:// or https://, a host and a path"),
+        ("http://hunter:99999/", "x", "a webhook's url must be http:// or https://, a host and a path"),
         ("https://hunter:port/", "x", "a webhook's url must be http:// or https://, a host and a path"),
     ],
 )
@@ -518,3 +524,9 @@ def test_the_documented_limits_are_the_real_ones() -> None:
     for section, key, low, high in (*_RANGES, *_DURATIONS):
         (row,) = [line for line in table.splitlines() if key in line and section in line]
         assert re.search(rf"\| {low}\b.*\| {high}\b", row), row
+
+
+def test_without_any_channel_it_is_refused(tmp_path: Path) -> None:
+    text = GOOD[: GOOD.index("channels:")] + "channels: {}\nfallback_channel: null\n"
+    with pytest.raises(ConfigError, match="channels is empty: an alert could be told to nobody"):
+        load(tmp_path, text)

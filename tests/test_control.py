@@ -74,6 +74,15 @@ def test_maintenance_makes_the_coming_days_and_drops_the_old(engine: sa.Engine) 
     assert names[-1] == f"calls_{clock.now() + timedelta(days=4):%Y%m%d}"
 
 
+def test_retention_gives_way_to_a_reader_instead_of_queueing_inserts_behind_it(engine: sa.Engine) -> None:
+    clock = ManualClock(datetime.now(UTC) + timedelta(days=40))
+    with engine.begin() as reader:
+        reader.execute(sa.text("SELECT count(*) FROM calls"))
+        with pytest.raises(Transient, match="lock timeout"):
+            maintain(engine, clock, max_lateness=timedelta(days=7), keep=timedelta(days=9))
+    maintain(engine, clock, max_lateness=timedelta(days=7), keep=timedelta(days=9))
+
+
 def test_delivery_says_how_much_is_left(engine: sa.Engine) -> None:
     town = Town(engine, threshold())
     town.calls(10, 20)

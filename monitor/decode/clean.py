@@ -31,6 +31,9 @@ MAX_TOKENS = 2**31 - 1
 #: The largest attempt: Postgres' ``smallint``.
 MAX_ATTEMPT = 2**15 - 1
 
+#: Unicode categories: control, format (bidirectional overrides among them), line and paragraph separators.
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
+
 SchemaOwner = TypeVar("SchemaOwner", Contract, Tool)
 
 
@@ -112,10 +115,10 @@ def count(tokens: int | None) -> int | None:
 
 
 def _printable(text: str) -> str:
-    """Without control characters (category Cc), which break log lines, labels and terminals."""
+    """Without what breaks log lines, labels and terminals: control and format characters, line separators."""
     if text.isprintable():
         return text
-    return "".join(character for character in text if unicodedata.category(character) != "Cc")
+    return "".join(character for character in text if unicodedata.category(character) not in _UNPRINTABLE)
 
 
 def _usage(usage: Usage) -> Usage:

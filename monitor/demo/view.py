@@ -151,7 +151,7 @@ def ending(report: Report) -> RenderableType:
         else Text(f"{report.lost:,} calls are unaccounted for: that is a bug.", style="bold red")
     )
     lives = [
-        Text(f"{alert.rule} on {' / '.join(alert.labels.values())}: {_life(alert)}")
+        Text(f"{alert.rule} on {' / '.join(alert.labels.values()) or 'everything'}: {_life(alert)}")
         for alert in report.alerts
     ]
     told = Text(f"{report.notifications.sent} notifications delivered, {report.notifications.failed} failed.")

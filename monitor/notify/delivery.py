@@ -119,6 +119,9 @@ class Delivery:
             self._later(row, error)
         except Permanent as error:
             self._never(row, str(error))
+        except Exception as bug:  # the declared edge: one channel must not stop the others
+            log.exception("channel failed", channel=row.channel)
+            self._later(row, Transient(f"the channel failed: {type(bug).__name__}"))
         else:
             self._outbox.delivered(row.outbox_id, self._clock.now())
             self._count(row.channel, "sent")

@@ -99,8 +99,10 @@ def _url(url: str) -> httpx.URL:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
         parsed = httpx.URL()
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigError("a webhook's url must be http:// or https://, a host and a path")
+    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > 65_535:
+        raise ConfigError(
+            "a webhook's url must be http:// or https://, a host and a path"
+        )
     return parsed
 
 

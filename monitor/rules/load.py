@@ -79,6 +79,8 @@ def _check(rule: Rule, located: Located, place: tuple[str | int, ...], channels:
         for name in names:
             if name not in DIMENSIONS:
                 raise refuse(f"unknown dimension {name!r}{suggestion(name, list(DIMENSIONS))}", key)
+        if len(set(names)) < len(names):
+            raise refuse("a dimension stands twice", key)
         if names and rule.metric in _WITHOUT_SERIES:
             raise refuse(f"{rule.metric} belongs to no series: leave {key!r} out", key)
     for name, values in rule.where.items():

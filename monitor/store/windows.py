@@ -44,6 +44,8 @@ class Example(msgspec.Struct, frozen=True):
     """One call that shows what is wrong, without its content."""
 
     call_id: str
+    request_id: str
+    trace_id: str | None
     started_at: datetime
     model_served: str
     prompt_version: str
@@ -122,6 +124,8 @@ class Windows:
         statement = (
             sa.select(
                 calls.c.call_id,
+                calls.c.request_id,
+                calls.c.trace_id,
                 calls.c.started_at,
                 series.c.model_served,
                 series.c.prompt_version,
@@ -141,6 +145,8 @@ class Windows:
         statement = (
             sa.select(
                 place.label("call_id"),
+                sa.literal("").label("request_id"),
+                sa.null().label("trace_id"),
                 letter.first_seen.label("started_at"),
                 sa.literal("").label("model_served"),
                 sa.literal("").label("prompt_version"),

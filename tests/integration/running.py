@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import httpx
 import sqlalchemy as sa
 import yaml
 from kafka import KafkaProducer
@@ -131,6 +132,14 @@ class Running:
             " coalesce(sum(duplicates), 0)::int, coalesce(sum(dead_letters), 0)::int FROM consumer_offsets"
         )
         return row[0], row[1], row[2], row[3]
+
+    def readyz(self) -> str:
+        """What ``/readyz`` complains of; empty when it is content."""
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5)
+        except httpx.HTTPError as error:
+            return type(error).__name__
+        return "" if answer.status_code == 200 else answer.text
 
     def wait_for(self, what: str, condition: Callable[[], bool], *, within: float = PATIENCE_S) -> None:
         """Wait until ``condition`` holds; fails the test with the end of the log when it does not."""

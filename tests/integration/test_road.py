@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient
 
 from monitor.decode import decode
 from monitor.demo.traffic import moved
@@ -17,6 +18,7 @@ from monitor.records import Record
 from monitor.scorers import score
 from tests.integration.running import Running
 from tests.paths import SHARED
+from tests.services.apache_kafka import ApacheKafka
 from tests.services.plugin import Kafka
 
 PAIRS = SHARED / "data" / "recorded" / "pairs"
@@ -227,6 +229,37 @@ def test_bad_input_becomes_dead_letters_with_reasons_and_costs_no_neighbour(runn
     assert odd["call-109"][1] in ("unknown", "schema_violation")
     stored = len(values) - sum(reasons.values()) - 1
     assert ledger == (len(values), stored, 1, sum(reasons.values()))
+
+
+def test_a_topic_that_was_made_anew_stops_the_service_instead_of_skipping_its_calls(
+    running: Running,
+) -> None:
+    now = datetime.now(UTC)
+    with running:
+        running.send([native(n, now) for n in range(60)], keys=[b"one partition"] * 60)
+        running.wait_for_records(60)
+        running.stop()
+        with KafkaAdminClient(bootstrap_servers=running.bootstrap_servers) as admin:
+            admin.delete_topics([running.topic])
+            running.wait_for("deletion", lambda: running.topic not in admin.list_topics())
+            admin.create_topics({running.topic: {"num_partitions": 3, "replication_factor": 1}})
+        running.start()
+        running.send([native(100 + n, now) for n in range(20)], keys=[b"one partition"] * 20)
+        running.wait_for("a reason", lambda: b"was the topic made anew?" in running.log.read_bytes())
+        assert running.ledger()[:2] == (60, 60)
+
+
+def test_readyz_says_that_kafka_is_away(tmp_path: Path, own_kafka: ApacheKafka, database: str) -> None:
+    own_kafka.stop()
+    try:
+        with Running(tmp_path, own_kafka.bootstrap_servers, database, "calls") as service:
+            service.wait_for("a reason", lambda: "Kafka" in service.readyz())
+            own_kafka.start()
+            service.wait_for("readiness", lambda: service.readyz() == "")
+            own_kafka.stop()
+            service.wait_for("a reason", lambda: "no connection to any broker" in service.readyz())
+    finally:
+        own_kafka.start()
 
 
 def test_a_service_that_is_not_migrated_says_what_to_run(

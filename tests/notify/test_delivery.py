@@ -165,6 +165,15 @@ def test_a_failed_attempt_is_made_again_after_its_pause_with_the_same_id(
     assert [(row.last_error, row.failed_at) for row in rows(engine)] == [(None, None)]
 
 
+def test_a_channel_with_a_bug_is_tried_again_and_stops_no_other(alerts: Alerts) -> None:
+    broken, fine = failing(ZeroDivisionError()), Notes()
+    fire(alerts, "broken", "fine")
+    post = Post(alerts, {"broken": broken, "fine": fine})
+    assert post.deliver() == 2
+    assert len(fine.got) == 1
+    assert post.counts == {("broken", "retry"): 1, ("fine", "sent"): 1}
+
+
 def test_a_receiver_that_asks_for_a_pause_gets_it(alerts: Alerts) -> None:
     oncall = failing(TryLater("the receiver answered 429", timedelta(seconds=90)))
     fire(alerts, "oncall")

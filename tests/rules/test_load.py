@@ -111,6 +111,7 @@ def test_a_regression_rule_compares_with_the_last_day_unless_told_otherwise(tmp_
             "by: [servise]",
             ":7: alert 'Broken': unknown dimension 'servise'; did you mean 'service'?",
         ),
+        ("by: [service]", "by: [service, service]", ":7: alert 'Broken': a dimension stands twice"),
         (
             "{environment: prod}",
             "{tier: gold}",
