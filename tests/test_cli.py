@@ -380,3 +380,12 @@ def test_run_on_a_database_without_tables_says_what_to_run(config: Path, empty_d
         "llm-monitor: the database is at revision none, this release needs 0001: run llm-monitor migrate"
         " with the same configuration"
     )
+
+
+def test_the_id_of_a_line_is_the_inputs_own(tmp_path: Path) -> None:
+    bare = {"request": {"url": "https://api.openai.com/v1/chat/completions", "body": {"model": "m"}}}
+    items = [{**bare, "response": {"status": 500, "body": {}}, **own} for own in ({"id": 0}, {}, {"id": "x"})]
+    (tmp_path / "array.json").write_text(json.dumps(items))
+    (tmp_path / "bom.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(items[2]).encode())
+    done = run("score", tmp_path)
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["0", None, "x", "x"]

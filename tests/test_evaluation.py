@@ -277,11 +277,13 @@ def test_the_page_proves_itself(engine: sa.Engine) -> None:
     assert evidence["p_value"] < evidence["significance"] == 0.001
     assert datetime.fromisoformat(evidence["window_end"]) == town.at
     assert datetime.fromisoformat(evidence["window_start"]) == NOON - 5 * MINUTE
+    assert evidence["baseline_end"] == evidence["window_start"]
     assert [(one["dimension"], one["value"]) for one in evidence["contributors"]] == [
         ("prompt_version", "v8")
     ]
     assert evidence["contributors"][0]["excess"] == pytest.approx(39 - 40 * 0.02)
     assert len(evidence["examples"]) == 3
+    assert all(one["call_id"] and one["request_id"] for one in evidence["examples"])
     assert {one["outcome"] for one in evidence["examples"]} == {"truncated"}
     assert {one["detail"] for one in evidence["examples"]} == {"ended inside a value"}
 

@@ -91,7 +91,8 @@ def test_the_documentation_shows_every_field_and_no_other() -> None:
     shown, real = json.loads(block), payload()
     # The store adds the alert's id, the evaluation what only it can know.
     assert set(shown) - {"alert_id"} == set(real)
-    added = {"window_start", "window_end", "contributors", "examples"}
+    times = {"window_start", "window_end", "baseline_start", "baseline_end"}
+    added = times | {"contributors", "examples"}
     assert set(shown["evidence"]) - added == set(real["evidence"])
     assert set(shown["evidence"]["window"]) == set(real["evidence"]["window"])
     assert shown["title"] == real["title"]

@@ -92,7 +92,7 @@ def decode(value: dict[str, Any], context: Context) -> Call:
     answer = answer or Answer(outputs=())
     return Call(
         source=context.source("pair"),
-        call_id=str(pair.id or "") or answer.id or _id_of(context),
+        call_id=("" if pair.id is None else str(pair.id)) or answer.id or _id_of(context),
         started_at=_started_at(pair, answer, context),
         request_id=pair.request_id,
         attempt=pair.attempt,
