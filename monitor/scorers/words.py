@@ -11,10 +11,13 @@ import re
 import string
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 #: Letters by which words are compared.
 PREFIX = 5
+#: Distinct links and addresses of an answer that are looked up, each through all of the context.
+MAX_LINKS = 100
 #: Distinct words of up to three letters that it takes on either side to compare languages.
 MIN_SHORT_IN_ANSWER, MIN_SHORT_IN_CONTEXT = 5, 20
 
@@ -86,14 +89,14 @@ class Unsupported(NamedTuple):
     names: int
     """Words with a capital inside a sentence; they are among ``words``, too."""
     links: int
-    """Links and e-mail addresses."""
+    """Links and e-mail addresses, of the first ``MAX_LINKS``."""
     foreign: bool
     """Few of the answer's shortest words are in the context: it is written in another language."""
 
 
 def unsupported(answer: str, support: Support) -> Unsupported:
     """What of ``answer`` does not stand in the context."""
-    links = set(_LINK.findall(answer)) if "@" in answer or "http" in answer or "www." in answer else set()
+    links = _LINK.findall(answer) if "@" in answer or "http" in answer or "www." in answer else []
     text = _LINK.sub(" ", answer) if links else answer
     words = _split(text)
     content = [
@@ -106,9 +109,14 @@ def unsupported(answer: str, support: Support) -> Unsupported:
         words=sum([prefix not in support.prefixes for prefix in content]),
         numbers=len(numbers - support.numbers) if numbers else 0,
         names=len(names - support.prefixes),
-        links=sum(link.rstrip(".,;:!?").lower() not in support.lower for link in links),
+        links=sum(link not in support.lower for link in islice(_distinct(links), MAX_LINKS)),
         foreign=_is_foreign(_short(words), support.short),
     )
+
+
+def _distinct(links: list[str]) -> dict[str, None]:
+    """The links without the punctuation behind them, each once, in their order."""
+    return dict.fromkeys([link.rstrip(".,;:!?").lower() for link in links])
 
 
 def is_latin(text: str) -> bool:

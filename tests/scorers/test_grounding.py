@@ -24,6 +24,7 @@ from monitor.records import (
     ToolCall,
 )
 from monitor.scorers.grounding import score_grounding
+from monitor.scorers.words import MAX_LINKS, Support, unsupported
 from tests.scorers.build import CONTEXT, call, grounded_call
 
 FAITHFUL = (
@@ -183,3 +184,9 @@ def test_risk_never_falls_when_more_is_invented(words: list[str]) -> None:
 
 def test_no_context_at_all_is_not_applicable() -> None:
     assert score_grounding(call(outputs=(Output(INVENTED),))).outcome == GroundingOutcome.NOT_APPLICABLE
+
+
+def test_so_many_links_are_looked_up_and_no_more() -> None:
+    answer = " ".join(f"www.example.org/{number}" for number in range(MAX_LINKS + 50))
+    assert unsupported(answer, Support("nothing of it")).links == MAX_LINKS
+    assert unsupported("See www.a.org, www.a.org.", Support("nothing of it")).links == 1
