@@ -22,6 +22,7 @@ from monitor.records import (
     Output,
     Status,
 )
+from monitor.scorers.details import shown
 from monitor.scorers.refusal import refuses
 from monitor.scorers.schema import Unusable, compile_schema
 from monitor.scorers.strict import Broken, duplicate_key, parse
@@ -92,10 +93,12 @@ def _judge_value(value: Any, text: str, contract: Contract, *, schema_captured: 
     """The score of a text that is JSON."""
     if contract.kind == ContractKind.JSON_OBJECT and contract.schema is None and not isinstance(value, dict):
         return JsonScore(JsonOutcome.SCHEMA_VIOLATION, "/: type")
-    unjudged = None
+    unjudged, declared = None, frozenset[str]()
     if contract.schema is not None:
         try:
-            violations = compile_schema(contract.schema).violations(value, len(text))
+            validator = compile_schema(contract.schema)
+            declared = validator.declared
+            violations = validator.violations(value, len(text))
         except Unusable as why:
             unjudged = str(why)
         else:
@@ -105,7 +108,7 @@ def _judge_value(value: Any, text: str, contract: Contract, *, schema_captured: 
     elif contract.kind == ContractKind.JSON_SCHEMA and not schema_captured:
         unjudged = "schema not captured"
     if (key := duplicate_key(text)) is not None:
-        return JsonScore(JsonOutcome.DUPLICATE_KEYS, f"{key[:60]!r} given twice")
+        return JsonScore(JsonOutcome.DUPLICATE_KEYS, f"{shown(key, declared)} given twice")
     return JsonScore(JsonOutcome.UNKNOWN, unjudged) if unjudged else JsonScore(JsonOutcome.OK)
 
 

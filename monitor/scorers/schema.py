@@ -1,8 +1,9 @@
 """JSON Schemas out of logs: a schema comes in, a validator that is safe to run goes out.
 
 Schemas in logs are attacker input: nothing remote and no file is fetched, patterns run on a linear engine
-with a small backtrack limit, size and depth are capped, and compiled validators live in a bounded cache
-keyed by the schema's hash. A schema that cannot be used is a fact about the schema, never about the answer.
+with a small backtrack limit, their size, the schema's and its depth are capped, and compiled validators live
+in a bounded cache keyed by the schema's hash. A schema that cannot be used is a fact about the schema, never
+about the answer.
 """
 
 from __future__ import annotations
@@ -17,22 +18,26 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from monitor.scorers.strict import MAX_DEPTH, depth
+from monitor.scorers.details import declared, shown
+from monitor.scorers.patterns import NOTHING, STATE_BYTES, cost, patterns
+from monitor.scorers.strict import MAX_DEPTH, depth, objects
 from monitor.scorers.work import Unbounded, Work
 
 #: Bytes of a schema, encoded, above which it is not compiled.
 MAX_SCHEMA_BYTES = 256 * 1024
 #: Containers that a schema may nest.
 MAX_SCHEMA_DEPTH = 64
-#: Compiled validators that are kept: how many, and of how many bytes of schema altogether.
+#: States of all patterns of a schema, as ``patterns.cost`` estimates them.
+MAX_STATES = 250_000
+#: Compiled validators that are kept: how many, and of how many bytes of schemas and patterns altogether.
 CACHE_ENTRIES = 1024
-CACHE_BYTES = 8 * 1024 * 1024
+CACHE_BYTES = 32 * 1024 * 1024
 #: Steps that one pattern may backtrack; only those with look-around or back-references do at all.
-BACKTRACK_LIMIT = 10_000
+BACKTRACK_LIMIT = 1_000
 #: Bytes that one compiled pattern may take.
 REGEX_BYTES = 1 << 22
-#: Evaluations of subschemas, at most, that one value may cost.
-MAX_WORK = 100_000_000
+#: Evaluations of subschemas and steps of patterns, at most, that one value may cost: about half a second.
+MAX_WORK = 50_000_000
 #: Bytes of schema times bytes of value up to which every violation is collected. Each one costs the library
 #: a copy of the value it is about, so where a large value breaks a large schema only one is told.
 EXPLAIN_BUDGET = 1 << 26
@@ -51,7 +56,7 @@ class Violation(msgspec.Struct, frozen=True):
     """One way in which a value breaks its schema: where, and by which keyword. Never the value itself."""
 
     path: str
-    """A JSON pointer into the value; empty for the whole value."""
+    """A JSON pointer into the value, with ``*`` for undeclared keys; empty for the whole value."""
     keyword: str
 
     def __str__(self) -> str:
@@ -65,13 +70,21 @@ class Validator:
         encoded: the schema as JSON.
 
     Raises:
-        Unusable: it is no valid schema, or it refers to something outside itself.
+        Unusable: it is no valid schema, its patterns are too large, or it refers to something outside itself.
+
+    Attributes:
+        declared: the property names that stand anywhere in it.
+        states: how large its patterns are, in units of ``STATE_BYTES``.
     """
 
     def __init__(self, encoded: bytes) -> None:
         self._size = len(encoded)
         self._branches = any(keyword in encoded for keyword in _BRANCHING)
         schema = msgspec.json.decode(encoded)
+        self.declared = declared(schema)
+        self.states = _states(schema)
+        if self.states > MAX_STATES:
+            raise Unusable("patterns too large")
         try:
             self._work = Work(schema)
             self._compiled = jsonschema_rs.validator_for(
@@ -85,7 +98,8 @@ class Validator:
         except Unbounded as error:
             raise Unusable(str(error)) from None
         except jsonschema_rs.ValidationError as error:
-            raise Unusable(f"invalid schema at {_shorten(_pointer(error.instance_path)) or '/'}") from None
+            path = "/".join(map(str, error.instance_path))
+            raise Unusable(f"invalid schema at /{_shorten(path)}") from None
         except (ValueError, jsonschema_rs.ReferencingError):
             raise Unusable("invalid schema") from None
 
@@ -110,7 +124,7 @@ class Validator:
             return [Violation("", "schema")]
         else:
             errors = _first(self._compiled, value)
-        return [_violation(error) for error in errors] or [Violation("", "schema")]
+        return [_violation(error, self.declared) for error in errors] or [Violation("", "schema")]
 
 
 def compile_schema(schema: dict[str, Any] | bool) -> Validator:
@@ -143,8 +157,10 @@ class _Cache:
         key = hashlib.blake2b(encoded, digest_size=16).digest()
         with self._lock:
             if key not in self._entries:
-                self._entries[key] = (len(encoded), _compile(encoded))
-                self._bytes += len(encoded)
+                made = _compile(encoded)
+                size = len(encoded) + (made.states * STATE_BYTES if isinstance(made, Validator) else 0)
+                self._entries[key] = (size, made)
+                self._bytes += size
             self._entries.move_to_end(key)
             found = self._entries[key][1]
             while len(self._entries) > CACHE_ENTRIES or self._bytes > CACHE_BYTES:
@@ -164,6 +180,15 @@ def _compile(encoded: bytes) -> Validator | Unusable:
         return error
 
 
+def _states(schema: Any) -> int:
+    """States of all patterns that stand in ``schema``, wherever."""
+    total = NOTHING
+    for node in objects(schema):
+        for pattern in patterns(node):
+            total = total.plus(cost(pattern))
+    return total.states
+
+
 def _first(compiled: jsonschema_rs.Validator, value: Any) -> list[jsonschema_rs.ValidationError]:
     try:
         compiled.validate(value)
@@ -172,7 +197,7 @@ def _first(compiled: jsonschema_rs.Validator, value: Any) -> list[jsonschema_rs.
     return []
 
 
-def _violation(error: jsonschema_rs.ValidationError) -> Violation:
+def _violation(error: jsonschema_rs.ValidationError, names: frozenset[str]) -> Violation:
     """What went wrong, looked for inside the one branch of an ``anyOf`` or ``oneOf`` that was meant.
 
     That is the only branch whose type the value has: for ``anyOf: [{type: object}, {type: null}]`` an object
@@ -186,17 +211,17 @@ def _violation(error: jsonschema_rs.ValidationError) -> Violation:
             if not any(inner.kind.name == "type" and inner.instance_path == path for inner in branch)
         ]
         if not meant:
-            return Violation(_pointer(path), "type")
+            return Violation(_pointer(path, names), "type")
         if len(meant) > 1 or not meant[0]:
             break
         error = meant[0][0]
     if isinstance(error.kind, _Kind.BacktrackLimitExceeded | _Kind.RegexEngineFailure):
         raise Unusable("a pattern of the schema backtracks without end")
-    return Violation(_pointer(error.instance_path), error.kind.name)
+    return Violation(_pointer(error.instance_path, names), error.kind.name)
 
 
-def _pointer(path: Iterable[str | int]) -> str:
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+def _pointer(path: Iterable[str | int], names: frozenset[str]) -> str:
+    return "".join("/" + shown(step, names).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def _shorten(path: str) -> str:

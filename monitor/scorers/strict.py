@@ -8,6 +8,7 @@ walk and to hand to the validator.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -80,6 +81,18 @@ def depth(value: Any, at_most: int = MAX_DEPTH) -> int:
             if isinstance(child, dict | list)
         ]
     return at_most + 1
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in ``value``, at any depth. No recursion."""
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
 
 
 def duplicate_key(text: str) -> str | None:

@@ -22,6 +22,7 @@ from monitor.records import (
     ToolsOutcome,
     ToolsScore,
 )
+from monitor.scorers.details import shown_tool
 from monitor.scorers.schema import Unusable, compile_schema
 from monitor.scorers.strict import Broken, duplicate_key, parse
 
@@ -86,7 +87,7 @@ def _findings(call: Call, *, required: bool) -> Iterator[_Finding]:
             if (call.tool_choice.mode == "none") or (
                 call.tool_choice.names and tool_call.name not in call.tool_choice.names
             ):
-                yield ToolsOutcome.FORBIDDEN_CALL, tool_call.name[:60]
+                yield ToolsOutcome.FORBIDDEN_CALL, shown_tool(tool_call.name, tools)
         if required and not output.tool_calls and output.finish_reason not in _UNFINISHED:
             yield ToolsOutcome.MISSING_CALL, output.finish_reason.value
         if len(calls) > 1 and not call.parallel_tool_calls:
@@ -104,7 +105,7 @@ def _judge_call(
 
     An empty text stands for no arguments: streams carry it so where there are none.
     """
-    name = tool_call.name[:60]
+    name = shown_tool(tool_call.name, tools)
     tool = tools.get(tool_call.name)
     if tool is None:
         yield (ToolsOutcome.UNKNOWN_TOOL, name) if complete else (ToolsOutcome.UNKNOWN, "tools not captured")
@@ -128,8 +129,8 @@ def _judge_call(
         if not complete:
             yield ToolsOutcome.UNKNOWN, f"{name}: schema not captured"
         return
-    for argument in _undeclared(arguments, tool.schema):
-        yield ToolsOutcome.UNEXPECTED_ARGUMENT, f"{name}: {argument[:60]!r} is not declared"
+    for _ in _undeclared(arguments, tool.schema):
+        yield ToolsOutcome.UNEXPECTED_ARGUMENT, f"{name}: an argument is not declared"
     try:
         violations = compile_schema(tool.schema).violations(arguments, len(tool_call.arguments))
     except Unusable as why:

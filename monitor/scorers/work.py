@@ -2,7 +2,8 @@
 
 A validator follows every branch and every reference, so a few hundred bytes of schema that doubles at each
 reference keep it busy for years. The bound is counted beforehand, by dynamic programming over the nesting of
-the value: how often at most subschemas are evaluated at one place that lies ``depth`` levels down.
+the value: how often at most subschemas are evaluated at one place that lies ``depth`` levels down. A pattern
+counts as one evaluation for each step that it takes per character.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from monitor.scorers.strict import MAX_DEPTH
+from monitor.scorers.patterns import CEILING, cost, patterns
+from monitor.scorers.strict import MAX_DEPTH, objects
 
 #: Subschemas that a schema may have.
 MAX_NODES = 20_000
-#: Where counting stops; it is beyond any budget.
-CEILING = 1 << 62
 
 # The keywords that apply subschemas (JSON Schema 2020-12 core §10, and their forerunners), by where: at the
 # same place, at one child each, or at children that another keyword may apply to, too.
@@ -45,6 +45,7 @@ class _Node(NamedTuple):
     here: list[int]
     apart: list[int]
     shared: list[int]
+    steps: int
 
 
 class Work:
@@ -68,8 +69,9 @@ class Work:
         for _ in range(MAX_DEPTH + 1):
             counts: dict[int, int] = {}
             for key in order:
-                here, apart, shared = nodes[key]
-                total = 1 + sum([counts[child] for child in here]) + sum([below[child] for child in shared])
+                here, apart, shared, steps = nodes[key]
+                total = 1 + steps
+                total += sum([counts[child] for child in here]) + sum([below[child] for child in shared])
                 counts[key] = min(CEILING, total + max([below[child] for child in apart], default=0))
             self._levels.append(counts[id(schema)])
             if counts == below:
@@ -94,14 +96,15 @@ def _nodes(schema: Any) -> dict[int, _Node]:
         if len(nodes) == MAX_NODES:
             raise Unbounded(f"schema has more than {MAX_NODES} subschemas")
         if not isinstance(node, dict):
-            nodes[id(node)] = _Node([], [], [])
+            nodes[id(node)] = _Node([], [], [], 0)
             continue
         embeds |= node is not schema and isinstance(node.get("$id"), str)
         referred = [*_referred(node, schema, anchors)]
         refers |= bool(referred)
         here = [*_applied(node, _HERE), *referred]
         apart, shared = [*_applied(node, _APART)], [*_applied(node, _SHARED)]
-        nodes[id(node)] = _Node([*map(id, here)], [*map(id, apart)], [*map(id, shared)])
+        steps = sum([cost(pattern).steps for pattern in patterns(node)])
+        nodes[id(node)] = _Node([*map(id, here)], [*map(id, apart)], [*map(id, shared)], steps)
         waiting += here + apart + shared
     if embeds and refers:  # an identifier within moves the base that references are relative to
         raise Unbounded("schema refers within embedded schemas")
@@ -155,14 +158,8 @@ def _pointed(root: Any, pointer: str) -> Any:
 def _anchors(schema: Any) -> dict[str, list[Any]]:
     """The subschemas that carry an anchor, by its name; several may share a dynamic one."""
     anchors: dict[str, list[Any]] = {}
-    waiting = [schema]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            for keyword in ("$anchor", "$dynamicAnchor"):
-                if isinstance(name := node.get(keyword), str):
-                    anchors.setdefault(name, []).append(node)
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
+    for node in objects(schema):
+        for keyword in ("$anchor", "$dynamicAnchor"):
+            if isinstance(name := node.get(keyword), str):
+                anchors.setdefault(name, []).append(node)
     return anchors

@@ -163,6 +163,11 @@ def test_what_is_no_json_or_too_large_is_refused(schema: dict[str, Any]) -> None
         compile_schema(schema)
 
 
+def test_a_schema_may_be_true_or_false() -> None:
+    assert compile_schema(True).violations(1, 1) == []
+    assert len(compile_schema(False).violations(1, 1)) == 1
+
+
 def test_a_schema_nested_2000_deep_is_refused() -> None:
     deep: dict[str, Any] = {}
     for _ in range(2_000):
@@ -208,3 +213,11 @@ def test_the_cache_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
         compile_schema({"title": letter * 100})
     assert len(schemas._cache._entries) == 2
     assert compile_schema({"title": "z" * 300}).violations(1, 1) == []
+
+
+def test_patterns_count_in_the_bytes_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schemas, "CACHE_BYTES", 200_000)
+    monkeypatch.setattr(schemas, "_cache", schemas._Cache())
+    compile_schema({"title": "small"})
+    compile_schema({"pattern": r"\p{L}{10}"})
+    assert len(schemas._cache._entries) == 0
