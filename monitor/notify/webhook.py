@@ -100,9 +100,7 @@ def _url(url: str) -> httpx.URL:
     except httpx.InvalidURL:
         parsed = httpx.URL()
     if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > 65_535:
-        raise ConfigError(
-            "a webhook's url must be http:// or https://, a host and a path"
-        )
+        raise ConfigError("a webhook's url must be http:// or https://, a host and a path")
     return parsed
 
 
