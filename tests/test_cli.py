@@ -199,7 +199,11 @@ def test_score_says_why_a_known_format_was_not_the_one_asked_for(tmp_path: Path)
 
 def test_score_of_nothing_to_read_is_no_error(tmp_path: Path) -> None:
     done = run("score", tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "0 calls scored, 0 skipped\n")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "",
+        "0 calls scored, 0 skipped: a folder is searched for .json, .jsonl and .ndjson files\n",
+    )
 
 
 def test_score_of_a_path_that_is_not_there_is_one_line() -> None:
