@@ -27,6 +27,8 @@ class DeadLetterReason(StrEnum):
     """A native record of a version that this release does not read."""
     UNSUPPORTED_API = "unsupported_api"
     """A request/response pair of an API that this release does not read."""
+    CARRIES_CREDENTIAL = "carries_credential"
+    """The format carries an API credential in every message, so it is refused unread: Helicone's internal one."""
     INVALID_RECORD = "invalid_record"
     """The format is known, but a required field is missing or has the wrong type."""
     TOO_OLD = "too_old"
@@ -73,3 +75,7 @@ class ConfigError(Permanent):
 
 class Fenced(Transient):
     """Another worker owns the partition now: what was read must be dropped and read again."""
+
+
+class Raced(Transient):
+    """Another worker took or finished a part that this batch is made of: put it together again."""

@@ -272,6 +272,62 @@ class Call(CallFields, frozen=True, kw_only=True):
     source: Source
 
 
+# ----------------------------------------------------------------------------------------------- fragments
+
+
+class FragmentKind(StrEnum):
+    """What a piece of a trace says."""
+
+    CALL = "call"
+    """It stands for a call: an inference span, a Langfuse generation. Its fields may be incomplete."""
+    CONTENT = "content"
+    """It adds what was said to the call of ``span_id``: a content event, a span below the call's own."""
+    DOCUMENTS = "documents"
+    """It brings passages that calls of its trace were given: a retriever's span."""
+    CHAIN = "chain"
+    """It names the models that the calls below ``span_id`` may fall back to, first choice first."""
+    DONE = "done"
+    """The mark of a call that was counted, so that what comes late for it isn't counted again."""
+
+
+class Fragment(_Value, frozen=True, kw_only=True):
+    """A piece of a call that may come in a message of its own: a span, an event, half of an observation.
+
+    Fragments of one ``group`` are put together by ``decode.assemble``; until then they wait in Postgres.
+    """
+
+    kind: FragmentKind
+    group: str
+    """What they have in common: the trace id."""
+    span_id: str
+    """The span that it is, or that it belongs to."""
+    parent_span_id: str | None = None
+    response_id: str | None = None
+    emitter: str = ""
+    """The instrumentation scope. One emitter writes one CALL a call; two may both write the same one."""
+    started_at: datetime
+    ended_at: datetime
+    call: Call | None = None
+    """What CALL and CONTENT say, with defaults for what they don't; ``captured`` tells which content it has."""
+    documents: tuple[Document, ...] = ()
+    models: tuple[str, ...] = ()
+    settled: bool = False
+    """This emitter writes the whole call in this one piece: no other piece will bring more content."""
+
+
+class Waiting(_Value, frozen=True):
+    """A fragment that waits for the rest of its call.
+
+    ``part_id`` is its row in ``parts``; ``None`` for one that was just read.
+    """
+
+    fragment: Fragment
+    arrived_at: datetime
+    due_at: datetime
+    """When the wait ends."""
+    part_id: int | None = None
+
+
 #: The dimensions of a series, in the order of the key and of the columns of ``series``.
 DIMENSIONS = (
     "service",

@@ -1,21 +1,26 @@
-"""The decode stage: a record as Kafka or a file gave it comes in, calls and dead letters go out.
+"""The decode stage: a record as Kafka or a file gave it comes in; calls, fragments and dead letters go out.
 
 Pure: no input or output, no clock, no log. Every module of this folder that describes a format registers
 it (``registry.py``), so a new format is a new file; what all formats share is in ``text.py`` (bytes to
-JSON), ``typed.py`` (JSON to structs) and ``clean.py`` (values made safe to store).
+JSON), ``typed.py`` (JSON to structs), ``dimensions.py`` (attributes to dimensions) and ``clean.py`` (values
+made safe to store). Fragments become calls in ``assemble.py``.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from monitor.decode import clean, registry, text
+from monitor.decode.dimensions import Mapping
+from monitor.decode.registry import BinaryFormat, Context, Format, Found
 from monitor.errors import BadInput, ConfigError, DeadLetterReason
-from monitor.records import Call, DeadLetter, Record
+from monitor.records import Call, DeadLetter, Fragment, Record
 
 registry.load(__name__, __path__)
 
@@ -23,6 +28,9 @@ registry.load(__name__, __path__)
 MAX_BYTES = 5 * 1024 * 1024
 
 AUTO = "auto"
+
+#: Confluent's framing: a zero byte and a schema's id before the value; before Protobuf, a message index too.
+_FRAME = 5
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -33,10 +41,11 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """What a record held: every item of it is either a call or a dead letter."""
+    """What a record held. It may be nothing: HTTP spans and their like are no calls."""
 
     calls: tuple[Call, ...]
     dead_letters: tuple[DeadLetter, ...]
+    fragments: tuple[Fragment, ...] = ()
 
 
 def formats() -> tuple[str, ...]:
@@ -51,10 +60,12 @@ def decode(
     window: Window | None = None,
     max_bytes: int = MAX_BYTES,
     keep_content: bool = False,
+    mapping: Mapping = Mapping(),  # noqa: B008 - frozen
 ) -> Decoded:
-    """The calls of one record. Whatever its bytes are, this returns, and no item costs its neighbour.
+    """What one record holds. Whatever its bytes are, this returns, and no item costs its neighbour.
 
-    A value that is a JSON array or JSON lines holds several items; each call knows its position.
+    A value that is a JSON array or JSON lines holds several items, and an item may hold several calls;
+    each thing found has its number within the record.
 
     Args:
         record: what was read.
@@ -62,56 +73,100 @@ def decode(
         window: when an accepted call may have started; ``None`` accepts any time.
         max_bytes: the largest value that is parsed.
         keep_content: whether a dead letter keeps its bytes.
+        mapping: which attributes become which dimensions.
 
     Raises:
         ConfigError: there is no such format.
     """
     if format != AUTO and format not in registry.registered():
         raise ConfigError(f"no format {format!r}; there are {', '.join((AUTO, *formats()))}")
+    calls: list[Call] = []
+    fragments: list[Fragment] = []
+    dead_letters: list[DeadLetter] = []
+    number = 0
     try:
-        items = text.split(record.value, max_bytes)
+        value = _unframed(text.within(record.value, max_bytes))
+        binary = _binary(value, format)
+        items = [value] if binary else text.split(value)
     except BadInput as bad:
         return Decoded((), (_dead_letter(record, 0, record.value or b"", bad, keep_content),))
-    calls: list[Call] = []
-    dead_letters: list[DeadLetter] = []
     # A record that is one item is sized and hashed as it came, with whatever surrounds the JSON.
     whole = record.value if len(items) == 1 else None
-    for position, item in enumerate(items):
-        try:
-            calls.append(_call(item, registry.Context(record, position, item), format, window))
-        except BadInput as bad:
-            dead_letters.append(_dead_letter(record, position, whole or item, bad, keep_content))
-    return Decoded(tuple(calls), tuple(dead_letters))
+    for item in items:
+        context = Context(record, number, item, mapping)
+        beyond = number + 1
+        for found in registry.each([item], lambda raw: _read(raw, binary, format, context)):  # noqa: B023
+            usable = _usable(found, number, window)
+            if isinstance(usable, Call):
+                calls.append(usable)
+            elif isinstance(usable, Fragment):
+                fragments.append(usable)
+            else:
+                dead_letters.append(_dead_letter(record, number, whole or item, usable, keep_content))
+            number += 1
+        number = max(number, beyond)
+    return Decoded(tuple(calls), tuple(dead_letters), tuple(fragments))
 
 
-def _call(item: bytes, context: registry.Context, format_name: str, window: Window | None) -> Call:
-    """One item's call. Anything but ``BadInput`` that a decoder raises is a bug of ours, and becomes one."""
-    try:
-        value = text.parse(item)
-        call = clean.clean(_format_of(value, format_name).decode(value, context))
-    except RecursionError:
-        raise BadInput(DeadLetterReason.TOO_DEEP, "nested too deeply to read") from None
-    except BadInput:
-        raise
-    except Exception as bug:
-        raise BadInput(DeadLetterReason.DECODER_FAILED, type(bug).__name__) from bug
-    if window is not None:
-        _check_time(call.started_at, window)
-    return call
+def _unframed(value: bytes) -> bytes:
+    """The value without Confluent's framing, which begins with a byte that no format here begins with."""
+    if value[0] != 0 or len(value) <= _FRAME:
+        return value
+    return value[_FRAME:].removeprefix(b"\x00")
 
 
-def _format_of(value: Any, name: str) -> registry.Format:
+def _binary(value: bytes, name: str) -> BinaryFormat | None:
+    """The binary format of a value, if it is of one."""
+    if name != AUTO:
+        named = registry.registered()[name]
+        return named if isinstance(named, BinaryFormat) else None
+    binaries = (found for found in registry.registered().values() if isinstance(found, BinaryFormat))
+    return next((binary for binary in binaries if binary.recognises(value)), None)
+
+
+def _read(item: bytes, binary: BinaryFormat | None, name: str, context: Context) -> Iterable[Found]:
+    if binary is not None:
+        return binary.decode(item, context)
+    value = text.parse(item)
+    return _format_of(value, name).decode(value, context)
+
+
+def _format_of(value: Any, name: str) -> Format:
     if not isinstance(value, dict):
         raise BadInput(DeadLetterReason.UNKNOWN_FORMAT, "JSON, but not an object")
-    if name != AUTO:
-        return registry.registered()[name]
     for candidate in registry.registered().values():
-        if candidate.recognises(value):
+        if isinstance(candidate, Format) and (
+            candidate.name == name or (name == AUTO and candidate.recognises(value))
+        ):
             return candidate
     raise BadInput(DeadLetterReason.UNKNOWN_FORMAT, f"none of {', '.join(formats())} recognises it")
 
 
-def _check_time(started_at: datetime, window: Window) -> None:
+def _usable(found: Found, number: int, window: Window | None) -> Found:
+    """What was found, made safe to store and numbered; or why it can't be used."""
+    try:
+        if isinstance(found, Call):
+            return _checked(found, number, window)
+        if isinstance(found, Fragment):
+            _check_time(found.started_at, window)
+            call = None if found.call is None else _checked(found.call, number, window)
+            return structs.replace(clean.fragment(found), call=call)
+    except BadInput as bad:
+        return bad
+    return found
+
+
+def _checked(call: Call, number: int, window: Window | None) -> Call:
+    if call.source.item != number:
+        call = structs.replace(call, source=structs.replace(call.source, item=number))
+    call = clean.clean(call)
+    _check_time(call.started_at, window)
+    return call
+
+
+def _check_time(started_at: datetime, window: Window | None) -> None:
+    if window is None:
+        return
     started = started_at.isoformat()
     if started_at < window.earliest:
         earliest = window.earliest.isoformat()
@@ -131,5 +186,5 @@ def _dead_letter(record: Record, item: int, value: bytes, bad: BadInput, keep_co
         detail=bad.detail,
         size=len(value),
         sha256=hashlib.sha256(value).digest(),
-        value=value if keep_content else None,
+        value=value if keep_content and bad.reason is not DeadLetterReason.CARRIES_CREDENTIAL else None,
     )

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import structs
 
 from monitor.errors import BadInput, DeadLetterReason
-from monitor.records import DIMENSIONS, Call, CallError, Captured, Contract, Tool, Usage
+from monitor.records import DIMENSIONS, Call, CallError, Captured, Contract, Document, Fragment, Tool, Usage
 
 #: Longest id, dimension and error type, in characters.
 MAX_NAME = 200
@@ -73,6 +73,32 @@ def clean(call: Call) -> Call:
         captured=captured,
     )
     return _without_nul(cleaned)
+
+
+def fragment(found: Fragment) -> Fragment:
+    """The fragment with its ids and times in their range. Its call is cleaned by itself.
+
+    Raises:
+        BadInput: ``invalid_record`` for one without a group or a span, or at a time that no UTC clock shows.
+    """
+    group, span_id = identifier(found.group), identifier(found.span_id)
+    if group is None or span_id is None:
+        raise BadInput(DeadLetterReason.INVALID_RECORD, "a part of a call without a trace or a span")
+    documents = found.documents
+    if any("\x00" in text for document in documents for text in structs.astuple(document) if text):
+        documents = msgspec.convert(_drop_nul(msgspec.to_builtins(documents)), tuple[Document, ...])
+    return structs.replace(
+        found,
+        group=group,
+        span_id=span_id,
+        parent_span_id=identifier(found.parent_span_id),
+        response_id=identifier(found.response_id),
+        emitter=name_of(found.emitter),
+        started_at=utc(found.started_at),
+        ended_at=utc(found.ended_at),
+        documents=documents,
+        models=tuple(name_of(model) for model in found.models),
+    )
 
 
 def utc(time: datetime) -> datetime:

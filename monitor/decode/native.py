@@ -32,7 +32,7 @@ def recognises(value: dict[str, Any]) -> bool:
     return sum(name in value for name in ("version", "call_id", "started_at")) >= 2 and "request" not in value
 
 
-def decode(value: dict[str, Any], context: Context) -> Call:
+def decode(value: dict[str, Any], context: Context) -> tuple[Call]:
     """The call of one native record.
 
     Raises:
@@ -43,7 +43,7 @@ def decode(value: dict[str, Any], context: Context) -> Call:
         raise BadInput(DeadLetterReason.UNSUPPORTED_VERSION, f"only version {VERSION} is read")
     native = convert(value, NativeCall)
     fields = {name: getattr(native, name) for name in CallFields.__struct_fields__}
-    return Call(**fields, source=context.source("native"))
+    return (Call(**fields, source=context.source("native")),)
 
 
 def json_schema() -> str:

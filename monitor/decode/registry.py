@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.records import Call, Record, Source
+from monitor.decode.dimensions import Mapping
+from monitor.errors import BadInput, DeadLetterReason
+from monitor.records import Call, Fragment, Record, Source
+
+T = TypeVar("T")
+
+#: One thing that was found in an item: a call, a piece of one, or something that can't be used.
+Found = Call | Fragment | BadInput
 
 
 class Context(msgspec.Struct, frozen=True):
-    """Where an object was read, for what a format wants to know besides the object itself.
+    """Where an item was read, for what a format wants to know besides the item itself.
 
     Attributes:
-        record: the record that held the object.
-        item: its position in the record.
-        raw: the object's bytes, as they were received.
+        record: the record that held the item.
+        item: the number of the next thing found in the record.
+        raw: the item's bytes, as they were received.
+        mapping: which attributes become which dimensions.
     """
 
     record: Record
     item: int
     raw: bytes
+    mapping: Mapping = Mapping()
 
     def source(self, format_name: str) -> Source:
         """The provenance of a call of this format."""
@@ -38,29 +47,38 @@ class Context(msgspec.Struct, frozen=True):
 
 
 class Format(msgspec.Struct, frozen=True):
-    """One way in which a call is written down as a JSON object.
+    """One way in which calls are written down as a JSON object.
 
     Attributes:
         name: as in ``Source.format`` and in the configuration.
         recognises: whether an object has this format's shape. It looks at which fields are there,
             never at a version, and no two formats recognise the same object.
-        decode: the call of an object. Raises ``BadInput`` for one that can't be used.
+        decode: what an object holds; nothing, where it holds no call. Raises ``BadInput`` for an object
+            that can't be used, and yields one for a part of it that can't.
     """
 
     name: str
     recognises: Callable[[dict[str, Any]], bool]
-    decode: Callable[[dict[str, Any], Context], Call]
+    decode: Callable[[dict[str, Any], Context], Iterable[Found]]
 
 
-_formats: dict[str, Format] = {}
+class BinaryFormat(msgspec.Struct, frozen=True):
+    """One way in which calls are written down as bytes that are not JSON. As ``Format``, but of bytes."""
+
+    name: str
+    recognises: Callable[[bytes], bool]
+    decode: Callable[[bytes, Context], Iterable[Found]]
 
 
-def register(new: Format) -> None:
+_formats: dict[str, Format | BinaryFormat] = {}
+
+
+def register(new: Format | BinaryFormat) -> None:
     """Add a format. Every module that defines one calls this when it is imported."""
     _formats[new.name] = new
 
 
-def registered() -> dict[str, Format]:
+def registered() -> dict[str, Format | BinaryFormat]:
     """The formats by name, in the order they were registered."""
     return _formats
 
@@ -75,3 +93,19 @@ def load(package: str, path: Iterable[str]) -> None:
     for module in pkgutil.iter_modules(path):
         if not module.name.startswith("_"):
             import_module(f"{package}.{module.name}")
+
+
+def each(parts: Iterable[T], read: Callable[[T], Iterable[Found]]) -> Iterator[Found]:
+    """What is found in each part. One that can't be read costs itself only.
+
+    Anything but ``BadInput`` that a decoder raises is a bug of ours, and becomes one.
+    """
+    for part in parts:
+        try:
+            yield from read(part)
+        except RecursionError:
+            yield BadInput(DeadLetterReason.TOO_DEEP, "nested too deeply to read")
+        except BadInput as bad:
+            yield bad
+        except Exception as bug:  # noqa: BLE001 - the declared edge: one part must not cost its neighbours
+            yield BadInput(DeadLetterReason.DECODER_FAILED, type(bug).__name__)

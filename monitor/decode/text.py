@@ -21,18 +21,29 @@ _BOM = b"\xef\xbb\xbf"
 _JSON_SPACE = b" \t\r\n"
 
 
-def split(value: bytes | None, max_bytes: int) -> list[bytes]:
-    """The items of a record's value, each as JSON text to be parsed by itself.
+def within(value: bytes | None, max_bytes: int) -> bytes:
+    """The value, if there is one and it is not too large to be read.
+
+    Raises:
+        BadInput: ``empty`` or ``too_large``.
+    """
+    if value is None:
+        raise BadInput(DeadLetterReason.EMPTY, "the record has no value")
+    if len(value) > max_bytes:
+        raise BadInput(DeadLetterReason.TOO_LARGE, f"{len(value)} bytes; at most {max_bytes} are read")
+    if not value:
+        raise BadInput(DeadLetterReason.EMPTY, "the value has no bytes")
+    return value
+
+
+def split(value: bytes) -> list[bytes]:
+    """The items of a value, each as JSON text to be parsed by itself.
 
     A JSON array holds its elements, JSON lines hold a value a line, and anything else is one item.
 
     Raises:
         BadInput: ``empty``, ``too_large``, or what ``parse`` says of a broken array.
     """
-    if value is None:
-        raise BadInput(DeadLetterReason.EMPTY, "the record has no value")
-    if len(value) > max_bytes:
-        raise BadInput(DeadLetterReason.TOO_LARGE, f"{len(value)} bytes; at most {max_bytes} are read")
     text = value.removeprefix(_BOM).strip(_JSON_SPACE)
     if not text:
         raise BadInput(DeadLetterReason.EMPTY, "the value holds nothing but white space")

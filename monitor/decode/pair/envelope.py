@@ -73,7 +73,7 @@ def recognises(value: dict[str, Any]) -> bool:
     return isinstance(value.get("request"), dict) and "response" in value
 
 
-def decode(value: dict[str, Any], context: Context) -> Call:
+def decode(value: dict[str, Any], context: Context) -> tuple[Call]:
     """The call of one pair.
 
     Raises:
@@ -90,7 +90,7 @@ def decode(value: dict[str, Any], context: Context) -> Call:
     answer = None if body is None else api.answer(body)
     error = _error(pair.response, reply, body, answer)
     answer = answer or Answer(outputs=())
-    return Call(
+    call = Call(
         source=context.source("pair"),
         call_id=("" if pair.id is None else str(pair.id)) or answer.id or _id_of(context),
         started_at=_started_at(pair, answer, context),
@@ -128,6 +128,7 @@ def decode(value: dict[str, Any], context: Context) -> Call:
             schema=asked.contract.kind is not ContractKind.JSON_SCHEMA or asked.contract.schema is not None,
         ),
     )
+    return (call,)
 
 
 def _api(pair: Pair, endpoint: Endpoint, request: Body, reply: Received) -> Api:
