@@ -311,6 +311,8 @@ class Fragment(_Value, frozen=True, kw_only=True):
     """What CALL and CONTENT say, with defaults for what they don't; ``captured`` tells which content it has."""
     documents: tuple[Document, ...] = ()
     models: tuple[str, ...] = ()
+    piece: bool = False
+    """One message or choice of several that are events of their own; together they are what was said."""
     settled: bool = False
     """This emitter writes the whole call in this one piece: no other piece will bring more content."""
 
