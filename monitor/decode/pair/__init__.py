@@ -1,7 +1,8 @@
 """The ``pair`` format, ``docs/pair.md``: a provider's raw request and response come in, a ``Call`` goes out.
 
 Every module of this folder that describes a provider's API registers it (``api.py``), so another API is
-another file. ``envelope.py`` is the pair itself, ``endpoint.py`` knows URLs, ``sse.py`` reads streams.
+another file. ``envelope.py`` is the pair itself; ``bodies.py`` is its middle, which other formats that carry
+provider bodies share; ``endpoint.py`` knows URLs, ``sse.py`` reads streams.
 """
 
 from monitor.decode import registry

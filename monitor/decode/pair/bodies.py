@@ -1,0 +1,112 @@
+"""Provider bodies as any format may carry them: a request and a response come in, what they say goes out.
+
+Which API they belong to is told by its name, by the URL, or by the bodies themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from monitor.decode.pair import errors, received
+from monitor.decode.pair.api import Answer, Api, Asked, Body, registered
+from monitor.decode.pair.endpoint import Endpoint
+from monitor.decode.pair.received import Received
+from monitor.decode.pair.shapes import flag, mapping, text
+from monitor.records import CallError, Captured, Contract, ContractKind
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request and its response say.
+
+    Attributes:
+        api: the API's name, as in a pair's ``api``.
+        provider: who served it, by the URL's host; else whose API it is.
+        asked: the request; of one that isn't there, an unknown contract.
+        answer: the response; without outputs where there is none to read.
+        error: what failed, if the response says that something did, or isn't what its API promises.
+        model_requested: the model that was asked for; empty where unknown.
+        model_served: the model that answered; empty where unknown.
+        stream: whether the response was streamed; ``None`` where unknown.
+        captured: what of the call the two bodies carry.
+    """
+
+    api: str
+    provider: str
+    asked: Asked
+    answer: Answer
+    error: CallError | None
+    model_requested: str
+    model_served: str
+    stream: bool | None
+    captured: Captured
+
+
+def read(
+    request: Any,
+    response: Any,
+    *,
+    api: str | None = None,
+    url: str | None = None,
+    status: int | None = None,
+) -> Read | None:
+    """What two bodies say, or ``None`` where they are of no API that is read.
+
+    Args:
+        request: the request body: an object, its JSON text, or ``None`` where it was not kept.
+        response: the response body: an object, its JSON text, a stream's text, a list of a stream's events,
+            bytes under ``__base64__``, or ``None`` where it was not kept.
+        api: the API's name, where it is known.
+        url: where the request was sent, where that is known.
+        status: the HTTP status of the response, where it is known.
+    """
+    asked_body, reply = received.read(request).body, received.read(response)
+    endpoint = Endpoint(url)
+    found = _api(api, endpoint, asked_body or {}, reply.first)
+    return None if found is None else _read(found, endpoint, asked_body, reply, status)
+
+
+def _api(name: str | None, endpoint: Endpoint, request: Body, response: Body) -> Api | None:
+    """The API of this name; else the one of the URL; else the one whose bodies look like these."""
+    apis = registered()
+    if name:
+        return apis.get(name)
+    found = next((api for api in apis.values() if endpoint.is_at(api.path)), None)
+    if found is None and endpoint.unread_api() is None:
+        found = next((api for api in apis.values() if api.recognises(request, response)), None)
+    return found
+
+
+def _read(api: Api, endpoint: Endpoint, request: Body | None, reply: Received, status: int | None) -> Read:
+    asked = Asked(contract=Contract(), whole=False) if request is None else api.ask(request)
+    body = reply.body if reply.events is None else api.assemble(reply.events)
+    answer = None if body is None else api.answer(body)
+    error = errors.read(body, status)
+    if error is None and answer is None and not reply.missing:
+        error = CallError(errors.UNPARSABLE_RESPONSE, http_status=status)
+    answer = answer or Answer(outputs=())
+    return Read(
+        api=api.name,
+        provider=endpoint.provider or api.provider,
+        asked=asked,
+        answer=answer,
+        error=error,
+        model_requested=text(mapping(request).get("model")) or endpoint.deployment,
+        model_served=answer.model,
+        stream=_stream(reply, request),
+        captured=Captured(
+            input=asked.whole and answer.whole,
+            output=bool(answer.outputs) or error is not None,
+            tools=request is not None,
+            schema=asked.contract.kind is not ContractKind.JSON_SCHEMA or asked.contract.schema is not None,
+        ),
+    )
+
+
+def _stream(reply: Received, request: Body | None) -> bool | None:
+    """Whether it streamed; of an error that came as a plain body, whether a stream was asked for."""
+    if reply.events is not None:
+        return True
+    asked_for = flag(mapping(request).get("stream"))
+    return False if asked_for is None and reply.body is not None else asked_for
