@@ -416,6 +416,8 @@ class FallbackOutcome(StrEnum):
     NONE = "none"
     RETRY = "retry"
     FALLBACK = "fallback"
+    EXHAUSTED = "exhausted"
+    """The last of several attempts, and none of them gave an answer."""
     SILENT_DOWNGRADE = "silent_downgrade"
     """Another model family answered than was asked for, and nothing in the record says why."""
     UNKNOWN = "unknown"
@@ -461,6 +463,26 @@ class FallbackScore(_Value, frozen=True):
     to_model: str | None = None
     cause: str | None = None
     evidence: str | None = None
+
+
+class Attempt(_Value, frozen=True, kw_only=True):
+    """What of a stored call decides how it relates to the other calls of its request."""
+
+    request_id: str
+    started_at: datetime
+    call_id: str
+    duration_ms: float | None = None
+    provider: str = ""
+    model_requested: str = ""
+    model_served: str = ""
+    route: str = ""
+    attempt: int = 1
+    status: Status = Status.OK
+    error_category: ErrorCategory | None = None
+    answered: bool = True
+    """Whether the application got something to use: text, a refusal or a tool call that nothing filtered."""
+    fallback: FallbackScore
+    """The score that stands now: of the call alone, or of an earlier look at its request."""
 
 
 class Scores(_Value, frozen=True):
