@@ -1,7 +1,8 @@
 """The ``fallback`` score: a call comes in, whether it is its request's first choice goes out.
 
 What the emitter declares comes first, then the number of the attempt, then whether the model that answered
-is the one that was asked for. Only one call is seen: what became of its request is for the rollups to say.
+is the one that was asked for. Only one call is seen: what the other calls of its request say of it is for
+``requests.py``.
 """
 
 from __future__ import annotations
@@ -22,32 +23,36 @@ def score_fallback(call: Call) -> FallbackScore:
         return FallbackScore(
             FallbackOutcome.FALLBACK, from_model, to_model, cause, hint.evidence or "declared"
         )
-    match = _match(call)
     if hint.declared == "unknown" and call.attempt > 1:
-        changed = match == Match.OTHER or (
+        changed = _match(call.model_requested, call.model_served) == Match.OTHER or (
             hint.from_model is not None and compare(hint.from_model, to_model or "") != Match.SAME
         )
         outcome = FallbackOutcome.FALLBACK if changed else FallbackOutcome.RETRY
         return FallbackScore(outcome, from_model, to_model, cause, f"attempt {call.attempt}")
+    score = score_names(call.model_requested, call.model_served)
+    if score.outcome is FallbackOutcome.UNKNOWN and hint.declared == "none":
+        return FallbackScore(FallbackOutcome.NONE, evidence=hint.evidence)
+    return score
+
+
+def score_names(requested: str, served: str) -> FallbackScore:
+    """What the names of the two models say by themselves, where nothing else is known."""
+    match = _match(requested, served)
     if match == Match.OTHER:
         evidence = "another model answered than was asked for"
-        return FallbackScore(
-            FallbackOutcome.SILENT_DOWNGRADE, call.model_requested, call.model_served, cause, evidence
-        )
-    if match in (Match.SAME, Match.ALIAS) or hint.declared == "none":
+        return FallbackScore(FallbackOutcome.SILENT_DOWNGRADE, requested, served, evidence=evidence)
+    if match in (Match.SAME, Match.ALIAS):
         return FallbackScore(FallbackOutcome.NONE, evidence=match.value if match == Match.ALIAS else None)
-    return FallbackScore(FallbackOutcome.UNKNOWN, evidence=_why_unknown(call))
+    return FallbackScore(FallbackOutcome.UNKNOWN, evidence=_why_unknown(requested, served))
 
 
-def _match(call: Call) -> Match:
-    if not call.model_requested or not call.model_served:
-        return Match.UNKNOWN
-    return compare(call.model_requested, call.model_served)
+def _match(requested: str, served: str) -> Match:
+    return compare(requested, served) if requested and served else Match.UNKNOWN
 
 
-def _why_unknown(call: Call) -> str:
-    if not call.model_requested:
+def _why_unknown(requested: str, served: str) -> str:
+    if not requested:
         return "requested model not captured"
-    if not call.model_served:
+    if not served:
         return "served model not captured"
     return "a name that is no model's: a deployment or an alias"
