@@ -113,6 +113,9 @@ def _score(step: _Step, attempt: Attempt, *, ended: bool) -> FallbackScore | Non
     same = _same_place(step.first, attempt)
     if same is None:
         return None
+    by_name = score_names(attempt.model_requested, attempt.model_served)
+    if same and by_name.outcome is FallbackOutcome.SILENT_DOWNGRADE:
+        return by_name  # the worse news: a retry, and answered by another model than was asked for
     exhausted = ended and not attempt.answered
     outcome = FallbackOutcome.RETRY if same else FallbackOutcome.FALLBACK
     from_model, to_model = _names(step.origin, attempt)

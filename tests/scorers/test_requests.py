@@ -136,11 +136,10 @@ def test_a_request_of_thousands_of_failed_calls_is_related_too() -> None:
 def test_the_simulation_of_fallbacks_is_told_as_its_truth_says() -> None:
     """Real arrivals with retries, fallbacks, canned replies and silent downgrades; 401 of 9,739 fell back."""
     events: dict[str, list[Attempt]] = defaultdict(list)
-    for line in gzip.open(TRACES / "fallback_sim.events.jsonl.gz"):
-        event = json.loads(line)
+    for event in _lines("fallback_sim.events.jsonl.gz"):
         events[event["trace_id"]].append(_simulated(event))
     found = {trace: _last(attempts) in ("fallback", "silent_downgrade") for trace, attempts in events.items()}
-    truths = [json.loads(line) for line in gzip.open(TRACES / "fallback_sim.truth.jsonl.gz")]
+    truths = _lines("fallback_sim.truth.jsonl.gz")
 
     both = sum(truth["is_fallback"] and found[truth["trace_id"]] for truth in truths)
 
@@ -150,6 +149,11 @@ def test_the_simulation_of_fallbacks_is_told_as_its_truth_says() -> None:
         401,
     )
     assert both == 401  # precision and recall 1.0; wanted is 0.99
+
+
+def _lines(name: str) -> list[dict[str, Any]]:
+    with gzip.open(TRACES / name) as lines:
+        return [json.loads(line) for line in lines]
 
 
 def _last(attempts: list[Attempt]) -> FallbackOutcome:
