@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import count
 from typing import Literal
 
-from monitor.errors import Fenced, Transient
-from monitor.records import DeadLetter, Partition, Record, ScoredCall
+from msgspec import structs
+
+from monitor.errors import Fenced, Raced, Transient
+from monitor.records import DeadLetter, FragmentKind, Partition, Record, ScoredCall, Waiting
 from monitor.source import Polled
 from monitor.store import Batch, Saved
 
@@ -25,9 +28,12 @@ class MemoryStore:
         dead_letters: by topic, partition, offset and item.
         next_offsets: where each partition goes on.
         ledger: records, stored, duplicates and dead letters so far.
+        parts: what waits, by id.
     """
 
     def __init__(self) -> None:
+        self.parts: dict[int, Waiting] = {}
+        self._part_ids = count(1)
         self.calls: dict[tuple[datetime, str], ScoredCall] = {}
         self.dead_letters: dict[tuple[str, int, int, int], DeadLetter] = {}
         self.next_offsets: dict[Partition, int] = {}
@@ -42,10 +48,12 @@ class MemoryStore:
         for partition, move in batch.offsets.items():
             if self.next_offsets.get(partition) != move.expected:
                 raise Fenced(f"{partition} is at {self.next_offsets.get(partition)}, not {move.expected}")
+        put = self._put(batch)
         new = {(scored.call.started_at, scored.call.call_id): scored for scored in batch.calls}
         new = {key: scored for key, scored in new.items() if key not in self.calls}
         saved = Saved(len(new), len(batch.calls) - len(new), len(batch.dead_letters))
         self.calls |= new
+        self.parts = put
         for letter in batch.dead_letters:
             self.dead_letters.setdefault((letter.topic, letter.partition, letter.offset, letter.item), letter)
         self.next_offsets |= {partition: move.next for partition, move in batch.offsets.items()}
@@ -56,6 +64,53 @@ class MemoryStore:
             dead_letters=saved.dead_letters,
         )
         return saved
+
+    def _put(self, batch: Batch) -> dict[int, Waiting]:
+        """The parts after this batch."""
+        if not self.parts.keys() >= set(batch.parts.taken):
+            raise Raced("a part is gone")
+        left = {part_id: part for part_id, part in self.parts.items() if part_id not in batch.parts.taken}
+        marked = {key for part in left.values() for key in mark_keys(part)}
+        for part in batch.parts.put:
+            if marked & mark_keys(part):
+                raise Raced("a call was finished")
+            marked |= mark_keys(part)
+            part_id = next(self._part_ids)
+            left[part_id] = structs.replace(part, part_id=part_id)
+        return left
+
+    def waiting(self, groups: Collection[str]) -> list[Waiting]:
+        """See ``Store.waiting``."""
+        return [part for part in self.parts.values() if part.fragment.group in groups]
+
+    def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
+        """See ``Store.claim_due``."""
+        over = {part_id: part for part_id, part in self.parts.items() if part.due_at <= now}
+        marks = {part_id for part_id, part in over.items() if mark_keys(part)}
+        oldest_first = sorted(
+            (part for part in over.values() if not mark_keys(part)), key=lambda part: part.due_at
+        )
+        groups = list(dict.fromkeys(part.fragment.group for part in oldest_first))[:limit]
+        claimed = {
+            part_id: structs.replace(part, due_at=now + lease)
+            for part_id, part in over.items()
+            if part.fragment.group in groups
+        }
+        self.parts = {id_: part for id_, part in (self.parts | claimed).items() if id_ not in marks}
+        return sorted(groups)
+
+    def parts_waiting(self) -> int:
+        """See ``Store.parts_waiting``."""
+        return sum(not mark_keys(part) for part in self.parts.values())
+
+
+def mark_keys(part: Waiting) -> set[tuple[str, str, str]]:
+    """What tells the mark of a finished call from others; nothing for a part that waits."""
+    fragment = part.fragment
+    if fragment.kind is not FragmentKind.DONE:
+        return set()
+    keys = {(fragment.group, "span", fragment.span_id)}
+    return keys | ({(fragment.group, "response", fragment.response_id)} if fragment.response_id else set())
 
 
 class MemoryKafka:

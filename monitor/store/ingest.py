@@ -1,49 +1,50 @@
-"""Saves one batch: calls by binary COPY, dead letters, dirty minutes and next offsets, in one transaction.
+"""Saves one batch: calls and waiting parts by binary COPY, dead letters, dirty minutes, next offsets, as one.
 
 In comes what one poll gave; out goes how much of it was new. Either all of it is durable or nothing is.
-The next offsets are behind a compare-and-set, so a worker that lost its partition saves nothing. A row
-that Postgres refuses is found by halving the batch and becomes a dead letter; its neighbours are saved.
+The next offsets are behind a compare-and-set, so a worker that lost its partition saves nothing; so are the
+parts that its calls are made of. A row that Postgres refuses is found by halving the batch and becomes a
+dead letter; its neighbours are saved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from monitor.errors import DeadLetterReason, Fenced
-from monitor.records import DeadLetter, Partition, ScoredCall, dimensions
-from monitor.store.database import one_line, transient_if_unreachable
+from monitor.errors import DeadLetterReason
+from monitor.records import Call, DeadLetter, Partition, ScoredCall, Waiting, dimensions
+from monitor.store import parts
+from monitor.store.database import transient_if_unreachable
+from monitor.store.offsets import OffsetMove, book, move_offsets, read_offsets
+from monitor.store.refusals import Cursor, copy_bisecting
 from monitor.store.rows import COLUMNS, Row, row
 from monitor.store.series import MAX_VALUES, SeriesIds
-from monitor.store.tables import consumer_offsets, dead_letters, dirty_minutes
+from monitor.store.tables import dead_letters, dirty_minutes
 
 
-class OffsetMove(msgspec.Struct, frozen=True):
-    """How far a batch moves one partition.
+class Parts(msgspec.Struct, frozen=True):
+    """What a batch does to the parts that wait.
 
-    ``expected`` is what the store last said (``None``: it has no row yet), not the first record's offset:
-    compaction and transaction markers leave gaps.
+    ``put`` begin to wait: fragments, and the marks of the calls that the batch finishes, which are told
+    apart by their span and by their response id. ``taken`` are the ids of those that wait no longer.
     """
 
-    expected: int | None
-    next: int
-    records: int
-    end: int
-    """Where the log ended when the batch was read: ``end - next`` records are still to come."""
+    put: tuple[Waiting, ...] = ()
+    taken: tuple[int, ...] = ()
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What one poll gave, decoded and scored."""
+    """What one poll gave, decoded and scored; or, with no offsets, calls whose parts have waited enough."""
 
     calls: tuple[ScoredCall, ...]
     dead_letters: tuple[DeadLetter, ...]
     offsets: Mapping[Partition, OffsetMove]
+    parts: Parts = Parts()
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -54,6 +55,10 @@ class Saved(msgspec.Struct, frozen=True):
     dead_letters: int
     """Dead letters of the batch, the refused rows among them."""
     refused: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """What the ledger adds up."""
+        return {"stored": self.stored, "duplicates": self.duplicates, "dead_letters": self.dead_letters}
 
 
 class Store(Protocol):
@@ -72,7 +77,39 @@ class Store(Protocol):
 
         Raises:
             Fenced: another worker moved one of the offsets; nothing was saved.
+            Raced: another worker took one of the parts, or finished one of the calls that the batch marks
+                as done; nothing was saved.
             Transient: the store can't be reached now; nothing is known to be saved, and the offsets tell.
+        """
+        ...
+
+    def waiting(self, groups: Collection[str]) -> list[Waiting]:
+        """Every part of these groups that waits, and the marks of their finished calls, oldest first.
+
+        A part that can't be read any more, since an older release wrote it, is given up: it becomes a
+        dead letter if a call was to come of it, and is counted.
+
+        Raises:
+            Transient: the store can't be reached now.
+        """
+        ...
+
+    def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
+        """At most ``limit`` groups with a part that is due; no other worker is given them for ``lease``.
+
+        The parts are due again when the lease ends, unless a batch has taken them. Marks that are due have
+        served their time and are deleted.
+
+        Raises:
+            Transient: the store can't be reached now.
+        """
+        ...
+
+    def parts_waiting(self) -> int:
+        """How many parts wait; marks are not counted.
+
+        Raises:
+            Transient: the store can't be reached now.
         """
         ...
 
@@ -82,17 +119,6 @@ _NAMES = ", ".join(name for name, _ in COLUMNS)
 _COPY = f"COPY staged_calls ({_NAMES}) FROM STDIN (FORMAT BINARY)"
 _MOVE = f"INSERT INTO calls ({_NAMES}) SELECT {_NAMES} FROM staged_calls ON CONFLICT DO NOTHING"  # noqa: S608
 _TYPES = [type_ for _, type_ in COLUMNS]
-
-#: What one row that can't be stored raises: Postgres its own errors (the last of them for a key too long
-#: for an index), and the driver Python's, while it packs the row into bytes.
-_REFUSALS = (
-    psycopg.DataError,
-    psycopg.IntegrityError,
-    psycopg.errors.ProgramLimitExceeded,
-    TypeError,
-    ValueError,
-    OverflowError,
-)
 
 
 class PostgresStore:
@@ -104,70 +130,76 @@ class PostgresStore:
 
     Attributes:
         series: the ids of series, with the count of folded values.
+        parts_dropped: how many passages and marks were given up, since they could not be stored or read.
     """
 
     def __init__(self, engine: sa.Engine, *, max_values: int = MAX_VALUES) -> None:
         self._engine = engine
         self.series = SeriesIds(max_values)
+        self.parts_dropped = 0
 
     def offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
         """See ``Store.offsets``."""
-        table = consumer_offsets.c
-        query = sa.select(table.topic, table.partition, table.next_offset).where(
-            sa.tuple_(table.topic, table.partition).in_(list(partitions))
-        )
-        result: dict[Partition, int | None] = dict.fromkeys(partitions)
         with transient_if_unreachable(), self._engine.begin() as connection:
-            for found in connection.execute(query):
-                result[Partition(found.topic, found.partition)] = found.next_offset
-        return result
+            return read_offsets(connection, partitions)
 
     def save(self, batch: Batch) -> Saved:
         """See ``Store.save``."""
         with transient_if_unreachable():
             ids = self.series.resolve(self._engine, {dimensions(scored.call) for scored in batch.calls})
             rows = [row(scored, ids[dimensions(scored.call)]) for scored in batch.calls]
+            put = parts.in_order(batch.parts.put)
             with self._engine.begin() as connection:
-                stored, refused = _copy(connection, rows)
+                parts.take(connection, batch.parts.taken)
+                _, refused_parts = copy_bisecting(connection, put, parts.put)
+                stored, refused = copy_bisecting(connection, rows, _copy_calls)
                 kept = [scored for i, scored in enumerate(batch.calls) if i not in refused]
                 letters = [
                     *batch.dead_letters,
-                    *(_refused_letter(batch.calls[i], why) for i, why in refused.items()),
+                    *(_refused_letter(batch.calls[i].call, why) for i, why in refused.items()),
+                    *(
+                        _refused_letter(call, why)
+                        for i, why in refused_parts.items()
+                        if (call := put[i].fragment.call)
+                    ),
                 ]
                 saved = Saved(stored, len(kept) - stored, len(letters), len(refused))
                 _insert_dead_letters(connection, letters)
                 _mark_dirty(connection, kept)
-                _move_offsets(connection, batch, saved)
+                if batch.offsets:
+                    move_offsets(connection, batch.offsets, saved.counts())
+                else:
+                    for place in _places(kept, letters)[:1]:
+                        book(connection, place, saved.counts())
+        self.parts_dropped += sum(not put[i].fragment.call for i in refused_parts)
         return saved
 
+    def waiting(self, groups: Collection[str]) -> list[Waiting]:
+        """See ``Store.waiting``."""
+        if not groups:
+            return []
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            found, unreadable = parts.read(connection, groups)
+            _insert_dead_letters(connection, unreadable.dead_letters)
+            for place in _places((), unreadable.dead_letters):
+                book(connection, place, Saved(0, 0, 1).counts())
+        self.parts_dropped += unreadable.dropped
+        return found
 
-def _copy(connection: sa.Connection, rows: Sequence[Row]) -> tuple[int, dict[int, str]]:
-    """COPY the rows; gives how many were new, and by position why Postgres refused the others."""
-    if not rows:
-        return 0, {}
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine's driver is fixed in connect()
-    stored = 0
-    refused: dict[int, str] = {}
-    with driver.cursor() as cursor:
-        cursor.execute(_STAGE)
-        pending = [(0, len(rows))]
-        while pending:
-            start, end = pending.pop()
-            try:
-                with driver.transaction():
-                    stored += _copy_once(cursor, rows[start:end])
-            except _REFUSALS as error:
-                if end - start == 1:
-                    refused[start] = one_line(error)
-                else:
-                    middle = (start + end) // 2
-                    pending += [(start, middle), (middle, end)]
-    return stored, refused
+    def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
+        """See ``Store.claim_due``."""
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return parts.claim(connection, now, limit=limit, lease=lease)
+
+    def parts_waiting(self) -> int:
+        """See ``Store.parts_waiting``."""
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return parts.count(connection)
 
 
-def _copy_once(cursor: psycopg.Cursor[tuple[object, ...]], rows: Sequence[Row]) -> int:
+def _copy_calls(cursor: Cursor, rows: Sequence[Row]) -> int:
     """Stage the rows and move the new ones into ``calls``; gives how many were new."""
+    cursor.execute(_STAGE)
     with cursor.copy(_COPY) as copy:
         copy.set_types(_TYPES)
         for values in rows:
@@ -178,9 +210,9 @@ def _copy_once(cursor: psycopg.Cursor[tuple[object, ...]], rows: Sequence[Row]) 
     return moved
 
 
-def _refused_letter(scored: ScoredCall, why: str) -> DeadLetter:
+def _refused_letter(call: Call, why: str) -> DeadLetter:
     """A dead letter for a call that Postgres refused. The record can be read again from Kafka."""
-    source = scored.call.source
+    source = call.source
     return DeadLetter(
         topic=source.topic,
         partition=source.partition,
@@ -191,6 +223,14 @@ def _refused_letter(scored: ScoredCall, why: str) -> DeadLetter:
         size=0,
         sha256=b"",
     )
+
+
+def _places(calls: Sequence[ScoredCall], letters: Sequence[DeadLetter]) -> list[Partition]:
+    """Where these were read."""
+    return [
+        *(Partition(scored.call.source.topic, scored.call.source.partition) for scored in calls),
+        *(Partition(letter.topic, letter.partition) for letter in letters),
+    ]
 
 
 def _insert_dead_letters(connection: sa.Connection, letters: Sequence[DeadLetter]) -> None:
@@ -227,37 +267,3 @@ def _mark_dirty(connection: sa.Connection, calls: Sequence[ScoredCall]) -> None:
 
 def _minute(at: datetime) -> datetime:
     return at.replace(second=0, microsecond=0)
-
-
-def _move_offsets(connection: sa.Connection, batch: Batch, saved: Saved) -> None:
-    """Move every partition's next offset, or raise ``Fenced``.
-
-    The counts of the batch go to its partitions as a ledger; a batch of several partitions books them on
-    the first, so only their sum over all partitions means anything.
-    """
-    counts = {"stored": saved.stored, "duplicates": saved.duplicates, "dead_letters": saved.dead_letters}
-    table = consumer_offsets
-    for partition, move in sorted(batch.offsets.items()):
-        where = {"topic": partition.topic, "partition": partition.partition}
-        values = {"next_offset": move.next, "end_offset": move.end, "updated_at": sa.func.now()}
-        statement: sa.Insert | sa.Update
-        if move.expected is None:
-            statement = (
-                insert(table)
-                .values(**where, **values, records=move.records, **counts)
-                .on_conflict_do_nothing()
-            )
-        else:
-            statement = (
-                sa.update(table)
-                .filter_by(**where)
-                .where(table.c.next_offset == move.expected)
-                .values(
-                    **values,
-                    records=table.c.records + move.records,
-                    **{name: table.c[name] + count for name, count in counts.items()},
-                )
-            )
-        if connection.execute(statement.returning(table.c.partition)).first() is None:
-            raise Fenced(f"offset of {partition.topic}/{partition.partition} is no longer {move.expected}")
-        counts = dict.fromkeys(counts, 0)

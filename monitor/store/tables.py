@@ -126,6 +126,34 @@ consumer_offsets = sa.Table(
     sa.Column("updated_at", _TIME, nullable=False, server_default=_now()),
 )
 
+parts = sa.Table(
+    "parts",
+    metadata,
+    sa.Column("part_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("group_id", sa.Text, nullable=False),
+    # The span and the response id of a finished call that this row marks; null for what waits.
+    sa.Column("done_span", sa.Text),
+    sa.Column("done_response", sa.Text),
+    sa.Column("arrived_at", _TIME, nullable=False),
+    sa.Column("due_at", _TIME, nullable=False),
+    sa.Column("topic", sa.Text),
+    sa.Column("partition", sa.Integer),
+    sa.Column("kafka_offset", sa.BigInteger),
+    sa.Column("item", sa.Integer),
+    sa.Column("fragment", sa.LargeBinary, nullable=False),
+    # Both find the parts of a group, too.
+    sa.UniqueConstraint("group_id", "done_span"),
+    sa.Index(
+        "parts_done_response_key",
+        "group_id",
+        "done_response",
+        unique=True,
+        postgresql_where=sa.text("done_response IS NOT NULL"),
+    ),
+    sa.Index("parts_due_idx", "due_at", postgresql_where=sa.text("done_span IS NULL")),
+    sa.Index("parts_done_idx", "due_at", postgresql_where=sa.text("done_span IS NOT NULL")),
+)
+
 dead_letters = sa.Table(
     "dead_letters",
     metadata,

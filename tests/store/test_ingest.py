@@ -158,7 +158,7 @@ def test_a_failure_before_the_commit_saves_nothing_and_a_retry_saves_once(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest_module, "_move_offsets", fail)
+        patch.setattr(ingest_module, "move_offsets", fail)
         with pytest.raises(ZeroDivisionError):
             store.save(one)
     assert everything(engine) == before
@@ -166,7 +166,7 @@ def test_a_failure_before_the_commit_saves_nothing_and_a_retry_saves_once(
     assert contents(engine).calls == ["a", "b"]
 
 
-@pytest.mark.parametrize("step", ["_copy", "_copy_once", "_insert_dead_letters", "_move_offsets"])
+@pytest.mark.parametrize("step", ["copy_bisecting", "_copy_calls", "_insert_dead_letters", "move_offsets"])
 def test_a_connection_that_breaks_is_transient_wherever_it_breaks(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

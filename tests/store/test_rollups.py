@@ -154,14 +154,14 @@ def test_a_minute_recomputed_while_a_save_is_under_way_is_recomputed_again(
     """The rollup can't see the calls before they are committed; their mark becomes visible with them."""
     save = Saver(engine)
     save([scored("a")])
-    original = ingest._move_offsets
+    original = ingest.move_offsets
 
     def meanwhile(*args: Any) -> None:
         assert recompute_dirty(engine) == 1
         original(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, "_move_offsets", meanwhile)
+        patch.setattr(ingest, "move_offsets", meanwhile)
         save([scored("b")])
     assert stored(engine) == expected([scored("a")])
     assert dirty_count(engine) == 1

@@ -1,0 +1,201 @@
+"""The parts of calls that wait for the rest: put with their batch, found by their group, taken once.
+
+A part lies here with what was said in it, whatever else may be kept, since it is scored when its call is
+whole. It lies here only until then: the transaction that saves its call deletes it. The marks of finished
+calls hold no content. Every function takes the connection of the transaction that it is one piece of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from monitor.errors import DeadLetterReason, Raced
+from monitor.records import DeadLetter, Fragment, FragmentKind, Waiting
+from monitor.store.refusals import Cursor
+from monitor.store.tables import parts
+
+#: Marks whose time is over that one claim deletes: more than come in between two, and soon done.
+MARKS_AT_ONCE = 10_000
+
+# JSON rather than MessagePack, which has no integers beyond 64 bits: a tool's schema may.
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Fragment)
+
+_PUT = (
+    "COPY parts (group_id, done_span, done_response, arrived_at, due_at,"
+    " topic, partition, kafka_offset, item, fragment) FROM STDIN (FORMAT BINARY)"
+)
+_PUT_TYPES = ["text", "text", "text", "timestamptz", "timestamptz", "text", "int4", "int8", "int4", "bytea"]
+
+# Rows are locked in one order, so that two workers with the same parts can't wait for each other.
+_TAKE = sa.text(
+    """
+    DELETE FROM parts
+    WHERE part_id IN (SELECT part_id FROM parts WHERE part_id = ANY(:ids) ORDER BY part_id FOR UPDATE)
+    """
+)
+
+# The parts of a group that are due are claimed together, whichever of them was found.
+_CLAIM = sa.text(
+    """
+    WITH found AS (
+        SELECT group_id FROM parts WHERE done_span IS NULL AND due_at <= :now
+        ORDER BY due_at LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ),
+    due AS (
+        SELECT part_id FROM parts
+        WHERE group_id IN (SELECT group_id FROM found) AND done_span IS NULL AND due_at <= :now
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE parts SET due_at = :until WHERE part_id IN (SELECT part_id FROM due) RETURNING group_id
+    """
+)
+
+_FORGET = sa.text(
+    """
+    DELETE FROM parts
+    WHERE part_id IN (
+        SELECT part_id FROM parts WHERE done_span IS NOT NULL AND due_at <= :now
+        ORDER BY due_at LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    )
+    """
+)
+
+
+class Unreadable(NamedTuple):
+    """Parts that an older release wrote and this one can't read. They wait no longer.
+
+    Attributes:
+        dead_letters: those that were to become a call, with the place where they can be read again.
+        dropped: how many of the others there were: passages and marks, which only add to a call.
+    """
+
+    dead_letters: list[DeadLetter]
+    dropped: int
+
+
+def take(connection: sa.Connection, part_ids: Collection[int]) -> None:
+    """End the wait of these parts.
+
+    Raises:
+        Raced: another worker did so before.
+    """
+    if part_ids:
+        ids = sorted(set(part_ids))
+        taken = connection.execute(_TAKE, {"ids": ids}).rowcount
+        if taken < len(ids):
+            raise Raced(f"{len(ids) - taken} of {len(ids)} parts were taken by another worker")
+
+
+def put(cursor: Cursor, waiting: Sequence[Waiting]) -> int:
+    """Let these parts begin to wait; gives how many there were.
+
+    Raises:
+        Raced: one of them marks a call that another worker has finished.
+    """
+    try:
+        with cursor.copy(_PUT) as copy:
+            copy.set_types(_PUT_TYPES)
+            for part in waiting:
+                copy.write_row(_row(part))
+    except psycopg.errors.UniqueViolation as error:
+        raise Raced("another worker finished one of these calls") from error
+    return len(waiting)
+
+
+def in_order(waiting: Collection[Waiting]) -> list[Waiting]:
+    """The parts in the order of the marks' keys, so that two workers with the same marks don't deadlock."""
+    return sorted(waiting, key=lambda part: (part.fragment.group, part.fragment.span_id))
+
+
+def read(connection: sa.Connection, groups: Collection[str]) -> tuple[list[Waiting], Unreadable]:
+    """Every part of these groups, marks too, in the order they were put; and those that can't be read.
+
+    The unreadable are deleted: nobody will ever put them together.
+    """
+    table = parts.c
+    query = (
+        sa.select(table.part_id, table.arrived_at, table.due_at, table.fragment)
+        .where(table.group_id == sa.any_(sa.literal(sorted(set(groups)), ARRAY(sa.Text))))
+        .order_by(table.part_id)
+    )
+    found: list[Waiting] = []
+    unreadable: list[int] = []
+    for row in connection.execute(query):
+        try:
+            fragment = _DECODER.decode(row.fragment)
+        except msgspec.DecodeError:
+            unreadable.append(row.part_id)
+        else:
+            found.append(Waiting(fragment, row.arrived_at, row.due_at, row.part_id))
+    return found, _delete_unreadable(connection, unreadable)
+
+
+def claim(connection: sa.Connection, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
+    """Take at most ``limit`` groups with a part whose wait is over, for ``lease``; see ``Store.claim_due``.
+
+    Marks whose time is over are deleted here.
+    """
+    connection.execute(_FORGET, {"now": now, "limit": MARKS_AT_ONCE})
+    claimed = connection.execute(_CLAIM, {"now": now, "until": now + lease, "limit": limit}).scalars()
+    return sorted(set(claimed))
+
+
+def count(connection: sa.Connection) -> int:
+    """How many parts wait, marks not among them."""
+    query = sa.select(sa.func.count()).select_from(parts).where(parts.c.done_span.is_(None))
+    return connection.execute(query).scalar_one()
+
+
+def _row(part: Waiting) -> tuple[object, ...]:
+    fragment = part.fragment
+    done = fragment.kind is FragmentKind.DONE
+    source = fragment.call.source if fragment.call else None
+    return (
+        fragment.group,
+        fragment.span_id if done else None,
+        fragment.response_id if done else None,
+        part.arrived_at,
+        part.due_at,
+        source.topic if source else None,
+        source.partition if source else None,
+        source.offset if source else None,
+        source.item if source else None,
+        _ENCODER.encode(fragment),
+    )
+
+
+def _delete_unreadable(connection: sa.Connection, part_ids: list[int]) -> Unreadable:
+    if not part_ids:
+        return Unreadable([], 0)
+    table = parts.c
+    statement = (
+        sa.delete(parts)
+        .where(table.part_id.in_(part_ids))
+        .returning(table.topic, table.partition, table.kafka_offset, table.item)
+    )
+    rows = connection.execute(statement).all()
+    letters = [
+        DeadLetter(
+            topic=row.topic,
+            partition=row.partition,
+            offset=row.kafka_offset,
+            item=row.item,
+            reason=DeadLetterReason.DECODER_FAILED,
+            detail="it waited for the rest of its call, and this release can't read what an older one kept",
+            size=0,
+            sha256=b"",
+        )
+        for row in rows
+        if row.topic is not None
+    ]
+    return Unreadable(letters, len(rows) - len(letters))

@@ -1,0 +1,55 @@
+"""COPY that finds the rows that Postgres refuses, by halving, so that they cost no other row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import psycopg
+import sqlalchemy as sa
+
+from monitor.store.database import one_line
+
+Cursor = psycopg.Cursor[tuple[object, ...]]
+Item = TypeVar("Item")
+
+#: What one row that can't be stored raises: Postgres its own errors (the last of them for a key too long
+#: for an index), and the driver Python's, while it packs the row into bytes.
+_REFUSALS = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+
+
+def copy_bisecting(
+    connection: sa.Connection, items: Sequence[Item], copy: Callable[[Cursor, Sequence[Item]], int]
+) -> tuple[int, dict[int, str]]:
+    """COPY the items; gives how many were new, and by position why Postgres refused the others.
+
+    ``copy`` writes some of them and gives how many were new. What it raises itself goes through, and
+    nothing of what it wrote stays.
+    """
+    if not items:
+        return 0, {}
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine's driver is fixed in connect()
+    stored = 0
+    refused: dict[int, str] = {}
+    with driver.cursor() as cursor:
+        pending = [(0, len(items))]
+        while pending:
+            start, end = pending.pop()
+            try:
+                with connection.begin_nested():
+                    stored += copy(cursor, items[start:end])
+            except _REFUSALS as error:
+                if end - start == 1:
+                    refused[start] = one_line(error)
+                else:
+                    middle = (start + end) // 2
+                    pending += [(start, middle), (middle, end)]
+    return stored, refused
