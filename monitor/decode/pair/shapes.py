@@ -6,10 +6,14 @@ refused for what else it holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
+
+_CAPITAL = re.compile(r"[A-Z]")
 
 
 def at(value: Any, *path: str) -> Any:
@@ -55,6 +59,16 @@ def integer(value: Any) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
+def number(value: Any) -> float | None:
+    """The value if it is a number that a float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
 def flag(value: Any) -> bool | None:
     """The value if it is true or false."""
     return value if isinstance(value, bool) else None
@@ -75,3 +89,15 @@ def merged_text(blocks: Any, key: str, separator: str = "") -> str:
     if isinstance(blocks, str):
         return blocks
     return separator.join(filter(None, (text(block.get(key)) for block in objects(blocks))))
+
+
+def field(value: Any, name: str) -> Any:
+    """The value under a name in camel case or, as Protobuf's JSON allows too, in snake case."""
+    if not isinstance(value, dict):
+        return None
+    return value[name] if name in value else value.get(_snake_case(name))
+
+
+@cache
+def _snake_case(name: str) -> str:
+    return _CAPITAL.sub(lambda capital: f"_{capital[0].lower()}", name)

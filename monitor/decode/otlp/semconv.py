@@ -1,0 +1,189 @@
+"""The OpenTelemetry GenAI conventions, all three generations: a span's attributes come in, a call goes out.
+
+References: https://github.com/open-telemetry/semantic-conventions-genai (the newest),
+https://opentelemetry.io/docs/specs/semconv/gen-ai/ (to v1.41) and, for the oldest names, the same of v1.27 to
+v1.36. What an attribute means is told by its name, never by a version or ``schema_url``: emitters declare one
+generation and write another.
+"""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from monitor.decode.otlp import failures, messages, offers
+from monitor.decode.otlp.attributes import elements, first
+from monitor.decode.otlp.dialect import Dialect, register
+from monitor.decode.otlp.span import Attributes, Span
+from monitor.decode.pair.shapes import flag, integer, number, string, text
+from monitor.decode.registry import Context
+from monitor.records import Call, Captured, ContractKind, Fragment, FragmentKind, Status, Usage
+
+#: The operations that are a model answering, under all their names.
+OPERATIONS = {
+    "chat": "chat",
+    "chat_completion": "chat",
+    "chat.completions": "chat",
+    "completion": "text_completion",
+    "text_completion": "text_completion",
+    "generate_content": "generate_content",
+    "response": "chat",
+    "responses": "chat",
+}
+
+#: Providers by the names that older generations and single emitters have for them.
+_PROVIDERS = {
+    "az.ai.openai": "azure.ai.openai",
+    "azure": "azure.ai.openai",
+    "azure_openai": "azure.ai.openai",
+    "az.ai.inference": "azure.ai.inference",
+    "vertex_ai": "gcp.vertex_ai",
+    "vertexai": "gcp.vertex_ai",
+    "gemini": "gcp.gemini",
+    "google": "gcp.gemini",
+    "google_genai": "gcp.gemini",
+    "aws": "aws.bedrock",
+    "bedrock": "aws.bedrock",
+    "aws_bedrock": "aws.bedrock",
+    "ibm": "ibm.watsonx.ai",
+    "watsonx": "ibm.watsonx.ai",
+    "mistral": "mistral_ai",
+    "mistralai": "mistral_ai",
+    "xai": "x_ai",
+}
+
+#: Where each count of tokens stands, the newest name first.
+_TOKENS = {
+    "input_tokens": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"),
+    "output_tokens": (
+        "gen_ai.usage.output_tokens",
+        "gen_ai.usage.completion_tokens",
+        "llm.usage.completion_tokens",
+    ),
+    "cache_read_tokens": ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"),
+    "cache_write_tokens": (
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+    ),
+    "reasoning_tokens": ("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens"),
+}
+
+#: Signs of an answer on spans of the oldest generation, which don't name their operation.
+_ANSWERED = ("gen_ai.response.finish_reasons", "gen_ai.output.messages", *_TOKENS["output_tokens"])
+
+
+def call_of(span: Span, context: Context, format_name: str) -> Call:
+    """What the ``gen_ai.*`` attributes of a span say of a call.
+
+    Args:
+        span: an inference span of any emitter.
+        context: where it was read; its mapping names the dimensions.
+        format_name: the format that it came in.
+    """
+    attributes = span.attributes
+    sent = elements(attributes.get("gen_ai.input.messages"))
+    system = elements(attributes.get("gen_ai.system_instructions"))
+    answered = elements(attributes.get("gen_ai.output.messages"))
+    cut = system is None and attributes.get("gen_ai.system_instructions") is not None
+    error = failures.read(span)
+    contract, tools = offers.contract(span), offers.tools(span)
+    response_id = response_id_of(attributes)
+    call = Call(
+        source=context.source(format_name),
+        call_id=response_id or span.span_id,
+        request_id=f"{span.trace_id}:{span.parent_span_id}" if span.parent_span_id else span.trace_id,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        started_at=span.started_at,
+        duration_ms=(span.ended_at - span.started_at).total_seconds() * 1000,
+        ttft_ms=_ttft_ms(attributes),
+        stream=flag(first(attributes, "gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming")),
+        provider=_provider(attributes),
+        operation=operation_of(attributes) or "chat",
+        model_requested=text(attributes.get("gen_ai.request.model")),
+        model_served=text(attributes.get("gen_ai.response.model")),
+        status=Status.OK if error is None else Status.ERROR,
+        error=error,
+        contract=contract,
+        tools=tools or (),
+        input=messages.conversation(sent, system),
+        documents=messages.documents(sent) + messages.documents(answered),
+        outputs=messages.choices(answered, attributes.get("gen_ai.response.finish_reasons")),
+        usage=Usage(**{field: integer(first(attributes, *names)) for field, names in _TOKENS.items()}),
+        captured=Captured(
+            input=sent is not None and not cut and messages.is_whole([*sent, *(answered or ())]),
+            output=answered is not None and (error is None or bool(answered)),
+            tools=tools is not None
+            and all(tool.schema is not None or tool.kind != "function" for tool in tools),
+            schema=contract.kind is not ContractKind.JSON_SCHEMA or contract.schema is not None,
+        ),
+    )
+    return structs.replace(call, **context.mapping.read(attributes, span.resource))
+
+
+def fragment_of(span: Span, call: Call, *, settled: bool) -> Fragment:
+    """The fragment of a span that stands for a call.
+
+    Args:
+        span: the span.
+        call: what it says.
+        settled: whether no other span or event will say more of what was said in the call.
+    """
+    return Fragment(
+        kind=FragmentKind.CALL,
+        group=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id,
+        response_id=response_id_of(span.attributes),
+        emitter=span.scope,
+        started_at=span.started_at,
+        ended_at=span.ended_at,
+        call=call,
+        settled=settled,
+    )
+
+
+def response_id_of(attributes: Attributes) -> str | None:
+    """The provider's id of the response."""
+    return string(attributes.get("gen_ai.response.id")) or None
+
+
+def operation_of(attributes: Attributes) -> str | None:
+    """Which way of asking a model a span is; ``None`` for anything else: an agent, a tool, a search."""
+    named = first(attributes, "gen_ai.operation.name", "llm.request.type")
+    if named is not None:
+        return OPERATIONS.get(text(named))
+    is_old = "gen_ai.request.model" in attributes and any(name in attributes for name in _ANSWERED)
+    return "chat" if is_old else None
+
+
+def _provider(attributes: Attributes) -> str:
+    named = text(first(attributes, "gen_ai.provider.name", "gen_ai.system")).lower()
+    return _PROVIDERS.get(named, named)
+
+
+def _ttft_ms(attributes: Attributes) -> float | None:
+    """The time to the first chunk, which is in seconds.
+
+    openlit's own attribute is the whole duration where nothing was streamed, so there it doesn't count.
+    """
+    seconds = attributes.get("gen_ai.response.time_to_first_chunk")
+    if seconds is None and attributes.get("gen_ai.request.stream") is True:
+        seconds = attributes.get("gen_ai.server.time_to_first_token")
+    return None if (known := number(seconds)) is None else known * 1000
+
+
+def recognises(span: Span) -> bool:
+    """Whether a span is a model answering, as the conventions say it."""
+    return operation_of(span.attributes) is not None
+
+
+def read(span: Span, context: Context, format_name: str) -> tuple[Fragment]:
+    """The call of an inference span. What it doesn't carry may still come in an event."""
+    call = call_of(span, context, format_name)
+    captured = call.captured
+    has_answer = captured.output or call.status is Status.ERROR
+    return (fragment_of(span, call, settled=captured.input and has_answer and captured.tools),)
+
+
+register(Dialect("semconv", recognises, read, rank=0))
