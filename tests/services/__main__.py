@@ -1,8 +1,8 @@
 """``python -m tests.services install``: puts the servers that the tests need on this machine.
 
-Debian's packages by apt, as root; Apache Kafka's jars by Maven into ``.services/kafka``. What is there
-already is left alone. What can't be had is printed with its reason and is no failure: the tests say
-what they did without.
+Debian's packages by apt, as root; Apache Kafka's jars by Maven into ``.services/kafka``; the OpenTelemetry
+Collector, built by its own builder, into ``.services/collector``. What is there already is left alone. What
+can't be had is printed with its reason and is no failure: the tests say what they did without.
 """
 
 from __future__ import annotations
@@ -15,10 +15,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.services.paths import DEBIAN_POSTGRES_BIN, KAFKA_JARS, KAFKA_POM
+import yaml
+
+from tests.services.paths import (
+    COLLECTOR,
+    COLLECTOR_MANIFEST,
+    DEBIAN_POSTGRES_BIN,
+    KAFKA_JARS,
+    KAFKA_POM,
+    ROOT,
+)
 
 _APT_SECONDS = 900
 _MAVEN_SECONDS = 900
+_GO_SECONDS = 900
 
 #: Read by Debian's postgresql-common: installing the package shall start no server of the machine's own.
 _NO_MAIN_CLUSTER = Path("/etc/postgresql-common/createcluster.d/llm-monitor-tests.conf")
@@ -33,7 +43,12 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) != ["install"]:
         print("usage: python -m tests.services install", file=sys.stderr)
         return 2
-    for name, install in (("PostgreSQL 15", install_postgres), ("Apache Kafka", install_kafka)):
+    services = {
+        "PostgreSQL 15": install_postgres,
+        "Apache Kafka": install_kafka,
+        "OpenTelemetry Collector": install_collector,
+    }
+    for name, install in services.items():
         try:
             install()
         except Unavailable as reason:
@@ -76,6 +91,25 @@ def install_kafka() -> None:
     arriving.rename(KAFKA_JARS)
 
 
+def install_collector() -> None:
+    """Build the Collector in ``.services/collector``, unless the one that the manifest describes is there.
+
+    Raises:
+        Unavailable: there is no Go, or one that is too old, or no module registry answers.
+    """
+    folder = COLLECTOR.parent
+    stamp = folder / COLLECTOR_MANIFEST.name
+    if stamp.is_file() and stamp.read_text() == COLLECTOR_MANIFEST.read_text():
+        return
+    if shutil.which("go") is None:
+        raise Unavailable("no go on this machine to build it with")
+    shutil.rmtree(folder, ignore_errors=True)
+    release = yaml.safe_load(COLLECTOR_MANIFEST.read_text())["dist"]["version"]
+    builder = f"go.opentelemetry.io/collector/cmd/builder@v{release}"
+    _run(["go", "run", builder, f"--config={COLLECTOR_MANIFEST}"], seconds=_GO_SECONDS)
+    shutil.copy(COLLECTOR_MANIFEST, stamp)
+
+
 def _apt(*packages: str) -> None:
     command = ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *packages]
     if shutil.which("apt-get") is None:
@@ -100,10 +134,12 @@ def _no_main_cluster() -> Iterator[None]:
 
 
 def _run(command: Sequence[str], *, seconds: float) -> None:
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    # The Collector is all Go: without cgo its build needs no C compiler.
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "CGO_ENABLED": "0"}
     try:
         done = subprocess.run(
             command,
+            cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

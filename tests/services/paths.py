@@ -11,5 +11,10 @@ KAFKA_JARS = ROOT / ".services" / "kafka"
 
 KAFKA_POM = Path(__file__).parent / "kafka" / "pom.xml"
 
+#: The OpenTelemetry Collector's program, built by ``make services``.
+COLLECTOR = ROOT / ".services" / "collector" / "collector"
+
+COLLECTOR_MANIFEST = Path(__file__).parent / "collector" / "manifest.yaml"
+
 #: Where Debian's package postgresql-15 puts the server's programs.
 DEBIAN_POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")

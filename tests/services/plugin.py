@@ -23,6 +23,7 @@ from monitor.demo.embedded import KafkaBroker, PostgresServer, embedded_postgres
 from monitor.store.migrate import migrate
 from tests.services.apache_kafka import ApacheKafka
 from tests.services.missing import Service, missing_services
+from tests.services.otel_collector import Collector
 from tests.services.paths import DEBIAN_POSTGRES_BIN
 
 _MISSING: Final = missing_services()
@@ -119,6 +120,16 @@ def own_kafka() -> Iterator[ApacheKafka]:
         yield broker
 
 
+@pytest.fixture(params=["otlp_proto", "otlp_json"])
+def collector(request: pytest.FixtureRequest, kafka: Kafka) -> Iterator[Collector]:
+    """An OpenTelemetry Collector that writes to two new topics, in one encoding after the other."""
+    if Service.COLLECTOR in _MISSING:
+        pytest.skip(f"{Service.COLLECTOR}: {_MISSING[Service.COLLECTOR]}")
+    topics = kafka.create_topic(2), kafka.create_topic(2)
+    with Collector(kafka.bootstrap_servers, request.param, *topics) as running:
+        yield running
+
+
 # --------------------------------------------------------------------------------------------------- hooks
 
 
@@ -189,6 +200,8 @@ def _services(item: pytest.Item) -> Iterator[Service]:
     fixtures = getattr(item, "fixturenames", ())
     if "kafka" in fixtures or "own_kafka" in fixtures:
         yield Service.APACHE_KAFKA
+    if "collector" in fixtures:
+        yield Service.COLLECTOR
     if "postgres_server" in fixtures and isinstance(item, pytest.Function):
         yield Service(str(item.callspec.params["postgres_server"]))
 
