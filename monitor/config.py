@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import msgspec
 from kafka import KafkaConsumer
 
+from monitor.decode.dimensions import MAPPABLE
 from monitor.durations import Duration, seconds
 from monitor.errors import ConfigError
 from monitor.explain import suggestion
@@ -64,6 +65,12 @@ class IngestConfig(_Section, frozen=True, kw_only=True):
     max_record_bytes: int = 5 * 1024 * 1024
     keep_content: bool = False
     """Whether dead letters keep the record's bytes. By default no content is stored."""
+    part_wait: Duration = "2m"
+    """How long a span waits for the events that hold what was said in it, and events for their span."""
+    context_wait: Duration = "15s"
+    """How long a span that is below another waits for retrieved passages, its agent, a second span of it."""
+    dimensions: dict[str, tuple[str, ...]] = {}
+    """Attributes of spans, gateways and logs that become dimensions: ``route: [team]``."""
     max_values_per_dimension: int = 1_000
     batch_records: int = 2_000
     linger: Duration = "200ms"
@@ -232,6 +239,15 @@ def _check(config: Config, located: Located) -> None:
             raise located.error(message, "kafka", "topics", index)
     if not config.channels:
         raise located.error("channels is empty: an alert could be told to nobody", "channels")
+    for dimension in config.ingest.dimensions:
+        if dimension not in MAPPABLE:
+            raise located.error(
+                f"{dimension!r} is no dimension that an attribute can be; there are {', '.join(MAPPABLE)}"
+                f"{suggestion(dimension, list(MAPPABLE))}",
+                "ingest",
+                "dimensions",
+                dimension,
+            )
     _check_client(config.kafka.client, located)
     for section, key, low, high in _RANGES:
         number = getattr(getattr(config, section), key)
@@ -276,6 +292,8 @@ _DURATIONS = (
     ("ingest", "max_lateness", "1m", "90d"),
     ("ingest", "max_skew", "0s", "1d"),
     ("ingest", "linger", "0s", "60s"),
+    ("ingest", "part_wait", "0s", "1h"),
+    ("ingest", "context_wait", "0s", "10m"),
     ("control", "rollup_interval", "100ms", "1h"),
     ("control", "evaluation_interval", "100ms", "1h"),
     ("control", "settle", "0s", "1h"),

@@ -28,7 +28,7 @@ class DeadLetterReason(StrEnum):
     UNSUPPORTED_API = "unsupported_api"
     """A request/response pair of an API that this release does not read."""
     CARRIES_CREDENTIAL = "carries_credential"
-    """The format carries an API credential in every message, so it is refused unread: Helicone's internal one."""
+    """A format of which every message carries an API credential (Helicone's internal one): refused unread."""
     INVALID_RECORD = "invalid_record"
     """The format is known, but a required field is missing or has the wrong type."""
     TOO_OLD = "too_old"

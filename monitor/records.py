@@ -308,7 +308,7 @@ class Fragment(_Value, frozen=True, kw_only=True):
     started_at: datetime
     ended_at: datetime
     call: Call | None = None
-    """What CALL and CONTENT say, with defaults for what they don't; ``captured`` tells which content it has."""
+    """What CALL and CONTENT say, defaults for what they don't; ``captured`` tells which content is in it."""
     documents: tuple[Document, ...] = ()
     models: tuple[str, ...] = ()
     piece: bool = False
@@ -485,6 +485,38 @@ class Attempt(_Value, frozen=True, kw_only=True):
     """The score that stands now: of the call alone, or of an earlier look at its request."""
 
 
+def answered(call: CallFields) -> bool:
+    """Whether the application got something to use: text, a refusal or a tool call that nothing filtered.
+
+    Of a call that went well and whose output was not captured, it is taken that it did.
+    """
+    if call.status is not Status.OK:
+        return False
+    let_by = [output for output in call.outputs if output.finish_reason is not FinishReason.CONTENT_FILTER]
+    if not call.captured.output:
+        return bool(let_by) or not call.outputs
+    return any(output.text or output.refusal or output.tool_calls for output in let_by)
+
+
+def attempt_of(call: CallFields, fallback: FallbackScore) -> Attempt:
+    """What of a call decides how it relates to the others of its request; a call without one is its own."""
+    return Attempt(
+        request_id=call.request_id or call.call_id,
+        started_at=call.started_at,
+        call_id=call.call_id,
+        duration_ms=call.duration_ms,
+        provider=call.provider,
+        model_requested=call.model_requested,
+        model_served=call.model_served,
+        route=call.route,
+        attempt=call.attempt,
+        status=call.status,
+        error_category=call.error.category if call.error else None,
+        answered=answered(call),
+        fallback=fallback,
+    )
+
+
 class Scores(_Value, frozen=True):
     """What the scorers say of one call."""
 
@@ -507,6 +539,10 @@ OUTCOMES: dict[str, type[StrEnum]] = {
     "grounding": GroundingOutcome,
     "fallback": FallbackOutcome,
 }
+
+
+#: What a format may not carry: the fields of ``Captured``, and columns and metrics of coverage.
+CAPTURES = Captured.__struct_fields__
 
 
 class ScoredCall(_Value, frozen=True):

@@ -23,6 +23,8 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import ChannelConfig, Config, LogChannelConfig, Settings
 from monitor.control import Schedule, deliver, maintain, recompute
 from monitor.decode import decode
+from monitor.decode.assemble import Waits
+from monitor.decode.dimensions import Mapping
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
@@ -125,6 +127,7 @@ class Service:
         cleanup.callback(source.close)
         store = PostgresStore(engine, max_values=config.max_values_per_dimension)
         self._ingest_metrics.fold(store.series.folded.__getitem__)
+        mapping = Mapping(config.dimensions)
         self._worker = Worker(
             source,
             store,
@@ -133,6 +136,7 @@ class Service:
                 window=window,
                 max_bytes=config.max_record_bytes,
                 keep_content=config.keep_content,
+                mapping=mapping,
             ),
             score=score,
             clock=self._clock,
@@ -140,6 +144,10 @@ class Service:
             max_skew=timedelta(seconds=seconds(config.max_skew)),
             keep_content=config.keep_content,
             metrics=self._ingest_metrics,
+            waits=Waits(
+                part=timedelta(seconds=seconds(config.part_wait)),
+                context=timedelta(seconds=seconds(config.context_wait)),
+            ),
             on_turn=self._on_turn,
         )
         if not self._stopping.is_set():

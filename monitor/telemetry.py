@@ -47,6 +47,10 @@ class IngestMetrics:
         self._outcomes = counter("outcomes", "Outcomes of scored calls.", "score", "outcome")
         self._waits = counter("ingest_waits", "Times that ingest waited for Kafka or Postgres.")
         self._fenced = counter("ingest_fenced", "Batches dropped because another worker owns the partition.")
+        self._raced = counter(
+            "parts_raced", "Batches put together anew because another worker took a part of a call."
+        )
+        self._late = counter("parts_late", "Parts of calls that came after their call was finished.")
         self._stale = counter("ingest_stale_records", "Records read again after they were saved.")
         self._bugs = counter("ingest_bugs", "Calls that a scorer of ours failed on.", "type")
         self._folded = Gauge(
@@ -118,6 +122,15 @@ class IngestMetrics:
         """A batch was dropped: its partition is another worker's."""
         self._fenced.inc()
         log.warning("fenced", reason=str(error))
+
+    def raced(self, error: Exception) -> None:
+        """Another worker finished a call that this one was about to finish."""
+        self._raced.inc()
+        log.info("raced", reason=str(error))
+
+    def late(self, parts: int) -> None:
+        """Parts came for calls that are finished; they are left out."""
+        self._late.inc(parts)
 
     def stale(self, records: int) -> None:
         """Records came again that are saved already; they are left out."""

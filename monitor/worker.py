@@ -1,30 +1,51 @@
-"""The ingest loop: poll, decode, score, save, over and over. One poll is one Postgres transaction.
+"""The ingest loop: poll, decode, put together, score, save, over and over. One poll is one transaction.
 
 In come a source and a store; out go batches. The loop trusts the store alone about where it is: it seeks
 after every rebalance, drops what it read when it is fenced, keeps the batch and waits when the store is
-away, and never lets one record stop the others.
+away, and never lets one record stop the others. Parts of calls wait in the store, not here: what was read
+is put together with what waits there, and calls whose wait ended are finished between two polls, by
+whichever worker comes first.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+import msgspec
 
 from monitor import telemetry
 from monitor.clock import Clock
 from monitor.decode import Decoded, Window
-from monitor.errors import DeadLetterReason, Fenced, Permanent, Transient
-from monitor.records import Call, DeadLetter, Partition, Record, ScoredCall, Scores
+from monitor.decode.assemble import Waits, arrived, assemble
+from monitor.errors import DeadLetterReason, Fenced, Permanent, Raced, Transient
+from monitor.records import Call, DeadLetter, Fragment, Partition, Record, ScoredCall, Scores
 from monitor.source import Polled, Source
-from monitor.store import Batch, OffsetMove, Saved, Store
+from monitor.store import Batch, OffsetMove, Parts, Saved, Store
 
 #: Seconds of one poll without records. Also how soon a stop is noticed.
 POLL_S = 0.5
 
 #: First and longest wait, in seconds, before an unsaved batch is tried again.
 BACKOFF_S = (0.2, 10.0)
+
+#: How often a worker looks for parts whose wait ended, and how many groups of them it takes at once.
+SWEEP = timedelta(seconds=1)
+SWEEP_GROUPS = 500
+
+#: How long a worker has to finish what it claimed before another does.
+LEASE = timedelta(seconds=30)
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """What one poll held: what is whole already, and what has to be put together."""
+
+    calls: tuple[ScoredCall, ...]
+    dead_letters: tuple[DeadLetter, ...]
+    fragments: tuple[Fragment, ...]
+    offsets: dict[Partition, OffsetMove]
 
 
 class Worker:
@@ -39,6 +60,7 @@ class Worker:
         max_lateness: how old a call may be.
         max_skew: how far ahead a call may be.
         keep_content: whether a dead letter may keep the record's bytes.
+        waits: how long parts of calls wait for the rest.
         metrics: where to count.
         on_turn: called at every turn of the loop, for the health check.
         wait: waits that many seconds or until a stop, and says whether a stop was asked for.
@@ -56,6 +78,7 @@ class Worker:
         max_skew: timedelta,
         keep_content: bool,
         metrics: telemetry.IngestMetrics,
+        waits: Waits = Waits(),  # noqa: B008 - frozen
         on_turn: Callable[[], None] = lambda: None,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
@@ -68,6 +91,8 @@ class Worker:
         self._max_skew = max_skew
         self._keep_content = keep_content
         self._metrics = metrics
+        self._waits = waits
+        self._swept: datetime | None = None
         self._on_turn = on_turn
         self._stop = threading.Event()
         self._wait = wait or self._stop.wait
@@ -101,6 +126,7 @@ class Worker:
             Transient: the source can't be reached or, for the offsets, the store. What was read is dropped.
         """
         self._turn()
+        self._sweep()
         # Lost until this turn has ended well: what it reads and does not save must be read again.
         lost, self._lost = self._lost, True
         polled = self._source.poll(POLL_S)
@@ -114,7 +140,7 @@ class Worker:
             self._lost = False
             return None
         with telemetry.span("ingest.batch", records=len(fresh)):
-            saved = self._save(self._batch(fresh, polled))
+            saved = self._save(self._read(fresh, polled))
         self._lost = saved is None
         return saved
 
@@ -163,51 +189,97 @@ class Worker:
                 )
         self._metrics.stale(sum(not self._is_fresh(record) for record in polled.records))
 
-    def _batch(self, records: list[Record], polled: Polled) -> Batch:
+    def _read(self, records: list[Record], polled: Polled) -> _Read:
         now = self._clock.now()
         window = Window(now - self._max_lateness, now + self._max_skew)
         calls: list[ScoredCall] = []
         letters: list[DeadLetter] = []
+        fragments: list[Fragment] = []
         counts: dict[Partition, int] = {}
         ends: dict[Partition, int] = {}
         for record in records:
             decoded = self._decode(record, window)
             letters += decoded.dead_letters
-            for call in decoded.calls:
-                scored = self._score_one(call, record)
-                if isinstance(scored, ScoredCall):
-                    calls.append(scored)
-                else:
-                    letters.append(scored)
+            fragments += decoded.fragments
+            scored, failed = self._scored(decoded.calls, record.value or b"")
+            calls += scored
+            letters += failed
             partition = Partition(record.topic, record.partition)
             counts[partition] = counts.get(partition, 0) + 1
             ends[partition] = record.offset + 1
+        moves = {
+            partition: OffsetMove(
+                self._next[partition], end, counts[partition], max(end, polled.ends.get(partition, end))
+            )
+            for partition, end in ends.items()
+        }
+        return _Read(tuple(calls), tuple(letters), tuple(fragments), moves)
+
+    def _sweep(self) -> None:
+        """Finish the calls that have waited long enough, once a second, or at every turn while they are many.
+
+        Raises:
+            Transient: the store can't be reached. What was claimed is free again when its lease is over.
+        """
+        now = self._clock.now()
+        if self._swept is not None and now - self._swept < SWEEP:
+            return
+        groups = self._store.claim_due(now, limit=SWEEP_GROUPS, lease=LEASE)
+        self._swept = now if len(groups) < SWEEP_GROUPS else None
+        if groups:
+            with telemetry.span("ingest.sweep", groups=len(groups)):
+                batch = self._together(_Read((), (), (), {}), groups)
+                try:
+                    saved = self._store.save(batch)
+                except Raced as error:
+                    self._metrics.raced(error)
+                else:
+                    self._count(batch, saved)
+
+    def _together(self, read: _Read, groups: Collection[str]) -> Batch:
+        """What was read, with what waits of these groups put together.
+
+        Raises:
+            Transient: the store can't be reached.
+        """
+        if not groups:
+            return Batch(read.calls, read.dead_letters, read.offsets)
+        now = self._clock.now()
+        waiting = [*self._store.waiting(groups), *arrived(read.fragments, now)]
+        assembled = assemble(waiting, now, self._waits)
+        self._metrics.late(assembled.late)
+        scored, failed = self._scored(assembled.calls, b"")
         return Batch(
-            tuple(calls),
-            tuple(letters),
-            {
-                partition: OffsetMove(
-                    self._next[partition],
-                    end,
-                    counts[partition],
-                    max(end, polled.ends.get(partition, end)),
-                )
-                for partition, end in ends.items()
-            },
+            (*read.calls, *scored),
+            (*read.dead_letters, *failed),
+            read.offsets,
+            Parts(assembled.put, assembled.taken),
         )
 
-    def _score_one(self, call: Call, record: Record) -> ScoredCall | DeadLetter:
+    def _scored(self, calls: Collection[Call], value: bytes) -> tuple[list[ScoredCall], list[DeadLetter]]:
+        """Score calls that came of this value; a call of several values has none of its own."""
+        scored: list[ScoredCall] = []
+        failed: list[DeadLetter] = []
+        for call in calls:
+            one = self._score_one(call, value)
+            if isinstance(one, ScoredCall):
+                scored.append(one)
+            else:
+                failed.append(one)
+        return scored, failed
+
+    def _score_one(self, call: Call, value: bytes) -> ScoredCall | DeadLetter:
         """Score a call. A scorer that raises is a bug of ours: it costs this call and no other."""
         try:
             return ScoredCall(call, self._score(call))
         except Exception as error:  # noqa: BLE001 - the declared edge: one record must not stop the rest
             self._metrics.bug(error)
-            value = record.value or b""
+            source = call.source
             return DeadLetter(
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                item=call.source.item,
+                topic=source.topic,
+                partition=source.partition,
+                offset=source.offset,
+                item=source.item,
                 reason=DeadLetterReason.SCORER_FAILED,
                 detail=type(error).__name__,
                 size=len(value),
@@ -215,19 +287,28 @@ class Worker:
                 value=value if self._keep_content else None,
             )
 
-    def _save(self, batch: Batch) -> Saved | None:
-        """Save a batch, waiting while the store is away; ``None`` when the batch is no longer ours.
+    def _save(self, read: _Read) -> Saved | None:
+        """Save what was read, waiting while the store is away; ``None`` when it is no longer ours.
 
         After a failure in mid-commit nobody knows whether the batch was saved. Trying again is safe: if
-        it was, the compare-and-set fences us and the offsets are read anew.
+        it was, the compare-and-set fences us and the offsets are read anew. It is put together anew every
+        time, since another worker may have taken what it waited for.
         """
+        groups = {fragment.group for fragment in read.fragments}
         backoff = BACKOFF_S[0]
         while True:
             try:
+                batch = self._together(read, groups)
                 saved = self._store.save(batch)
             except Fenced as error:
                 self._metrics.fenced(error)
                 return None
+            except Raced as error:
+                # Whoever took the part has committed, so there is nothing to wait for.
+                self._metrics.raced(error)
+                if self._stop.is_set():
+                    return None
+                continue
             except Transient as error:
                 self._metrics.waiting(error)
                 if self._wait(backoff) or self._stop.is_set():
@@ -241,13 +322,16 @@ class Worker:
             moved = {partition: move.next for partition, move in batch.offsets.items()}
             self._next.update(moved)
             self._source.commit(moved)
-            self._metrics.saved(
-                batch.calls,
-                batch.dead_letters,
-                stored=saved.stored,
-                duplicates=saved.duplicates,
-                refused=saved.refused,
-                records={partition: move.records for partition, move in batch.offsets.items()},
-                lag={partition: move.end - move.next for partition, move in batch.offsets.items()},
-            )
+            self._count(batch, saved)
             return saved
+
+    def _count(self, batch: Batch, saved: Saved) -> None:
+        self._metrics.saved(
+            batch.calls,
+            batch.dead_letters,
+            stored=saved.stored,
+            duplicates=saved.duplicates,
+            refused=saved.refused,
+            records={partition: move.records for partition, move in batch.offsets.items()},
+            lag={partition: move.end - move.next for partition, move in batch.offsets.items()},
+        )

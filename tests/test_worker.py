@@ -22,6 +22,7 @@ from monitor.store import Batch, Saved
 from monitor.worker import BACKOFF_S, Worker
 from tests.examples import NOON, PARTITION, batch, call, dead_letter, scored, scores
 from tests.fakes import MemoryKafka, MemorySource, MemoryStore
+from tests.fragments import WAITS, content, fragment, whole
 
 OTHER = Partition("calls", 1)
 
@@ -357,7 +358,7 @@ def test_while_the_store_is_away_the_batch_is_kept_and_the_waits_grow(
     assert waits.seconds == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
     assert source.kept_alive == 8
     assert len(turns.seconds) == 2 + 8
-    assert all(tried is store.tried[0] for tried in store.tried)
+    assert all(tried == store.tried[0] for tried in store.tried)
 
 
 def test_the_waits_start_small_again_with_the_next_batch(kafka: MemoryKafka, store: Failing) -> None:
@@ -642,3 +643,99 @@ def test_whatever_happens_every_record_is_saved_exactly_once(script: list[str]) 
     assert sorted(ids(world.store)) == sorted(world.produced)
     assert world.store.ledger["records"] == len(world.produced)
     assert world.store.ledger["duplicates"] == 0
+
+
+# --------------------------------------------------------------------------------------------- parts of calls
+
+TOLD = {
+    "span": fragment("s", response_id="r"),
+    "event": content("s"),
+    "whole": whole("w"),
+    "again": fragment("w", 0.01, 0.9, emitter="sdk", parent_span_id="w"),
+}
+
+
+def decode_parts(record: Record, window: Window) -> Decoded:
+    """A record's value is the name of a fragment of ``TOLD``."""
+    return Decoded((), (), (TOLD[(record.value or b"").decode()],))
+
+
+class Raced:
+    """Two workers of one store, each with a topic of its own, and the time that both see."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.clock = ManualClock(NOON)
+        self.topics = (MemoryKafka(), MemoryKafka(topic="events"))
+        self.workers = [
+            make_worker(MemorySource(topic), store, decode=decode_parts, clock=self.clock, waits=WAITS)
+            for topic in self.topics
+        ]
+        for worker in self.workers:
+            worker.step()
+
+    def read(self, which: int, value: str) -> None:
+        """Let one of the workers read one fragment."""
+        produce(self.topics[which], value)
+        self.workers[which].step()
+
+    def later(self, seconds: float) -> None:
+        """Time goes by, and the first worker turns."""
+        self.clock.advance(timedelta(seconds=seconds))
+        self.workers[0].step()
+
+
+@pytest.mark.parametrize("order", [("span", "event"), ("event", "span")])
+def test_a_span_and_its_event_are_one_call_whichever_worker_reads_which(
+    store: Failing, order: tuple[str, str]
+) -> None:
+    two = Raced(store)
+    two.read(0, order[0])
+    assert ids(store) == []
+    two.clock.advance(timedelta(seconds=100))
+    two.read(1, order[1])
+    assert ids(store) == ["r"]
+    two.later(600)
+    assert ids(store) == ["r"]
+    assert store.ledger["stored"] == 1
+
+
+def test_a_part_whose_rest_never_comes_is_a_call_when_its_wait_ends(store: Failing) -> None:
+    two = Raced(store)
+    two.read(1, "span")
+    two.later(119)
+    assert ids(store) == []
+    two.later(2)
+    assert ids(store) == ["r"]
+
+
+def test_a_part_that_another_worker_took_meanwhile_is_put_together_anew(store: Failing) -> None:
+    two = Raced(store)
+    two.read(0, "span")
+    produce(two.topics[1], "event")
+    saved = store.save
+
+    def steal(batch: Batch) -> Saved:
+        """The other worker finds the wait over just before this batch is saved."""
+        store.save = saved  # type: ignore[method-assign]
+        two.later(600)
+        return saved(batch)
+
+    store.save = steal  # type: ignore[method-assign]
+    two.workers[1].step()
+    assert ids(store) == ["r"]
+
+
+def test_a_second_span_of_a_call_that_was_finished_is_not_counted(store: Failing) -> None:
+    two = Raced(store)
+    two.read(0, "whole")
+    two.read(1, "again")
+    two.later(600)
+    assert ids(store) == ["w"]
+
+
+def test_while_the_store_is_away_parts_that_were_read_are_kept(store: Failing) -> None:
+    two = Raced(store)
+    produce(two.topics[0], "span", "event")
+    store.saves = [Transient("away")] * 3
+    two.workers[0].step()
+    assert ids(store) == ["r"]
