@@ -1,4 +1,6 @@
-"""Let parts of calls wait.
+"""Let parts of calls wait, relate the calls of a request, and count what was not captured.
+
+Adding a column with a constant takes no time in a table of any size (PostgreSQL manual, ALTER TABLE, notes).
 
 Revision ID: 0002
 Revises: 0001
@@ -35,6 +37,30 @@ CREATE INDEX parts_due_idx ON parts (due_at) WHERE done_span IS NULL;
 CREATE INDEX parts_done_idx ON parts (due_at) WHERE done_span IS NOT NULL;
 """
 
+#: Of a call that is here already, what was said is gone; how it ended tells whether it gave an answer.
+CALLS = """
+ALTER TABLE calls
+    ADD COLUMN answered BOOLEAN DEFAULT true NOT NULL,
+    ADD COLUMN fallback_evidence TEXT;
+ALTER TABLE calls ALTER COLUMN answered DROP DEFAULT;
+UPDATE calls SET answered = false WHERE status <> 'ok' OR finish_reason = 'content_filter';
+CREATE INDEX calls_request_id_idx ON calls (request_id);
+CREATE INDEX calls_unanswered_idx ON calls (request_id) WHERE NOT answered;
+"""
+
+#: Minutes that are counted already count as captured: nothing said otherwise then.
+COUNTERS = (
+    "fallback_exhausted",
+    "uncaptured_input",
+    "uncaptured_output",
+    "uncaptured_tools",
+    "uncaptured_schema",
+)
+
 
 def upgrade() -> None:
     op.execute(PARTS)
+    op.execute(CALLS)
+    for name in COUNTERS:
+        op.execute(f"ALTER TABLE rollup_1m ADD COLUMN {name} INTEGER DEFAULT 0 NOT NULL")
+        op.execute(f"ALTER TABLE rollup_1m ALTER COLUMN {name} DROP DEFAULT")

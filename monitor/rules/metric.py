@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import msgspec
 
-from monitor.records import ABSTENTIONS, GOOD, OUTCOMES
+from monitor.records import ABSTENTIONS, CAPTURES, GOOD, OUTCOMES
 
 
 class Metric(msgspec.Struct, frozen=True):
     """A rate over counters of ``rollup_1m``.
 
-    ``score`` is the score whose outcomes are counted, ``None`` for metrics of the call itself.
-    ``outcomes`` are the outcomes in the numerator.
+    ``score`` is the score whose outcomes are counted, or the flag that a counted call lacks; ``None`` for
+    errors and dead letters. ``outcomes`` are the outcomes in the numerator.
     """
 
     name: str
@@ -43,11 +43,17 @@ def _of_scores() -> dict[str, Metric]:
     return found
 
 
-#: Every metric by name: ``errors``, ``dead_letters``, and ``<score>.<outcome>``, ``<score>.failed``,
-#: ``<score>.unknown`` for each score.
+#: Every metric by name: ``errors``, ``dead_letters``, ``uncaptured.input`` (and output, tools, schema), and
+#: ``<score>.<outcome>``, ``<score>.failed``, ``<score>.unknown`` for each score.
 METRICS: dict[str, Metric] = {
     "errors": Metric("errors", ("errors",), ("calls",)),
     "dead_letters": Metric("dead_letters", ("dead_letters",), ("dead_letters", "calls")),
+    **{
+        f"uncaptured.{what}": Metric(
+            f"uncaptured.{what}", (f"uncaptured_{what}",), ("calls",), f"captured_{what}"
+        )
+        for what in CAPTURES
+    },
     **_of_scores(),
 }
 

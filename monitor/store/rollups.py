@@ -10,9 +10,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.records import OUTCOMES
+from monitor.records import CAPTURES, OUTCOMES
 from monitor.store.database import transient_if_unreachable
-from monitor.store.tables import OUTCOME_COLUMNS, dirty_minutes, rollup_1m
+from monitor.store.tables import OUTCOME_COLUMNS, UNCAPTURED_COLUMNS, dirty_minutes, rollup_1m
 
 #: Minutes of one transaction: small enough that Grafana and ingest never wait for long.
 SLICE = 120
@@ -40,9 +40,12 @@ _MARK = sa.text(
 )
 
 _COUNTERS = ",\n        ".join(
-    f"count(*) FILTER (WHERE {score} = '{outcome}') AS {score}_{outcome}"
-    for score, outcomes in OUTCOMES.items()
-    for outcome in outcomes
+    [
+        f"count(*) FILTER (WHERE {score} = '{outcome}') AS {score}_{outcome}"
+        for score, outcomes in OUTCOMES.items()
+        for outcome in outcomes
+    ]
+    + [f"count(*) FILTER (WHERE NOT captured_{what}) AS uncaptured_{what}" for what in CAPTURES]
 )
 
 # Each minute is read by itself through the index on started_at, however far apart the minutes are.
@@ -76,7 +79,7 @@ _RECOMPUTE = sa.text(
         GROUP BY minute, series_id
     )
     INSERT INTO rollup_1m (
-        bucket, series_id, calls, errors, {", ".join(OUTCOME_COLUMNS)},
+        bucket, series_id, calls, errors, {", ".join(OUTCOME_COLUMNS + UNCAPTURED_COLUMNS)},
         input_tokens, output_tokens, duration_sum_ms, duration_buckets, duration_counts
     )
     SELECT counted.*, coalesce(duration_buckets, '{{}}'), coalesce(duration_counts, '{{}}')

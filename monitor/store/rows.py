@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from monitor.records import ScoredCall
+from monitor.records import ScoredCall, answered
 
 #: Column, its PostgreSQL type for binary COPY. ``ingested_at`` is the server's default.
 COLUMNS: tuple[tuple[str, str], ...] = (
@@ -25,6 +25,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("error_category", "text"),
     ("http_status", "int2"),
     ("finish_reason", "text"),
+    ("answered", "bool"),
     ("contract", "text"),
     ("json", "text"),
     ("json_detail", "text"),
@@ -39,6 +40,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("fallback_from", "text"),
     ("fallback_to", "text"),
     ("fallback_cause", "text"),
+    ("fallback_evidence", "text"),
     ("duration_ms", "float4"),
     ("ttft_ms", "float4"),
     ("input_tokens", "int4"),
@@ -78,6 +80,7 @@ def row(scored: ScoredCall, series_id: int) -> Row:
         error.category if error else None,
         error.http_status if error else None,
         call.outputs[0].finish_reason if call.outputs else None,
+        answered(call),
         call.contract.kind,
         scores.json.outcome,
         scores.json.detail,
@@ -92,6 +95,7 @@ def row(scored: ScoredCall, series_id: int) -> Row:
         scores.fallback.from_model,
         scores.fallback.to_model,
         scores.fallback.cause,
+        scores.fallback.evidence,
         call.duration_ms,
         call.ttft_ms,
         usage.input_tokens,

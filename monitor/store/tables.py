@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from monitor.records import DIMENSIONS, OUTCOMES
+from monitor.records import CAPTURES, DIMENSIONS, OUTCOMES
 
 metadata = sa.MetaData(
     naming_convention={
@@ -57,6 +57,7 @@ calls = sa.Table(
     sa.Column("error_category", sa.Text),
     sa.Column("http_status", sa.SmallInteger),
     sa.Column("finish_reason", sa.Text),
+    sa.Column("answered", sa.Boolean, nullable=False),
     sa.Column("contract", sa.Text, nullable=False),
     sa.Column("json", sa.Text, nullable=False),
     sa.Column("json_detail", sa.Text),
@@ -71,6 +72,7 @@ calls = sa.Table(
     sa.Column("fallback_from", sa.Text),
     sa.Column("fallback_to", sa.Text),
     sa.Column("fallback_cause", sa.Text),
+    sa.Column("fallback_evidence", sa.Text),
     sa.Column("duration_ms", sa.REAL),
     sa.Column("ttft_ms", sa.REAL),
     sa.Column("input_tokens", sa.Integer),
@@ -85,11 +87,17 @@ calls = sa.Table(
     sa.Column("captured_schema", sa.Boolean, nullable=False),
     sa.Column("ingested_at", _TIME, nullable=False, server_default=_now()),
     sa.Index(None, "series_id", "started_at"),
+    sa.Index(None, "request_id"),
+    # The few calls that others of their request may be retries of.
+    sa.Index("calls_unanswered_idx", "request_id", postgresql_where=sa.text("NOT answered")),
     postgresql_partition_by="RANGE (started_at)",
 )
 
 #: One counter for each outcome of each score, in the order of ``OUTCOMES``: ``json_not_json``, …
 OUTCOME_COLUMNS = tuple(f"{score}_{outcome}" for score, outcomes in OUTCOMES.items() for outcome in outcomes)
+
+#: Counters of the calls that lack what a format may leave out, by what that is: ``uncaptured_input``, …
+UNCAPTURED_COLUMNS = tuple(f"uncaptured_{what}" for what in CAPTURES)
 
 rollup_1m = sa.Table(
     "rollup_1m",
@@ -99,6 +107,7 @@ rollup_1m = sa.Table(
     sa.Column("calls", sa.Integer, nullable=False),
     sa.Column("errors", sa.Integer, nullable=False),
     *(sa.Column(name, sa.Integer, nullable=False) for name in OUTCOME_COLUMNS),
+    *(sa.Column(name, sa.Integer, nullable=False) for name in UNCAPTURED_COLUMNS),
     sa.Column("input_tokens", sa.BigInteger, nullable=False),
     sa.Column("output_tokens", sa.BigInteger, nullable=False),
     sa.Column("duration_sum_ms", sa.Double, nullable=False),

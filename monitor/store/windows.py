@@ -108,18 +108,24 @@ class Windows:
     ) -> list[Example]:
         """The newest calls of the span with one of these outcomes; errors where ``score`` is ``None``.
 
+        ``score`` may also be a flag of what was captured: then those calls that lack it.
+
         Raises:
             Transient: Postgres can't be reached.
         """
         if "dead_letters" in query.numerator:
             return self._example_letters(span, limit)
         outcome: sa.ColumnElement[Any]
+        detail: sa.ColumnElement[Any]
         if score is None:
             outcome, detail = sa.func.coalesce(calls.c.error_category, "other"), calls.c.error_type
             matches = calls.c.status == "error"
+        elif isinstance(calls.c[score].type, sa.Boolean):
+            outcome, detail = sa.literal("uncaptured"), sa.null()
+            matches = ~calls.c[score]
         else:
             outcome = calls.c[score]
-            detail = calls.c.get(f"{score}_detail", calls.c.fallback_to)
+            detail = _DETAILS.get(score, sa.null())
             matches = outcome.in_(outcomes)
         statement = (
             sa.select(
@@ -130,7 +136,7 @@ class Windows:
                 series.c.model_served,
                 series.c.prompt_version,
                 outcome.label("outcome"),
-                (detail if score != "grounding" else sa.null()).label("detail"),
+                detail.label("detail"),
             )
             .select_from(calls.join(series, calls.c.series_id == series.c.series_id))
             .where(calls.c.started_at >= span[0], calls.c.started_at < span[1], matches, *_where(query))
@@ -162,6 +168,10 @@ class Windows:
     def _read_examples(self, statement: sa.Select[Any]) -> list[Example]:
         with transient_if_unreachable(), self._engine.begin() as connection:
             return [Example(**row._mapping) for row in connection.execute(statement)]
+
+
+#: The column that explains an outcome, by score.
+_DETAILS = {"json": calls.c.json_detail, "tools": calls.c.tools_detail, "fallback": calls.c.fallback_to}
 
 
 def _total(columns: Sequence[str]) -> sa.ColumnElement[Any]:

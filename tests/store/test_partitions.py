@@ -118,7 +118,12 @@ def test_a_partition_has_the_key_and_the_index_of_its_parent(connection: sa.Conn
         sa.text(f"SELECT indexdef FROM pg_indexes WHERE tablename = '{name(NOW.date())}'")
     )
     definitions = sorted(definition.split(" USING ")[1] for definition in found.scalars())
-    assert definitions == ["btree (series_id, started_at)", "btree (started_at, call_id)"]
+    assert definitions == [
+        "btree (request_id)",
+        "btree (request_id) WHERE (NOT answered)",
+        "btree (series_id, started_at)",
+        "btree (started_at, call_id)",
+    ]
     inherited = connection.execute(
         sa.text(
             "SELECT count(*) FROM pg_inherits WHERE inhparent IN ('calls_pkey'::regclass,"

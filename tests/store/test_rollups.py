@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from monitor.errors import Transient
 from monitor.records import (
+    CAPTURES,
     OUTCOMES,
+    Captured,
     FallbackOutcome,
     GroundingOutcome,
     JsonOutcome,
@@ -25,7 +27,7 @@ from monitor.records import (
     ToolsOutcome,
     Usage,
 )
-from monitor.store import Batch, OffsetMove, PostgresStore, ingest, rollups
+from monitor.store import Batch, OffsetMove, PostgresStore, ingest, offsets, rollups
 from monitor.store.rollups import dirty_count, rebuild, recompute_dirty
 from monitor.store.tables import OUTCOME_COLUMNS, metadata
 from tests.examples import NOON, PARTITION, call, scored, scores
@@ -62,6 +64,7 @@ def some_calls(draw: st.DrawFn) -> list[ScoredCall]:
                 status=draw(st.sampled_from(Status)),
                 duration_ms=draw(DURATIONS),
                 usage=Usage(draw(TOKENS), draw(TOKENS)),
+                captured=Captured(*draw(st.tuples(*[st.booleans()] * 4))),
             ),
             scores(
                 draw(st.sampled_from(JsonOutcome)),
@@ -154,7 +157,7 @@ def test_a_minute_recomputed_while_a_save_is_under_way_is_recomputed_again(
     """The rollup can't see the calls before they are committed; their mark becomes visible with them."""
     save = Saver(engine)
     save([scored("a")])
-    original = ingest.move_offsets
+    original = offsets.move_offsets
 
     def meanwhile(*args: Any) -> None:
         assert recompute_dirty(engine) == 1
@@ -305,6 +308,10 @@ def rollup(calls: Sequence[ScoredCall]) -> dict[str, Any]:
         "calls": len(calls),
         "errors": sum(one.call.status == "error" for one in calls),
         **{name: outcomes[name] for name in OUTCOME_COLUMNS},
+        **{
+            f"uncaptured_{what}": sum(not getattr(one.call.captured, what) for one in calls)
+            for what in CAPTURES
+        },
         "input_tokens": sum(one.call.usage.input_tokens or 0 for one in calls),
         "output_tokens": sum(one.call.usage.output_tokens or 0 for one in calls),
         "duration_sum_ms": pytest.approx(math.fsum(durations)),

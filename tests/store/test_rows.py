@@ -63,7 +63,7 @@ FULL = ScoredCall(
         JsonScore(JsonOutcome.SCHEMA_VIOLATION, "/items/0: type"),
         ToolsScore(ToolsOutcome.MISSING_ARGUMENT, "get_weather: city", 0.5),
         GroundingScore(GroundingOutcome.SUSPECT, 0.75, 12, 0.125),
-        FallbackScore(FallbackOutcome.FALLBACK, "large", "small", "overloaded"),
+        FallbackScore(FallbackOutcome.FALLBACK, "large", "small", "overloaded", "declared"),
     ),
 )
 
@@ -85,6 +85,7 @@ EXPECTED = {
     "error_category": ("rate_limit", None),
     "http_status": (429, None),
     "finish_reason": ("length", None),
+    "answered": (False, False),
     "contract": ("json_schema", "unknown"),
     "json": ("schema_violation", "not_applicable"),
     "json_detail": ("/items/0: type", None),
@@ -99,6 +100,7 @@ EXPECTED = {
     "fallback_from": ("large", None),
     "fallback_to": ("small", None),
     "fallback_cause": ("overloaded", None),
+    "fallback_evidence": ("declared", None),
     "duration_ms": (1234.5, None),
     "ttft_ms": (0.25, None),
     "input_tokens": (1, None),
@@ -150,6 +152,9 @@ def test_a_rollup_counts_every_outcome_of_the_closed_lists() -> None:
         *(f"tools_{outcome}" for outcome in ToolsOutcome),
         *(f"grounding_{outcome}" for outcome in GroundingOutcome),
         *(f"fallback_{outcome}" for outcome in FallbackOutcome),
+    ]
+    assert [name for name in names if name.startswith("uncaptured_")] == [
+        f"uncaptured_{what}" for what in ("input", "output", "tools", "schema")
     ]
     assert set(OUTCOME_COLUMNS) <= set(names)
 

@@ -14,6 +14,7 @@ from monitor.errors import Transient
 from monitor.records import (
     DIMENSIONS,
     CallError,
+    Captured,
     ErrorCategory,
     FallbackOutcome,
     FallbackScore,
@@ -221,6 +222,7 @@ def test_the_newest_three_that_failed_are_shown(windows: Windows, save: Save) ->
             ("rate_limit", "RateLimitError"),
         ),
         ("errors", {"status": Status.ERROR}, {}, ("other", None)),
+        ("uncaptured.tools", {"captured": Captured(tools=False)}, {}, ("uncaptured", None)),
         ("json.unknown", {}, {"json": JsonScore(JsonOutcome.UNKNOWN, "no schema")}, ("unknown", "no schema")),
     ],
 )
