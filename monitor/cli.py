@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import signal
 import sys
@@ -10,7 +9,7 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import structlog
@@ -19,11 +18,13 @@ import typer
 from monitor import __version__, logs
 from monitor.clock import SystemClock
 from monitor.config import Settings, load_config
-from monitor.decode import decode, formats
+from monitor.decode import formats
 from monitor.errors import MonitorError
-from monitor.files import Unreadable, expand, read_records
+from monitor.files import SUFFIXES, Unreadable, expand, read_records
+from monitor.offline import Offline, Placed, Skipped
+from monitor.progress import reading
 from monitor.scoreline import score_line
-from monitor.scorers import score as score_call
+from monitor.summary import SUMMARY_WIDTH, Summary
 
 app = typer.Typer(
     name="llm-monitor",
@@ -182,13 +183,6 @@ def demo(
     raise SystemExit(0 if went_well else 1)
 
 
-class _OwnId(msgspec.Struct):
-    """The input's own id, whichever of the two names it has."""
-
-    id: Any = None
-    call_id: Any = None
-
-
 @app.command()
 def score(
     paths: Annotated[
@@ -198,51 +192,56 @@ def score(
         str,
         typer.Option("--format", metavar="|".join(("auto", *formats())), help="How the calls are written."),
     ] = "auto",
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print a table of outcomes per model instead of the calls.")
+    ] = False,
 ) -> None:
     """Score recorded calls and print one JSON line for each. Needs neither Kafka nor Postgres.
 
-    A file is one JSON object, an array, or JSON lines; a folder stands for its .json, .jsonl and .ndjson
-    files. What is skipped goes to standard error, one line each with its reason, and a count at the end.
+    A file is one JSON object, an array, JSON lines, or an OTLP message (.pb); a folder stands for its
+    .json, .jsonl, .ndjson, .pb and .binpb files. Spans, events and attempts that belong together are put
+    together over all of them, and come last. What is skipped goes to standard error, one line each with
+    its reason, and a count at the end.
     """
     if format_ not in ("auto", *formats()):
         raise typer.BadParameter(f"it can be {', '.join(('auto', *formats()))}", param_hint="--format")
+    from rich.console import Console
+
+    offline, table = Offline(format_), Summary()
     scored = skipped = 0
-    for found in read_records(expand(paths)):
-        if isinstance(found, Unreadable):
-            typer.echo(f"skipped {found.place}: unreadable: {found.why}", err=True)
+
+    def say(one: Placed | Skipped) -> None:
+        nonlocal scored, skipped
+        place = one.place if one.item is None else f"{one.place}:{one.item + 1}"
+        if isinstance(one, Skipped):
             skipped += 1
-            continue
-        decoded = decode(found.record, format=format_)
-        own_ids = _own_ids(found.record.value)
-        several = len(decoded.calls) + len(decoded.dead_letters) > 1
-        for call in decoded.calls:
-            place = f"{found.place}:{call.source.item + 1}" if several else found.place
-            own_id = own_ids[call.source.item] if call.source.item < len(own_ids) else None
-            line = score_line(place, own_id, call, score_call(call))
+            typer.echo(f"skipped {place}: {one.letter.reason}: {one.letter.detail}", err=True)
+            return
+        scored += 1
+        if summary:
+            table.add(one.scored.call, one.scored.scores)
+        else:
+            line = score_line(place, one.own_id, one.scored.call, one.scored.scores)
             sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
-            scored += 1
-        for letter in decoded.dead_letters:
-            place = f"{found.place}:{letter.item + 1}" if several else found.place
-            typer.echo(f"skipped {place}: {letter.reason}: {letter.detail}", err=True)
-            skipped += 1
+
+    files = expand(paths)
+    with reading(files, shown=summary or not sys.stdout.isatty()) as advance:
+        for found in read_records(files):
+            if isinstance(found, Unreadable):
+                typer.echo(f"skipped {found.place}: unreadable: {found.why}", err=True)
+                skipped += 1
+                continue
+            for one in offline.read(found):
+                say(one)
+            advance(len(found.record.value or b""))
+        for one in offline.finish():
+            say(one)
+    if summary and scored:
+        width = None if sys.stdout.isatty() else SUMMARY_WIDTH
+        Console(file=sys.stdout, width=width).print(table.table())
     sys.stdout.flush()
-    nothing = "" if scored or skipped else ": a folder is searched for .json, .jsonl and .ndjson files"
+    nothing = "" if scored or skipped else f": a folder is searched for {', '.join(sorted(SUFFIXES))} files"
     typer.echo(f"{scored} calls scored, {skipped} skipped{nothing}", err=True)
-
-
-def _own_ids(value: bytes | None) -> list[str | None]:
-    """The ids that the items of a record carry themselves, as text, in their order."""
-    text = (value or b"").removeprefix(codecs.BOM_UTF8).strip()
-    try:
-        owners = (
-            msgspec.json.decode(text, type=list[_OwnId])
-            if text.startswith(b"[")
-            else [msgspec.json.decode(text, type=_OwnId)]
-        )
-    except (ValueError, RecursionError):
-        return []
-    found = [own.id if own.id is not None else own.call_id for own in owners]
-    return [None if id_ is None else str(id_) for id_ in found]
 
 
 def _settings(path: Path | None) -> Settings:

@@ -1,8 +1,8 @@
 """Reads calls from files and standard input, as ``llm-monitor score`` and replay do, without Kafka.
 
 In come paths; out come records, each with the place it came from. A file is one JSON value or JSON lines;
-a folder stands for its ``.json``, ``.jsonl`` and ``.ndjson`` files. JSON lines are read one at a time, and
-a line that is bad costs no other.
+a Protobuf message is one record; a folder stands for its files of ``SUFFIXES``. JSON lines are read one at
+a time, and a line that is bad costs no other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from monitor.errors import Permanent
 from monitor.records import Record
 
 _LINES = frozenset({".jsonl", ".ndjson"})
-_SUFFIXES = _LINES | {".json"}
+_BINARY = frozenset({".pb", ".binpb"})
+
+#: How the files of a folder end that are read.
+SUFFIXES = _LINES | _BINARY | {".json"}
 
 #: Standard input, as a path.
 STDIN = "-"
@@ -51,7 +54,7 @@ def expand(paths: Iterable[str]) -> list[str]:
     for name in paths:
         path = Path(name)
         if path.is_dir():
-            files += [str(p) for p in sorted(path.rglob("*")) if p.suffix in _SUFFIXES and p.is_file()]
+            files += [str(p) for p in sorted(path.rglob("*")) if p.suffix in SUFFIXES and p.is_file()]
         elif name == STDIN or path.exists():
             files.append(name)
         else:
@@ -79,11 +82,14 @@ def _records(name: str, stream: BinaryIO, at: datetime) -> Iterator[Found]:
     So does any line of a file that is not JSON as a whole: its first line is the bad one.
     """
     place = name.encode(errors="surrogateescape").decode(errors="replace")
+    if Path(name).suffix in _BINARY:
+        yield Found(place, _record(place, 0, stream.read(), at))
+        return
     head = _head(stream)
     written = [line for line in head if line.strip()]
     if not (written and _is_object(written[0]) and (len(written) > 1 or Path(name).suffix in _LINES)):
         whole = b"".join(head) + stream.read()
-        if _is_json(whole) or not any(_is_object(line) for line in BytesIO(whole)):
+        if _is_json(whole) or _is_binary(whole) or not any(_is_object(line) for line in BytesIO(whole)):
             yield Found(place, _record(place, 0, whole, at))
             return
         head, stream = [], BytesIO(whole)
@@ -108,6 +114,17 @@ def _is_json(text: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _is_binary(value: bytes) -> bool:
+    """Whether a value that begins as an OTLP message does is no text: its ids and times are bytes."""
+    if not value.startswith(b"\n"):
+        return False
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return True
+    return b"\x00" in value
 
 
 def _is_object(line: bytes) -> bool:

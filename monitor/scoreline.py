@@ -17,6 +17,8 @@ def score_line(place: str, own_id: str | None, call: Call, scores: Scores) -> di
         "format": call.source.format,
         "call_id": call.call_id,
         "request_id": call.request_id,
+        "trace_id": call.trace_id,
+        "span_id": call.span_id,
         "service": call.service,
         "provider": call.provider,
         "operation": call.operation,
@@ -41,6 +43,7 @@ def score_line(place: str, own_id: str | None, call: Call, scores: Scores) -> di
         "fallback": scores.fallback.outcome,
         "fallback_from": scores.fallback.from_model,
         "fallback_to": scores.fallback.to_model,
+        "fallback_cause": scores.fallback.cause,
         "usage": msgspec.to_builtins(call.usage),
         "captured": {name: getattr(call.captured, name) for name in ("input", "output", "tools", "schema")},
     }

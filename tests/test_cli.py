@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from monitor import __version__
+from monitor.store.migrate import newest_revision
 from tests.paths import PAIRS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -202,7 +203,7 @@ def test_score_of_nothing_to_read_is_no_error(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
         "",
-        "0 calls scored, 0 skipped: a folder is searched for .json, .jsonl and .ndjson files\n",
+        "0 calls scored, 0 skipped: a folder is searched for .binpb, .json, .jsonl, .ndjson, .pb files\n",
     )
 
 
@@ -240,6 +241,40 @@ def test_score_writes_what_it_says_as_utf8_whatever_the_terminal(tmp_path: Path)
     assert done.returncode == 0
     assert lines(done)[0]["source"] == f"{path}:1"
     assert "unknown_format" in done.stderr
+
+
+def test_score_relates_the_calls_of_one_request_wherever_they_stand(tmp_path: Path) -> None:
+    def attempt(number: int, model: str, *, ok: bool) -> dict[str, Any]:
+        answer = {"outputs": [{"text": "hi", "finish_reason": "stop"}], "model_served": model}
+        failure = {"status": "error", "error": {"type": "429", "category": "rate_limit"}}
+        return {
+            "version": 1,
+            "call_id": f"c{number}",
+            "request_id": "r",
+            "started_at": f"2026-11-22T12:00:0{number}Z",
+            "duration_ms": 500,
+            "model_requested": model,
+            **(answer if ok else failure),
+        }
+
+    first, second = tmp_path / "1.json", tmp_path / "2.jsonl"
+    first.write_text(json.dumps(attempt(1, "gpt-4o-mini", ok=True)))
+    second.write_text(json.dumps(attempt(0, "gpt-4o", ok=False)) + "\n" + json.dumps(pair(1)) + "\n")
+    found = {one["id"]: one for one in lines(run("score", tmp_path))}
+    told = [found["c1"][key] for key in ("fallback", "fallback_from", "fallback_to", "fallback_cause")]
+    assert told == ["fallback", "gpt-4o", "gpt-4o-mini", "rate_limit"]
+    assert (found["c0"]["fallback"], found["pair-1"]["source"]) == ("unknown", f"{second}:2")
+
+
+def test_a_summary_counts_outcomes_by_model_and_prints_no_call(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    path.write_text("".join(json.dumps(pair(n, "{}" if n % 3 else "no json")) + "\n" for n in range(9)))
+    done = run("score", path, "--summary")
+    assert done.returncode == 0
+    words = re.sub(r"[\s│]+", " ", done.stdout)
+    assert re.search(r"gpt\S* 9 0 6 ok", words), words
+    assert "3 not_json" in words
+    assert done.stderr == "9 calls scored, 0 skipped\n"
 
 
 def test_score_needs_no_configuration_and_no_other_service(tmp_path: Path) -> None:
@@ -381,8 +416,8 @@ def test_run_on_a_database_without_tables_says_what_to_run(config: Path, empty_d
     done = run("run", "--config", config, LLM_MONITOR_DATABASE__URL=empty_database, LLM_MONITOR_WEB__PORT="0")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        "llm-monitor: the database is at revision none, this release needs 0001: run llm-monitor migrate"
-        " with the same configuration"
+        f"llm-monitor: the database is at revision none, this release needs {newest_revision()}:"
+        " run llm-monitor migrate with the same configuration"
     )
 
 

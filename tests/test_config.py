@@ -93,6 +93,9 @@ _OVERRIDES: list[tuple[str, str, tuple[str, ...], object]] = [
     ("INGEST__MAX_RECORD_BYTES", "2048", ("ingest", "max_record_bytes"), 2_048),
     ("INGEST__KEEP_CONTENT", "true", ("ingest", "keep_content"), True),
     ("INGEST__MAX_VALUES_PER_DIMENSION", "5", ("ingest", "max_values_per_dimension"), 5),
+    ("INGEST__PART_WAIT", "1m", ("ingest", "part_wait"), "1m"),
+    ("INGEST__CONTEXT_WAIT", "0s", ("ingest", "context_wait"), "0s"),
+    ("INGEST__DIMENSIONS", "{route: [team]}", ("ingest", "dimensions"), {"route": ("team",)}),
     ("INGEST__BATCH_RECORDS", "10", ("ingest", "batch_records"), 10),
     ("INGEST__LINGER", "0s", ("ingest", "linger"), "0s"),
     ("CONTROL__ROLLUP_INTERVAL", "1s", ("control", "rollup_interval"), "1s"),
@@ -188,6 +191,12 @@ def test_a_runbook_is_relative_to_its_base_unless_it_is_a_full_address(tmp_path:
         ("ingest:\n  max_lateness: 1y\n", "monitor.yaml:13: expected a duration like 90s, 5m, 24h or 7d"),
         ("ingest:\n  max_lateness: 91d\n", "monitor.yaml:13: ingest.max_lateness must be between 1m and 90d"),
         ("ingest:\n  max_skew: 2d\n", "monitor.yaml:13: ingest.max_skew must be between 0s and 1d"),
+        ("ingest:\n  part_wait: 2h\n", "monitor.yaml:13: ingest.part_wait must be between 0s and 1h"),
+        (
+            "ingest:\n  dimensions: {rout: [team]}\n",
+            "monitor.yaml:13: 'rout' is no dimension that an attribute can be; there are service,"
+            " environment, route, prompt_name, prompt_version, agent; did you mean 'route'?",
+        ),
         ("ingest:\n  linger: 61s\n", "monitor.yaml:13: ingest.linger must be between 0s and 60s"),
         (
             "ingest:\n  batch_records: 0\n",
