@@ -50,18 +50,18 @@ class Summary:
 
 
 def _outcomes(counts: Counter[str], score: str) -> Text:
-    """``120 ok``, then its failures, then what could not be judged; one a line."""
-    lines = []
-    for style, belongs in (
-        ("green", lambda outcome: outcome in GOOD),
-        ("red", lambda outcome: outcome not in GOOD | ABSTENTIONS),
-        ("dim", lambda outcome: outcome in ABSTENTIONS),
-    ):
-        found = [(counts[f"{score}.{one}"], one) for one in OUTCOMES[score] if belongs(one)]
-        lines += [
-            Text(f"{count} {one}", style) for count, one in sorted(found, key=lambda pair: -pair[0]) if count
-        ]
-    return Text("\n").join(lines)
+    """``120 ok``, then its failures, then what could not be judged; one a line, the most frequent first."""
+    found = [(counts[f"{score}.{outcome}"], str(outcome)) for outcome in OUTCOMES[score]]
+    ordered = sorted((_rank(outcome), -count, outcome) for count, outcome in found if count)
+    return Text("\n").join(Text(f"{-count} {outcome}", _STYLES[rank]) for rank, count, outcome in ordered)
+
+
+_STYLES = ("green", "red", "dim")
+
+
+def _rank(outcome: str) -> int:
+    """Good, failed, abstained: an index of ``_STYLES``."""
+    return 0 if outcome in GOOD else 2 if outcome in ABSTENTIONS else 1
 
 
 def _coverage(counts: Counter[str]) -> Text:
