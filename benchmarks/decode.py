@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from timeit import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
@@ -65,8 +65,33 @@ class Material(NamedTuple):
     bare: Sequence[Bare] = ()
 
 
-class _Pair(msgspec.Struct):
+class Request(msgspec.Struct):
+    """Of a recorded pair."""
+
+    body: Any = None
+
+
+class Response(msgspec.Struct):
+    """Of a recorded pair."""
+
+    status: int
+    body: Any = None
+
+
+class Pair(msgspec.Struct):
+    """What is needed of a recorded pair."""
+
     api: str
+    request: Request
+    response: Response
+
+    def bodies(self) -> tuple[str, str]:
+        """Both bodies as they went over the wire: JSON text, or a stream's."""
+        bodies = self.request.body, self.response.body
+        request, response = (
+            body if isinstance(body, str) else msgspec.json.encode(body).decode() for body in bodies
+        )
+        return request, response
 
 
 # ------------------------------------------------------------------------------------------------ material
@@ -77,7 +102,7 @@ def pairs(data: Path) -> dict[str, list[bytes]]:
     found: dict[str, list[bytes]] = {}
     for path in sorted((data / "recorded" / "pairs").rglob("*.json")):
         value = path.read_bytes()
-        found.setdefault(msgspec.json.decode(value, type=_Pair).api, []).append(value)
+        found.setdefault(msgspec.json.decode(value, type=Pair).api, []).append(value)
     return found
 
 
@@ -86,6 +111,60 @@ def native(values: Iterable[bytes]) -> Iterator[bytes]:
     for call in calls(values):
         fields = {name: getattr(call, name) for name in CallFields.__struct_fields__}
         yield msgspec.json.encode({"version": VERSION, **fields})
+
+
+def kong(pair: Pair) -> bytes:
+    """A recorded pair as Kong's ``kafka-log`` writes it behind ``ai-proxy`` with ``log_payloads``."""
+    request, response = pair.bodies()
+    log = {
+        "started_at": 1_763_000_000_000,
+        "request": {"method": "POST", "uri": "/chat", "size": len(request), "headers": {"host": "gateway"}},
+        "response": {
+            "status": pair.response.status,
+            "size": len(response),
+            "headers": {"server": "upstream"},
+        },
+        "latencies": {"request": 1_840, "proxy": 1_802, "kong": 38, "receive": 0},
+        "service": {"name": "models", "host": "upstream"},
+        "route": {"name": "chat", "paths": ["/chat"]},
+        "tries": [{"ip": "127.0.0.1", "port": 443, "balancer_latency": 0}],
+        "ai": {
+            "proxy": {
+                "payload": {"request": request, "response": response},
+                "meta": {"provider_name": "openai", "llm_latency": 1_790},
+            }
+        },
+    }
+    return msgspec.json.encode(log)
+
+
+def apisix(pair: Pair) -> bytes:
+    """A recorded pair as APISIX's ``kafka-logger`` writes it with both bodies."""
+    request, response = pair.bodies()
+    headers = {"content-type": "application/json", "host": "gateway"}
+    log = {
+        "start_time": 1_763_000_000_000,
+        "latency": 1_840.5,
+        "upstream_latency": 1_802.0,
+        "route_id": "chat",
+        "service_id": "models",
+        "request": {
+            "method": "POST",
+            "uri": "/v1/chat/completions",
+            "url": "http://gateway/v1/chat/completions",
+            "headers": headers,
+            "size": len(request),
+            "body": request,
+        },
+        "response": {
+            "status": pair.response.status,
+            "headers": headers,
+            "size": len(response),
+            "body": response,
+        },
+        "server": {"hostname": "gateway", "version": "3.18.0"},
+    }
+    return msgspec.json.encode(log)
 
 
 def otlp(data: Path, emitter: str) -> Iterator[Material]:
@@ -113,6 +192,9 @@ def materials(data: Path) -> Iterator[Material]:
     ):
         paths = sorted((data / "recorded" / folder).glob(pattern))
         yield Material(name, folder, [path.read_bytes() for path in paths])
+    chats = [msgspec.json.decode(value, type=Pair) for value in recorded.get("chat.completions", [])]
+    for gateway, write in (("kong, from pairs", kong), ("apisix, from pairs", apisix)):
+        yield Material("gateway-log", gateway, [write(pair) for pair in chats])
 
 
 # ----------------------------------------------------------------------------------------------- measuring
@@ -152,7 +234,7 @@ def row(material: Material) -> str:
     name = f"{material.format:12}{material.kind:22}"
     if not material.values:
         return f"{name}no material"
-    count = len(calls(material.values))
+    count = sum(call.source.format == material.format for call in calls(material.values))
     if not count:
         return f"{name}no calls in {len(material.values)} values"
     size = sum(map(len, material.values)) / count
