@@ -50,6 +50,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         created: when the provider says it was made, as it says it: epoch seconds or ISO 8601 text.
         documents: passages the provider itself looked up for the model.
         tools: tools the provider itself found for the model, on top of those offered.
+        fallback: what whoever answered says about who else was asked before.
+        duration_ms: how long the provider says that it took.
         whole: false where the model read something that the response doesn't show.
     """
 
@@ -61,29 +63,38 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[Document, ...] = ()
     tools: tuple[Tool, ...] = ()
     fallback: FallbackHint = FallbackHint()
+    duration_ms: float | None = None
     whole: bool = True
 
 
-class Api(msgspec.Struct, frozen=True):
+class Api(msgspec.Struct, frozen=True, kw_only=True):
     """One API of one or more providers.
 
     Attributes:
         name: as in a pair's ``api``.
         provider: whose API it is, for a pair that doesn't say who served it.
-        path: how its URLs' paths end.
-        recognises: whether a request and a response body (a stream's first event) are of this API.
+        paths: how its URLs' paths end.
+        asks: whether a request body is of this API and, unless ``plain``, of no other.
+        answers: whether a response body, or one of a stream's first events, is of this API and no other.
+            Errors need not be: many APIs have the same.
         ask: reads a request body.
         answer: reads a response body; ``None`` for one that is not what this API promises.
         assemble: a stream's events as one response body; errors under ``error``, as in plain bodies.
+        operation: as in OpenTelemetry's ``gen_ai.operation.name``.
+        plain: other APIs' requests have every field of its own ones, so a request is taken for its only when
+            it is no other's.
     """
 
     name: str
     provider: str
-    path: str
-    recognises: Callable[[Body, Body], bool]
+    asks: Callable[[Body], bool]
+    answers: Callable[[Body], bool]
     ask: Callable[[Body], Asked]
     answer: Callable[[Body], Answer | None]
     assemble: Callable[[list[Body]], Body]
+    paths: tuple[str, ...] = ()
+    operation: str = "chat"
+    plain: bool = False
 
 
 _apis: dict[str, Api] = {}

@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
-from monitor.decode.pair import errors, received
+from monitor.decode.pair import errors, fallbacks, received
 from monitor.decode.pair.api import Answer, Api, Asked, Body, registered
-from monitor.decode.pair.endpoint import Endpoint
+from monitor.decode.pair.endpoint import CARRIERS, Endpoint
+from monitor.decode.pair.headers import ERROR_TYPE, named
 from monitor.decode.pair.received import Received
 from monitor.decode.pair.shapes import flag, mapping, text
 from monitor.records import CallError, Captured, Contract, ContractKind
@@ -23,6 +25,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         api: the API's name, as in a pair's ``api``.
         provider: who served it, by the URL's host; else whose API it is.
+        operation: as in OpenTelemetry's ``gen_ai.operation.name``.
         asked: the request; of one that isn't there, an unknown contract.
         answer: the response; without outputs where there is none to read.
         error: what failed, if the response says that something did, or isn't what its API promises.
@@ -34,6 +37,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
 
     api: str
     provider: str
+    operation: str
     asked: Asked
     answer: Answer
     error: CallError | None
@@ -50,6 +54,7 @@ def read(
     api: str | None = None,
     url: str | None = None,
     status: int | None = None,
+    headers: Any = None,
 ) -> Read | None:
     """What two bodies say, or ``None`` where they are of no API that is read.
 
@@ -60,41 +65,61 @@ def read(
         api: the API's name, where it is known.
         url: where the request was sent, where that is known.
         status: the HTTP status of the response, where it is known.
+        headers: the headers of the response; only those that ``headers.py`` names are read.
     """
     asked_body, reply = received.read(request).body, received.read(response)
     endpoint = Endpoint(url)
-    found = _api(api, endpoint, asked_body or {}, reply.first)
-    return None if found is None else _read(found, endpoint, asked_body, reply, status)
+    found = _api(api, endpoint, asked_body or {}, reply)
+    return None if found is None else _read(found, endpoint, asked_body, reply, status, named(headers))
 
 
-def _api(name: str | None, endpoint: Endpoint, request: Body, response: Body) -> Api | None:
-    """The API of this name; else the one of the URL; else the one whose bodies look like these."""
+def _api(name: str | None, endpoint: Endpoint, request: Body, reply: Received) -> Api | None:
+    """The API that the response shows; else the one of the name or the URL; else the one the request shows.
+
+    A response that shows another API than was named is believed: gateways serve any API at any path. It is
+    not asked where what was named is no call at all.
+    """
     apis = registered()
-    if name:
-        return apis.get(name)
-    found = next((api for api in apis.values() if endpoint.is_at(api.path)), None)
-    if found is None and endpoint.unread_api() is None:
-        found = next((api for api in apis.values() if api.recognises(request, response)), None)
-    return found
+    told = apis.get(name) if name else _at(endpoint)
+    carried = (name or endpoint.carrier) in CARRIERS
+    if told is None and not carried and (name or endpoint.other_api):
+        return None
+    candidates = sorted(apis.values(), key=lambda api: (api is not told, api.plain))
+    shown = (api for api in candidates if any(map(api.answers, reply.samples)))
+    return next(shown, told) or next((api for api in candidates if api.asks(request)), None)
 
 
-def _read(api: Api, endpoint: Endpoint, request: Body | None, reply: Received, status: int | None) -> Read:
+def _at(endpoint: Endpoint) -> Api | None:
+    """The API of a URL: of several, the one that the most of its path belongs to."""
+    fitting = (api for api in registered().values() if endpoint.is_at(api.paths))
+    return max(fitting, key=lambda api: max(map(len, api.paths)), default=None)
+
+
+def _read(
+    api: Api,
+    endpoint: Endpoint,
+    request: Body | None,
+    reply: Received,
+    status: int | None,
+    headers: dict[str, str],
+) -> Read:
     asked = Asked(contract=Contract(), whole=False) if request is None else api.ask(request)
     body = reply.body if reply.events is None else api.assemble(reply.events)
     answer = None if body is None else api.answer(body)
-    error = errors.read(body, status)
+    error = errors.read(body, status, headers.get(ERROR_TYPE))
     if error is None and answer is None and not reply.missing:
         error = CallError(errors.UNPARSABLE_RESPONSE, http_status=status)
-    answer = answer or Answer(outputs=())
+    answer = structs.replace(answer or Answer(outputs=()), fallback=fallbacks.read(body or {}, headers))
     return Read(
         api=api.name,
         provider=endpoint.provider or api.provider,
+        operation=api.operation,
         asked=asked,
         answer=answer,
         error=error,
-        model_requested=text(mapping(request).get("model")) or endpoint.deployment,
+        model_requested=_model(mapping(request)) or endpoint.model,
         model_served=answer.model,
-        stream=_stream(reply, request),
+        stream=_stream(reply, request, endpoint),
         captured=Captured(
             input=asked.whole and answer.whole,
             output=bool(answer.outputs) or error is not None,
@@ -104,9 +129,14 @@ def _read(api: Api, endpoint: Endpoint, request: Body | None, reply: Received, s
     )
 
 
-def _stream(reply: Received, request: Body | None) -> bool | None:
+def _model(request: Body) -> str:
+    """The model that a request body names: Google's as a path, that of Bedrock's SDK under ``modelId``."""
+    return text(request.get("model") or request.get("modelId")).removeprefix("models/")
+
+
+def _stream(reply: Received, request: Body | None, endpoint: Endpoint) -> bool | None:
     """Whether it streamed; of an error that came as a plain body, whether a stream was asked for."""
     if reply.events is not None:
         return True
-    asked_for = flag(mapping(request).get("stream"))
+    asked_for = flag(mapping(request).get("stream")) or endpoint.streams
     return False if asked_for is None and reply.body is not None else asked_for

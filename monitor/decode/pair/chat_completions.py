@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
+from monitor.decode.pair.chat_messages import conversation, offered_tools, reasoning_of, tool_calls
 from monitor.decode.pair.chat_stream import assemble
-from monitor.decode.pair.offers import contract_of, function_tool, tool_choice, tool_name
+from monitor.decode.pair.offers import contract_of, tool_choice
 from monitor.decode.pair.shapes import (
     at,
     integer,
-    json_text,
     mapping,
     merged_text,
     objects,
@@ -26,14 +26,8 @@ from monitor.decode.pair.shapes import (
 from monitor.records import (
     Contract,
     Document,
-    FallbackHint,
     FinishReason,
-    Message,
     Output,
-    Part,
-    PartType,
-    Tool,
-    ToolCall,
     ToolChoice,
     Usage,
 )
@@ -63,55 +57,16 @@ def ask(body: Body) -> Asked:
     choice = tool_choice(body.get("tool_choice", body.get("function_call")))
     return Asked(
         contract=_contract(body.get("response_format"), choice),
-        tools=tuple(_tools(body)),
+        tools=tuple(offered_tools(body)),
         tool_choice=choice,
         parallel_tool_calls=body.get("parallel_tool_calls") is not False,
-        input=tuple(
-            Message(text(message.get("role")), tuple(_parts(message)))
-            for message in objects(body.get("messages"))
-        ),
+        input=conversation(body.get("messages")),
     )
 
 
 def _contract(response_format: Any, choice: ToolChoice) -> Contract:
     outer = mapping(response_format)
     return contract_of({**outer, **mapping(outer.get("json_schema"))}, choice)
-
-
-def _tools(body: Body) -> Iterator[Tool]:
-    for tool in objects(body.get("tools")):
-        if isinstance(tool.get("function"), dict):
-            yield function_tool(tool["function"])
-        else:
-            yield Tool(tool_name(tool), "builtin")
-    for function in objects(body.get("functions")):
-        yield function_tool(function)
-
-
-def _parts(message: Body) -> Iterator[Part]:
-    content = message.get("content")
-    if message.get("role") in ("tool", "function"):
-        id_, name = string(message.get("tool_call_id")), string(message.get("name"))
-        yield Part(PartType.TOOL_RESULT, merged_text(content, "text", "\n"), id=id_, name=name)
-        yield from (part for part in map(_part, objects(content)) if part.type is PartType.MEDIA)
-        return
-    if reasoning := _reasoning(message):
-        yield Part(PartType.REASONING, reasoning)
-    if isinstance(content, str):
-        yield Part(PartType.TEXT, content)
-    for block in objects(content):
-        yield _part(block)
-    for call in _tool_calls(message):
-        yield Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
-
-
-def _part(block: Body) -> Part:
-    kind = block.get("type")
-    if kind in ("text", "refusal"):
-        return Part(PartType.TEXT, text(block.get(kind)))
-    if kind == "thinking":
-        return Part(PartType.REASONING, merged_text(block.get("thinking"), "text"))
-    return Part(PartType.MEDIA, name=string(at(block, "file", "filename")) or string(kind))
 
 
 # ------------------------------------------------------------------------------------------------ response
@@ -130,9 +85,8 @@ def answer(body: Body) -> Answer | None:
         model=text(body.get("model")),
         created=body.get("created"),
         outputs=tuple(_output(choice, body) for choice in choices),
-        usage=_usage(body),
+        usage=usage_of(body),
         documents=tuple(_documents(choices, searched)),
-        fallback=_fallback(body),
     )
 
 
@@ -152,35 +106,12 @@ def _output(choice: Body, body: Body) -> Output:
     return Output(
         text=merged_text(message.get("content"), "text"),
         refusal=refusal or None,
-        reasoning=_reasoning(message),
-        tool_calls=tuple(_tool_calls(message)),
+        reasoning=reasoning_of(message),
+        tool_calls=tuple(tool_calls(message)),
         citations=tuple(dict.fromkeys(filter(None, links))),
         finish_reason=FinishReason.REFUSAL if refusal else finish_reason,
         finish_reason_raw=raw or None,
     )
-
-
-def _reasoning(message: Body) -> str | None:
-    """``reasoning_content`` (DeepSeek, vLLM), ``reasoning`` (OpenRouter, Groq), thinking blocks (Mistral)."""
-    for field in ("reasoning_content", "reasoning"):
-        if written := text(message.get(field)):
-            return written
-    blocks = (block.get("thinking") for block in objects(message.get("content")))
-    return "".join(merged_text(block, "text") for block in blocks) or None
-
-
-def _tool_calls(message: Body) -> Iterator[ToolCall]:
-    """The tool calls, with ``function_call``, their predecessor. Some servers send empty ones for none."""
-    calls = [
-        (call.get("function") or call.get("custom"), string(call.get("id")))
-        for call in objects(message.get("tool_calls"))
-    ]
-    for function, id_ in (*calls, (message.get("function_call"), None)):
-        arguments = at(function, "arguments")
-        if arguments is None:
-            arguments = at(function, "input") or ""
-        if arguments or at(function, "name"):
-            yield ToolCall(text(at(function, "name")), json_text(arguments), id_)
 
 
 def _documents(choices: list[Body], searched: list[Body]) -> Iterator[Document]:
@@ -193,7 +124,8 @@ def _documents(choices: list[Body], searched: list[Body]) -> Iterator[Document]:
             yield Document(content, string(result.get("url")), "retrieval")
 
 
-def _usage(body: Body) -> Usage:
+def usage_of(body: Body) -> Usage:
+    """The tokens, as OpenAI and its dialects count them."""
     usage = mapping(body.get("usage") or at(body, "x_groq", "usage"))
     prompt, completion = integer(usage.get("prompt_tokens")), integer(usage.get("completion_tokens"))
     reasoning = integer(at(usage, "completion_tokens_details", "reasoning_tokens"))
@@ -212,29 +144,32 @@ def _usage(body: Body) -> Usage:
     )
 
 
-def _fallback(body: Body) -> FallbackHint:
-    """OpenRouter's own account of its routing, when asked for."""
-    attempt = integer(at(body, "openrouter_metadata", "attempt"))
-    if attempt is None:
-        return FallbackHint()
-    requested = string(at(body, "openrouter_metadata", "requested"))
-    return FallbackHint(
-        declared="fallback" if attempt > 1 else "none",
-        from_model=requested if attempt > 1 else None,
-        to_model=string(body.get("model")) if attempt > 1 else None,
-        evidence="openrouter_metadata.attempt",
+def asks(request: Body) -> bool:
+    """Whether messages were sent."""
+    return isinstance(request.get("messages"), list)
+
+
+def answers(response: Body) -> bool:
+    """Whether choices came back that are no text completions."""
+    kind = text(response.get("object"))
+    choices = response.get("choices")
+    return kind.startswith("chat.completion") or (
+        isinstance(choices, list)
+        and not kind.startswith(("text_completion", "text.completion"))
+        and all("message" in choice or "delta" in choice for choice in objects(choices))
     )
 
 
-def recognises(request: Body, response: Body) -> bool:
-    """Messages were sent, and choices (or an error that isn't another API's) came back."""
-    if not isinstance(request.get("messages"), list):
-        return False
-    return response.get("type") != "error" and (
-        text(response.get("object")).startswith("chat.completion")
-        or isinstance(response.get("choices"), list)
-        or isinstance(response.get("error"), dict)
-    )
+CHAT_COMPLETIONS = Api(
+    name="chat.completions",
+    provider="openai",
+    paths=("/chat/completions",),
+    asks=asks,
+    answers=answers,
+    ask=ask,
+    answer=answer,
+    assemble=assemble,
+    plain=True,
+)
 
-
-register(Api("chat.completions", "openai", "/chat/completions", recognises, ask, answer, assemble))
+register(CHAT_COMPLETIONS)

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-#: APIs that are known but not read yet, by how their paths look. Names as in recorded pairs.
-_UNREAD = (
-    ("generateContent", re.compile(r":(stream)?generateContent$", re.IGNORECASE)),
-    ("converse_stream", re.compile(r"/converse-stream$")),
-    ("converse", re.compile(r"/converse$")),
-    ("invoke_stream", re.compile(r"/invoke-with-response-stream$")),
-    ("invoke", re.compile(r"/invoke$")),
-    ("ollama.chat", re.compile(r"/api/chat$")),
-    ("ollama.generate", re.compile(r"/api/generate$")),
-    ("cohere.chat", re.compile(r"/v\d/chat$")),
-    ("completions", re.compile(r"(?<!/chat)/completions$")),
-    ("embeddings", re.compile(r"/embeddings$")),
+#: What is no call of a model that answers, by how its path ends.
+_OTHERS = (
+    ("embeddings", re.compile(r"/embed(dings)?$|:(batch)?embedContents?$", re.IGNORECASE)),
+    ("rerank", re.compile(r"/rerank$")),
+    ("moderations", re.compile(r"/moderations$")),
+    ("images", re.compile(r"/images/(generations|edits|variations)$")),
+    ("audio", re.compile(r"/audio/(speech|transcriptions|translations)$")),
+    ("countTokens", re.compile(r":countTokens$|/count_tokens$|/count-tokens$")),
+    ("predict", re.compile(r":predict$")),
+    ("interactions", re.compile(r"/interactions$")),
 )
+
+#: Paths that carry bodies of whatever API the model behind them has. Names as in recorded pairs.
+_CARRIERS = (
+    ("invoke", re.compile(r"/invoke$")),
+    ("invoke_stream", re.compile(r"/invoke-with-response-stream$")),
+    ("rawPredict", re.compile(r":(stream)?rawPredict$", re.IGNORECASE)),
+)
+
+#: The names of those paths, which a pair may give as its API.
+CARRIERS = frozenset(name for name, _ in _CARRIERS)
+
+#: Paths that ask for a stream.
+_STREAMED = re.compile(r":stream\w+$|-stream$")
 
 #: Who serves a host, under the names of OpenTelemetry's ``gen_ai.provider.name`` where it has one.
 _PROVIDERS = (
@@ -30,6 +41,7 @@ _PROVIDERS = (
     ("api.x.ai", "x_ai"),
     ("api.perplexity.ai", "perplexity"),
     ("api.cohere.com", "cohere"),
+    ("api.cohere.ai", "cohere"),
     ("openrouter.ai", "openrouter"),
     ("together.ai", "together"),
     ("together.xyz", "together"),
@@ -41,7 +53,8 @@ _PROVIDERS = (
     ("api.aws", "aws.bedrock"),
 )
 
-_DEPLOYMENT = re.compile(r"/deployments/([^/]+)/")
+#: Azure has the model's deployment in the path, Google and Bedrock have the model itself.
+_MODEL = re.compile(r"/deployments/([^/]+)/|/models/([^/:]+):\w+$|/model/([^/]+)/[^/]+$")
 
 
 class Endpoint:
@@ -65,15 +78,27 @@ class Endpoint:
         return next(named, self._host)
 
     @property
-    def deployment(self) -> str:
-        """The model's deployment, which Azure has in the path instead of the body."""
-        found = _DEPLOYMENT.search(self._path)
-        return found[1] if found else ""
+    def model(self) -> str:
+        """The model or deployment that the path names; of an AWS resource name, the resource."""
+        found = _MODEL.search(self._path)
+        name = unquote(next(filter(None, found.groups()), "")) if found else ""
+        return name.rpartition("/")[2] if name.startswith("arn:") else name
 
-    def is_at(self, path: str) -> bool:
-        """Whether the URL's path ends like this."""
-        return self._path.endswith(path)
+    @property
+    def streams(self) -> bool | None:
+        """True where the path asks for a stream, else unknown: most APIs ask for one in the body."""
+        return True if _STREAMED.search(self._path) else None
 
-    def unread_api(self) -> str | None:
-        """The API that the path belongs to, if it is one that we know but don't read."""
-        return next((name for name, pattern in _UNREAD if pattern.search(self._path)), None)
+    @property
+    def other_api(self) -> str | None:
+        """What the path belongs to, if it is something we know that is no call."""
+        return next((name for name, pattern in _OTHERS if pattern.search(self._path)), None)
+
+    @property
+    def carrier(self) -> str | None:
+        """The path's name, if it carries bodies of several APIs."""
+        return next((name for name, pattern in _CARRIERS if pattern.search(self._path)), None)
+
+    def is_at(self, ends: tuple[str, ...]) -> bool:
+        """Whether the URL's path ends in one of these ways."""
+        return self._path.endswith(ends) if ends else False

@@ -6,7 +6,6 @@ What the bodies say is read in ``bodies.py``; here it is decided when the call s
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -18,7 +17,8 @@ from monitor.decode.clean import name_of
 from monitor.decode.pair import bodies, errors
 from monitor.decode.pair.api import Answer
 from monitor.decode.pair.endpoint import Endpoint
-from monitor.decode.pair.shapes import mapping, string, text
+from monitor.decode.pair.headers import DATE, named
+from monitor.decode.pair.shapes import string
 from monitor.decode.registry import Context
 from monitor.decode.typed import convert
 from monitor.errors import BadInput, DeadLetterReason
@@ -36,7 +36,7 @@ class Request(msgspec.Struct):
 
 
 class Response(msgspec.Struct):
-    """What came back. Of the headers only ``date`` is read."""
+    """What came back. Of the headers only those that ``headers.py`` names are read."""
 
     body: Any = None
     status: int | None = None
@@ -82,13 +82,20 @@ def decode(value: dict[str, Any], context: Context) -> tuple[Call]:
     pair = convert(value, Pair, strict=False)
     response = pair.response or Response()
     url = pair.request.url
-    read = bodies.read(pair.request.body, response.body, api=pair.api, url=url, status=response.status)
+    read = bodies.read(
+        pair.request.body,
+        response.body,
+        api=pair.api,
+        url=url,
+        status=response.status,
+        headers=response.headers,
+    )
     if read is None:
         raise _unread(pair)
     error = read.error if pair.response else CallError(errors.NO_RESPONSE)
     call = Call(
         source=context.source("pair"),
-        call_id=("" if pair.id is None else str(pair.id)) or read.answer.id or _id_of(context),
+        call_id=("" if pair.id is None else str(pair.id)) or read.answer.id or context.fingerprint,
         started_at=_started_at(pair, read.answer, context),
         request_id=pair.request_id,
         attempt=pair.attempt,
@@ -102,10 +109,11 @@ def decode(value: dict[str, Any], context: Context) -> tuple[Call]:
         route=pair.route,
         prompt_name=pair.prompt_name,
         prompt_version=pair.prompt_version,
+        operation=read.operation,
         agent=pair.agent,
         status=Status.OK if error is None else Status.ERROR,
         error=error,
-        duration_ms=pair.duration_ms,
+        duration_ms=read.answer.duration_ms if pair.duration_ms is None else pair.duration_ms,
         ttft_ms=pair.ttft_ms,
         stream=read.stream,
         contract=read.asked.contract,
@@ -125,15 +133,8 @@ def decode(value: dict[str, Any], context: Context) -> tuple[Call]:
 def _unread(pair: Pair) -> BadInput:
     endpoint = Endpoint(pair.request.url)
     provider = name_of(pair.provider or endpoint.provider or "unknown")
-    name = name_of(pair.api or endpoint.unread_api() or "unknown")
+    name = name_of(pair.api or endpoint.other_api or endpoint.carrier or "unknown")
     return BadInput(DeadLetterReason.UNSUPPORTED_API, f"provider {provider[:60]!r}, api {name[:60]!r}")
-
-
-def _id_of(context: Context) -> str:
-    """An id for a call that has none: the same bytes received at the same time are the same call."""
-    digest = hashlib.sha256(context.raw)
-    digest.update(str(context.record.timestamp).encode())
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _started_at(pair: Pair, answer: Answer, context: Context) -> datetime:
@@ -145,15 +146,11 @@ def _started_at(pair: Pair, answer: Answer, context: Context) -> datetime:
 
 
 def _date(headers: Any) -> datetime | None:
-    """The ``date`` header, whatever its case: one text, or the first of several."""
-    for name, value in mapping(headers).items():
-        if name.lower() == "date":
-            first = value[0] if isinstance(value, list) and value else value
-            try:
-                return parsedate_to_datetime(text(first))
-            except (ValueError, OverflowError):
-                return None
-    return None
+    """The ``date`` header."""
+    try:
+        return parsedate_to_datetime(named(headers).get(DATE, ""))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _created(created: Any) -> datetime | None:

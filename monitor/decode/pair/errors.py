@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from monitor.decode.pair.shapes import at, integer, mapping, string, text
+from monitor.decode.pair.shapes import at, integer, mapping, text
 from monitor.records import CallError, ErrorCategory
 
 #: A 200 whose body is not what its API promises: a proxy's page, an empty object.
@@ -37,6 +37,29 @@ _BY_NAME = {
     "model_not_found": ErrorCategory.NOT_FOUND,
     "invalid_request_error": ErrorCategory.INVALID_REQUEST,
     "invalid_prompt": ErrorCategory.INVALID_REQUEST,
+    # Google's: https://cloud.google.com/apis/design/errors
+    "resource_exhausted": ErrorCategory.RATE_LIMIT,
+    "deadline_exceeded": ErrorCategory.TIMEOUT,
+    "unavailable": ErrorCategory.SERVER_ERROR,
+    "internal": ErrorCategory.SERVER_ERROR,
+    "unauthenticated": ErrorCategory.AUTHENTICATION,
+    "permission_denied": ErrorCategory.AUTHENTICATION,
+    "not_found": ErrorCategory.NOT_FOUND,
+    "invalid_argument": ErrorCategory.INVALID_REQUEST,
+    "failed_precondition": ErrorCategory.INVALID_REQUEST,
+    # Amazon Bedrock's: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+    "throttlingexception": ErrorCategory.RATE_LIMIT,
+    "servicequotaexceededexception": ErrorCategory.RATE_LIMIT,
+    "modelnotreadyexception": ErrorCategory.RATE_LIMIT,
+    "modeltimeoutexception": ErrorCategory.TIMEOUT,
+    "internalserverexception": ErrorCategory.SERVER_ERROR,
+    "serviceunavailableexception": ErrorCategory.SERVER_ERROR,
+    "modelerrorexception": ErrorCategory.SERVER_ERROR,
+    "modelstreamerrorexception": ErrorCategory.SERVER_ERROR,
+    "accessdeniedexception": ErrorCategory.AUTHENTICATION,
+    "unrecognizedclientexception": ErrorCategory.AUTHENTICATION,
+    "resourcenotfoundexception": ErrorCategory.NOT_FOUND,
+    "validationexception": ErrorCategory.INVALID_REQUEST,
 }
 
 _BY_STATUS = {
@@ -49,27 +72,32 @@ _BY_STATUS = {
 }
 
 #: Names that stand for several failures, of which the status or the message tells more.
-_VAGUE = frozenset({"invalid_request_error", "api_error", "server_error"})
+_VAGUE = frozenset(
+    {"invalid_request_error", "api_error", "server_error", "invalid_argument", "validationexception"}
+)
 
 _CONTEXT_FULL = re.compile(
     r"context (length|window)|prompt (is )?too long|maximum context|too many tokens", re.IGNORECASE
 )
 
 
-def read(body: Any, status: int | None) -> CallError | None:
+def read(body: Any, status: int | None, named: str | None = None) -> CallError | None:
     """The error of a response, or ``None`` where there is none.
 
     Args:
         body: the response body, of a stream the assembled one; anything.
         status: the HTTP status, where it is known.
+        named: the error's name, where a header has it: ``ThrottlingException:http://…``.
     """
     failed = status is not None and status >= 400
     error = at(body, "error")
     if not error and not failed:
         return None
     details = mapping(error)
-    names = [name for name in (string(details.get("code")), string(details.get("type"))) if name]
-    message = (text(details.get("message")) or text(error))[:2000]
+    given = (details.get("code"), details.get("type"), details.get("status"), (named or "").partition(":")[0])
+    names = [name for name in map(text, given) if name]
+    # Cohere and Bedrock have the message at the top, Ollama has nothing but the message.
+    message = (text(details.get("message")) or text(error) or text(at(body, "message")))[:2000]
     stated = integer(details.get("status_code")) or integer(details.get("code"))
     http_status = status if failed else stated if stated and 400 <= stated <= 599 else status
     return CallError(
@@ -80,13 +108,13 @@ def read(body: Any, status: int | None) -> CallError | None:
 
 
 def _category(names: list[str], status: int | None, message: str) -> ErrorCategory:
-    named = [_BY_NAME[name] for name in names if name in _BY_NAME and name not in _VAGUE]
-    if named:
-        return named[0]
+    known = [name for name in map(str.lower, names) if name in _BY_NAME]
+    if telling := [name for name in known if name not in _VAGUE]:
+        return _BY_NAME[telling[0]]
     if (status in (None, 400, 413, 422)) and _CONTEXT_FULL.search(message):
         return ErrorCategory.CONTEXT_LENGTH
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status is not None:
         return ErrorCategory.SERVER_ERROR if status >= 500 else ErrorCategory.INVALID_REQUEST
-    return next((_BY_NAME[name] for name in names if name in _BY_NAME), ErrorCategory.OTHER)
+    return _BY_NAME[known[0]] if known else ErrorCategory.OTHER

@@ -25,7 +25,6 @@ from monitor.decode.pair.shapes import (
 )
 from monitor.records import (
     Document,
-    FallbackHint,
     FinishReason,
     Message,
     Output,
@@ -46,6 +45,9 @@ STOP_REASONS = {
     "pause_turn": FinishReason.PAUSE,
     "refusal": FinishReason.REFUSAL,
 }
+
+#: Fields of a request that no other API has.
+_OWN_FIELDS = frozenset({"anthropic_version", "mcp_servers", "output_config", "output_format", "thinking"})
 
 _SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
 _CALLS = _SERVER_CALLS | {"tool_use"}
@@ -204,7 +206,6 @@ def answer(body: Body) -> Answer | None:
         outputs=(_output(blocks, reason, body),) if blocks or reason else (),
         usage=_usage(mapping(body.get("usage"))),
         documents=tuple(document for block in blocks for document in _documents(block, "retrieval")),
-        fallback=_fallback(body),
         whole=not any(_is_encrypted(block) for block in blocks),
     )
 
@@ -236,18 +237,31 @@ def _usage(usage: Body) -> Usage:
     )
 
 
-def _fallback(body: Body) -> FallbackHint:
-    """The beta ``fallbacks``: the usage lists a fallback message among its iterations."""
-    kinds = [iteration.get("type") for iteration in objects(at(body, "usage", "iterations"))]
-    if "fallback_message" not in kinds:
-        return FallbackHint()
-    return FallbackHint("fallback", to_model=string(body.get("model")), evidence="usage.iterations")
+def asks(request: Body) -> bool:
+    """Whether messages were sent as only this API has them."""
+    return isinstance(request.get("messages"), list) and (
+        not _OWN_FIELDS.isdisjoint(request)
+        or text(request.get("model")).startswith("claude")
+        or any("input_schema" in tool for tool in objects(request.get("tools")))
+    )
 
 
-def recognises(request: Body, response: Body) -> bool:
-    """Messages were sent, and a message, the first event of one, or an error object came back."""
-    kinds = ("message", "message_start", "error")
-    return isinstance(request.get("messages"), list) and response.get("type") in kinds
+def answers(response: Body) -> bool:
+    """Whether a message, the first event of one, or an error object of this API came back."""
+    return response.get("type") in ("message", "message_start") or (
+        response.get("type") == "error" and isinstance(response.get("error"), dict)
+    )
 
 
-register(Api("messages", "anthropic", "/messages", recognises, ask, answer, assemble))
+register(
+    Api(
+        name="messages",
+        provider="anthropic",
+        paths=("/messages",),
+        asks=asks,
+        answers=answers,
+        ask=ask,
+        answer=answer,
+        assemble=assemble,
+    )
+)

@@ -1,16 +1,21 @@
-"""A body as a log keeps it: an object, its JSON text, a stream's text, a fragment, or not at all."""
+"""A body as a log keeps it: an object, its JSON text, a stream's text or bytes, a fragment, or not at all."""
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode
 from typing import Any
 
 import msgspec
 
 from monitor.decode import text
-from monitor.decode.pair import sse
+from monitor.decode.pair import event_stream, sse
 from monitor.decode.pair.api import Body
 from monitor.decode.pair.shapes import objects
 from monitor.errors import BadInput
+
+#: Events of a stream that are looked at to tell an API by: the very first may be a ping.
+_FIRST_EVENTS = 3
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -27,18 +32,18 @@ class Received(msgspec.Struct, frozen=True):
     missing: bool = False
 
     @property
-    def first(self) -> Body:
-        """The object, or a stream's first event, or an empty object: enough to tell an API by."""
-        return self.body or (self.events[0] if self.events else {})
+    def samples(self) -> list[Body]:
+        """The object, or a stream's first events: enough to tell an API by."""
+        return [self.body] if self.body is not None else (self.events or [])[:_FIRST_EVENTS]
 
 
 def read(value: Any) -> Received:
     """What can be read of a body. Neither absent nor an object nor a stream is a body that is not JSON."""
     if isinstance(value, dict):
-        # Recorders keep bytes that are not text under this key; they are no provider's JSON.
-        return Received(missing=True) if "__base64__" in value else Received(body=value)
+        # Recorders keep bytes under this key, of binary streams above all; it is no provider's.
+        return _bytes(value["__base64__"]) if "__base64__" in value else Received(body=value)
     if isinstance(value, list):
-        return Received(events=list(objects(value)))
+        return Received(events=[event_stream.plain(event) for event in objects(value)])
     if not isinstance(value, str):
         return Received(missing=value is None)
     if not value.strip():
@@ -48,5 +53,25 @@ def read(value: Any) -> Received:
     try:
         parsed = text.parse(value)
     except BadInput:
-        return Received(missing=value.lstrip().startswith(("{", "[")))
+        lines = sse.lines(value)
+        return (
+            Received(events=[event_stream.plain(line) for line in lines])
+            if lines
+            else Received(missing=value.lstrip().startswith(("{", "[")))
+        )
     return Received() if isinstance(parsed, str) else read(parsed)
+
+
+def _bytes(encoded: Any) -> Received:
+    """Bytes in Base64: an AWS event stream or text; compressed ones can't be read."""
+    try:
+        raw = b64decode(encoded, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        return Received(missing=True)
+    if event_stream.looks_like_events(raw):
+        return Received(events=event_stream.events(raw))
+    try:
+        received = read(raw.decode())
+    except UnicodeDecodeError:
+        return Received(missing=True)
+    return received if received.samples else Received(missing=True)

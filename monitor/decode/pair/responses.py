@@ -207,11 +207,25 @@ def _usage(usage: Body) -> Usage:
     )
 
 
-def recognises(request: Body, response: Body) -> bool:
-    """An input was sent, and a response or a response's first event came back."""
-    if "input" not in request or "messages" in request:
-        return False
+def asks(request: Body) -> bool:
+    """Whether an input was sent, and no embedding's."""
+    return "input" in request and "messages" not in request and "encoding_format" not in request
+
+
+def answers(response: Body) -> bool:
+    """Whether a response or a response's first event came back."""
     return response.get("object") == "response" or text(response.get("type")).startswith("response.")
 
 
-register(Api("responses", "openai", "/responses", recognises, ask, answer, assemble))
+register(
+    Api(
+        name="responses",
+        provider="openai",
+        paths=("/responses",),
+        asks=asks,
+        answers=answers,
+        ask=ask,
+        answer=answer,
+        assemble=assemble,
+    )
+)

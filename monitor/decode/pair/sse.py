@@ -1,7 +1,7 @@
-"""Server-sent events: the text of a streamed response comes in, its JSON events go out.
+"""Streams of text: server-sent events or JSON lines come in, their JSON events go out.
 
-Follows the WHATWG HTML standard, section 9.2.6, except that the last event counts even when the blank
-line that should end it is missing, as in recordings of streams that were cut.
+Server-sent events follow the WHATWG HTML standard, section 9.2.6, except that the last event counts even when
+the blank line that should end it is missing, as in recordings of streams that were cut.
 """
 
 from __future__ import annotations
@@ -39,6 +39,16 @@ def events(body: str) -> list[dict[str, Any]]:
         elif field == "data":
             data.append(value.removeprefix(" "))
     return found
+
+
+def lines(body: str) -> list[dict[str, Any]]:
+    """The objects of JSON lines (NDJSON), in order; none where the first line is no object by itself."""
+    first, *others = (line for line in _LINE_END.split(body) if line.strip())
+    opening = _object(first.strip())
+    if opening is None:
+        return []
+    parsed = (_object(line.strip()) for line in others)
+    return [opening, *(event for event in parsed if event is not None)]
 
 
 def _object(data: str) -> dict[str, Any] | None:
