@@ -1,6 +1,7 @@
-"""Where the shared evaluation data lies. It is outside the repository; nothing of it is copied in."""
+"""Where the repository is, and the shared evaluation data outside it, of which nothing is copied in."""
 
 from pathlib import Path
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
 PAIRS = SHARED / "data" / "recorded" / "pairs"

@@ -20,14 +20,20 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
         "deployment.environment",
         "langfuse.environment",
     ),
-    "route": ("llm_monitor.route", "http.route"),
+    "route": (
+        "llm_monitor.route",
+        "http.route",
+        "ai.telemetry.functionId",
+        "traceloop.workflow.name",
+        "langfuse.trace.name",
+    ),
     "prompt_name": ("gen_ai.prompt.name", "langfuse.observation.prompt.name", "traceloop.prompt.key"),
     "prompt_version": (
         "gen_ai.prompt.version",
         "langfuse.observation.prompt.version",
         "traceloop.prompt.version",
     ),
-    "agent": ("gen_ai.agent.name", "traceloop.entity.name"),
+    "agent": ("gen_ai.agent.name",),
 }
 
 #: The dimensions that can be mapped; the others are what the call itself is.
