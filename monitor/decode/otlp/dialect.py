@@ -7,6 +7,7 @@ calls that it holds; a span that no dialect recognises is somebody's HTTP reques
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import msgspec
 
@@ -53,17 +54,17 @@ def register(new: Dialect | EventDialect) -> None:
         _dialects.sort(key=lambda dialect: -dialect.rank)
 
 
-def read_span(span: Span, context: Context, format_name: str) -> Iterable[Fragment]:
-    """The fragments of a span; none if it is no part of a call."""
-    for dialect in _dialects:
-        if dialect.recognises(span):
-            return dialect.read(span, context, format_name)
-    return ()
+def reader(item: Span | LogRecord) -> Callable[[Context, str], Iterable[Fragment]] | None:
+    """What reads the fragments of a span or log record, or ``None`` if no dialect recognises it.
 
-
-def read_log(record: LogRecord, context: Context, format_name: str) -> Iterable[Fragment]:
-    """The fragments of a log record; none if it is no part of a call."""
-    for dialect in _event_dialects:
-        if dialect.recognises(record):
-            return dialect.read(record, context, format_name)
-    return ()
+    It takes the context, and the name of the format that the context is for.
+    """
+    if isinstance(item, Span):
+        for dialect in _dialects:
+            if dialect.recognises(item):
+                return partial(dialect.read, item)
+        return None
+    for event_dialect in _event_dialects:
+        if event_dialect.recognises(item):
+            return partial(event_dialect.read, item)
+    return None

@@ -45,7 +45,8 @@ _NAMES = {
 _LOOKED_AT = 2000
 
 _STATUS = re.compile(r"\b(?:error code|status code|status):? (\d{3})\b", re.IGNORECASE)
-_NAME = re.compile(r"""["'](?:code|type)["']: ["']([a-z_]+)["']""")
+_CODE = re.compile(r"""["']code["']: ["']([a-z_]+)["']""")
+_TYPE = re.compile(r"""["']type["']: ["'](?!error["'])([a-z_]+)["']""")
 
 
 def read(span: Span) -> CallError | None:
@@ -62,10 +63,12 @@ def read(span: Span) -> CallError | None:
     named = stated or text(exception.get("exception.type"))
     message = (text(exception.get("exception.message")) or span.status_message)[:_LOOKED_AT]
     plain = named.rpartition(".")[2]
-    found = errors.read(
-        {"error": {"code": _provider_name(plain, message), "type": plain, "message": message}},
-        status or _http_status(plain, message),
-    )
+    body = {
+        "code": _NAMES.get(plain) or _said(_CODE, message),
+        "type": _said(_TYPE, message) or plain,
+        "message": message,
+    }
+    found = errors.read({"error": body}, status or _http_status(plain, message))
     return structs.replace(found, type=named or found.type) if found else None
 
 
@@ -73,13 +76,11 @@ def _http_status(name: str, message: str) -> int | None:
     """The status of a failure: it is its name, or in its message, or what its name stands for."""
     if name.isascii() and name.isdecimal() and len(name) == len("404"):
         return int(name)
-    said = _STATUS.search(message)
-    return int(said[1]) if said else _STATUSES.get(name)
+    said = _said(_STATUS, message)
+    return int(said) if said else _STATUSES.get(name)
 
 
-def _provider_name(name: str, message: str) -> str | None:
-    """The provider's own name of an error, which the SDKs repeat in their message."""
-    if name in _NAMES:
-        return _NAMES[name]
-    said = [found for found in _NAME.findall(message) if found != "error"]
-    return said[-1] if said else None
+def _said(pattern: re.Pattern[str], message: str) -> str | None:
+    """What a pattern's group finds in a message: SDKs repeat the provider's error object in theirs."""
+    found = pattern.search(message)
+    return found[1] if found else None

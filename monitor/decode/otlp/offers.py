@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from monitor.decode.otlp.attributes import elements, first, structured
-from monitor.decode.otlp.span import Span
+from monitor.decode.otlp.span import DETAILS, Span
 from monitor.decode.pair.offers import tool_name
 from monitor.decode.pair.shapes import flag, mapping, objects, schema, string, text
 from monitor.records import Contract, ContractKind, Tool
@@ -25,19 +25,20 @@ _RESPONSE_FORMATS = {
     "text": Contract(ContractKind.NONE),
 }
 
-#: Whose ``gen_ai.output.type`` is ``text`` whatever was asked for.
-_UNTRUE_OUTPUT_TYPE = "openlit."
+#: Who says that JSON was asked for whenever it was.
+_SAYS_JSON = frozenset(
+    {
+        "opentelemetry.instrumentation.genai.openai",
+        "opentelemetry.instrumentation.openai_v2",
+        "com.anthropic.sdk.python",
+    }
+)
+#: Who does so of OpenAI's API only: other instrumentations write through it too.
+_SHARED_HANDLER = "opentelemetry.util.genai.handler"
+#: OpenLLMetry does so of Chat Completions only, and in its newer generation, which names providers.
+_TRACELOOP_OPENAI = "opentelemetry.instrumentation.openai.v1"
 
-#: Who says that JSON was asked for whenever it was, with the beginning of the spans' names of which it holds.
-_SAYS_JSON = {
-    "opentelemetry.instrumentation.genai.openai": "",
-    "opentelemetry.util.genai.handler": "",
-    "opentelemetry.instrumentation.openai_v2": "",
-    "opentelemetry.instrumentation.openai.v1": "openai.chat",
-    "com.anthropic.sdk.python": "",
-}
-
-#: Who lists the tools that were offered whenever it writes messages.
+#: Who lists the tools that were offered wherever it writes messages.
 _LISTS_TOOLS = frozenset(
     {
         "opentelemetry.instrumentation.genai.openai",
@@ -46,6 +47,8 @@ _LISTS_TOOLS = frozenset(
         "opentelemetry.instrumentation.anthropic",
     }
 )
+#: openlit does so in its events only.
+_OPENLIT = "openlit."
 
 
 def contract(span: Span) -> Contract:
@@ -59,10 +62,19 @@ def contract(span: Span) -> Contract:
     output_type = span.attributes.get("gen_ai.output.type")
     if output_type == "json":
         return _SOME_JSON
-    if isinstance(output_type, str) and not span.scope.startswith(_UNTRUE_OUTPUT_TYPE):
-        return Contract(ContractKind.NONE)
-    speaks_up = span.scope in _SAYS_JSON and span.name.startswith(_SAYS_JSON[span.scope])
-    return Contract(ContractKind.NONE if speaks_up else ContractKind.UNKNOWN)
+    # openlit writes "text" whatever was asked for.
+    is_text = isinstance(output_type, str) and not span.scope.startswith(_OPENLIT)
+    return Contract(ContractKind.NONE if is_text or _would_say(span) else ContractKind.UNKNOWN)
+
+
+def _would_say(span: Span) -> bool:
+    """Whether the emitter would have said so, had JSON been asked for."""
+    provider = span.attributes.get("gen_ai.provider.name")
+    if span.scope == _SHARED_HANDLER:
+        return bool(provider == "openai")
+    if span.scope == _TRACELOOP_OPENAI:
+        return span.name == "openai.chat" and provider is not None
+    return span.scope in _SAYS_JSON
 
 
 def _traceloop(asked: Any) -> Contract:
@@ -78,8 +90,8 @@ def tools(span: Span) -> tuple[Tool, ...] | None:
     if listed is not None:
         definitions = elements(listed)
         return None if definitions is None else tuple(_tools(definitions))
-    has_messages = "gen_ai.input.messages" in span.attributes
-    return () if has_messages and span.scope in _LISTS_TOOLS else None
+    would_list = span.scope in _LISTS_TOOLS or (span.scope.startswith(_OPENLIT) and span.name == DETAILS)
+    return () if would_list and "gen_ai.input.messages" in span.attributes else None
 
 
 def _tools(definitions: list[Any]) -> Iterator[Tool]:

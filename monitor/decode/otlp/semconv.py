@@ -181,9 +181,9 @@ def recognises(span: Span) -> bool:
 def read(span: Span, context: Context, format_name: str) -> tuple[Fragment]:
     """The call of an inference span. What it doesn't carry may still come in an event."""
     call = call_of(span, context, format_name)
-    captured = call.captured
-    has_answer = captured.output or call.status is Status.ERROR
-    return (fragment_of(span, call, settled=captured.input and has_answer and captured.tools),)
+    is_answered = call.captured.output or call.status is Status.ERROR
+    lists_tools = call.captured.tools or bool(call.tools)
+    return (fragment_of(span, call, settled=bool(call.input) and is_answered and lists_tools),)
 
 
 register(Dialect("semconv", recognises, read, rank=0))
