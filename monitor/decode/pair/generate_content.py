@@ -83,10 +83,7 @@ def ask(body: Body) -> Asked:
         contract=_contract(field(body, "generationConfig"), choice),
         tools=tuple(_tools(body)),
         tool_choice=choice,
-        input=tuple(
-            Message(text(content.get("role")) or "user", tuple(map(_part, objects(content.get("parts")))))
-            for content in conversation
-        ),
+        input=tuple(Message(_role(content), tuple(_parts(content))) for content in conversation),
         documents=tuple(_documents(parts)),
         whole=not field(body, "cachedContent") and not _reads_unseen(parts),
     )
@@ -138,6 +135,20 @@ def _tools(body: Body) -> Iterator[Tool]:
 
 
 # --------------------------------------------------------------------------------------------------- parts
+
+
+def _role(content: Body) -> str:
+    """The role under the name that other APIs have for it."""
+    role = text(content.get("role")) or "user"
+    return "assistant" if role == "model" else role
+
+
+def _parts(content: Body) -> Iterator[Part]:
+    """A content's parts; media that a function returned stands next to its result."""
+    for part in objects(content.get("parts")):
+        yield _part(part)
+        within = map(_part, objects(field(field(part, "functionResponse"), "parts")))
+        yield from (inner for inner in within if inner.type is PartType.MEDIA)
 
 
 def _part(part: Body) -> Part:

@@ -202,12 +202,19 @@ def answer(body: Body) -> Answer | None:
     reason = text(body.get("stop_reason"))
     return Answer(
         id=string(body.get("id")),
-        model=text(body.get("model")),
+        model=_model(body),
         outputs=(_output(blocks, reason, body),) if blocks or reason else (),
         usage=_usage(mapping(body.get("usage"))),
         documents=tuple(document for block in blocks for document in _documents(block, "retrieval")),
         whole=not any(_is_encrypted(block) for block in blocks),
     )
+
+
+def _model(body: Body) -> str:
+    """Who answered: after a fallback a stream still begins with the model that was asked first."""
+    iterations = objects(at(body, "usage", "iterations"))
+    fallbacks = [text(one.get("model")) for one in iterations if one.get("type") == "fallback_message"]
+    return next(filter(None, reversed(fallbacks)), text(body.get("model")))
 
 
 def _output(blocks: list[Body], reason: str, body: Body) -> Output:

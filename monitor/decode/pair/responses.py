@@ -180,12 +180,14 @@ def _output(items: list[Body], body: Body) -> Output:
         reasoning="\n".join(_reasoning(item) for item in items if item.get("type") == "reasoning") or None,
         tool_calls=calls,
         citations=tuple(dict.fromkeys(name for name in cited if name)),
-        finish_reason=_finish_reason(reason, refusal, calls),
+        finish_reason=_finish_reason(reason, refusal, items, calls),
         finish_reason_raw=reason or None,
     )
 
 
-def _finish_reason(reason: str, refusal: str | None, calls: tuple[ToolCall, ...]) -> FinishReason:
+def _finish_reason(
+    reason: str, refusal: str | None, items: list[Body], calls: tuple[ToolCall, ...]
+) -> FinishReason:
     """The API only says that it completed; what completed it is seen from the output."""
     if reason == "failed":
         return FinishReason.ERROR
@@ -193,8 +195,10 @@ def _finish_reason(reason: str, refusal: str | None, calls: tuple[ToolCall, ...]
         return INCOMPLETE_REASONS.get(reason, FinishReason.UNKNOWN)
     if refusal:
         return FinishReason.REFUSAL
-    waits = any(not call.server_side for call in calls)
-    return FinishReason.TOOL_CALL if waits else FinishReason.STOP
+    if any(not call.server_side for call in calls):
+        return FinishReason.TOOL_CALL
+    waits = any(item.get("type") == "mcp_approval_request" for item in items)
+    return FinishReason.PAUSE if waits else FinishReason.STOP
 
 
 def _usage(usage: Body) -> Usage:

@@ -42,13 +42,10 @@ def events(body: str) -> list[dict[str, Any]]:
 
 
 def lines(body: str) -> list[dict[str, Any]]:
-    """The objects of JSON lines (NDJSON), in order; none where the first line is no object by itself."""
-    first, *others = (line for line in _LINE_END.split(body) if line.strip())
-    opening = _object(first.strip())
-    if opening is None:
-        return []
-    parsed = (_object(line.strip()) for line in others)
-    return [opening, *(event for event in parsed if event is not None)]
+    """The objects of JSON lines (NDJSON), in order; none where most lines are no objects by themselves."""
+    written = [line for line in _LINE_END.split(body) if line.strip()]
+    parsed = [event for line in written if (event := _object(line.strip())) is not None]
+    return parsed if 2 * len(parsed) > len(written) else []
 
 
 def _object(data: str) -> dict[str, Any] | None:
