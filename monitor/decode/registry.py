@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -33,6 +35,23 @@ class Context(msgspec.Struct, frozen=True):
     item: int
     raw: bytes
     mapping: Mapping = Mapping()
+
+    @property
+    def fingerprint(self) -> str:
+        """An id for a call that has none: the same bytes received at the same time are the same call."""
+        digest = hashlib.sha256(self.raw)
+        digest.update(str(self.record.timestamp).encode())
+        return f"sha256:{digest.hexdigest()}"
+
+    def received_at(self) -> datetime:
+        """When the record was received: the time of a call that has none of its own.
+
+        Raises:
+            BadInput: ``invalid_record`` where the record has no time either.
+        """
+        if self.record.timestamp is None:
+            raise BadInput(DeadLetterReason.INVALID_RECORD, "no time: neither its own nor the record's")
+        return self.record.timestamp
 
     def source(self, format_name: str) -> Source:
         """The provenance of a call of this format."""

@@ -27,6 +27,11 @@ from monitor.records import Call, CallError, Status
 #: Before this, in epoch seconds (2001-09-09), a ``created`` is a server's placeholder.
 _FIRST_CREATED = 1_000_000_000
 
+#: Fields of gateways' access logs, which have a request and a response too and are ``gateway-log``.
+ACCESS_LOG_FIELDS = frozenset(
+    {"client_ip", "latencies", "tries", "upstream_uri", "route_id", "start_time", "apisix_latency"}
+)
+
 
 class Request(msgspec.Struct):
     """What was sent. Its headers are not read at all: they hold credentials."""
@@ -70,7 +75,8 @@ class Pair(msgspec.Struct):
 
 def recognises(value: dict[str, Any]) -> bool:
     """Whether an object has a pair's shape."""
-    return isinstance(value.get("request"), dict) and "response" in value
+    is_exchange = isinstance(value.get("request"), dict) and "response" in value
+    return is_exchange and ACCESS_LOG_FIELDS.isdisjoint(value)
 
 
 def decode(value: dict[str, Any], context: Context) -> tuple[Call]:
