@@ -8,6 +8,7 @@ https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-events/ of v1.36.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import structs
@@ -15,13 +16,16 @@ from msgspec import structs
 from monitor.decode.otlp.attributes import structured
 from monitor.decode.otlp.dialect import EventDialect, register
 from monitor.decode.otlp.semconv import call_of, operation_of, response_id_of
-from monitor.decode.otlp.span import DETAILS, LogRecord, Span
+from monitor.decode.otlp.span import LogRecord, Span
 from monitor.decode.otlp.wire import is_id
 from monitor.decode.pair import chat_completions
 from monitor.decode.pair.api import Body
 from monitor.decode.pair.shapes import at, mapping, objects
 from monitor.decode.registry import Context
 from monitor.records import Call, Captured, Contract, Fragment, FragmentKind, Message, Output
+
+#: Everything of a call in one event.
+DETAILS = "gen_ai.client.inference.operation.details"
 
 #: One choice of an answer.
 CHOICE = "gen_ai.choice"
@@ -36,6 +40,10 @@ ROLES = {
 }
 
 
+#: The scopes of openlit, whose events of a stream name the span above the call's own.
+_OPENLIT = "openlit."
+
+
 def tells_a_call(record: LogRecord) -> bool:
     """Whether a log record tells a whole call of a model."""
     return record.event_name == DETAILS and operation_of(record.attributes) is not None
@@ -43,7 +51,8 @@ def tells_a_call(record: LogRecord) -> bool:
 
 def read_call(record: LogRecord, context: Context, format_name: str) -> tuple[Fragment]:
     """What an event says of a whole call. It may be all that ever comes of it."""
-    span = _as_span(record, context)
+    by_response = record.scope.startswith(_OPENLIT) and response_id_of(record.attributes)
+    span = _as_span(structs.replace(record, span_id="") if by_response else record, context)
     return (_content(span, structs.replace(call_of(span, context, format_name), duration_ms=None)),)
 
 
@@ -84,6 +93,24 @@ def _as_span(record: LogRecord, context: Context) -> Span:
         resource=record.resource,
         scope=record.scope,
     )
+
+
+def of_span(span: Span) -> Iterator[LogRecord]:
+    """The events that a span carries itself, as some emitters have it, in the form of log records.
+
+    Their body is the attribute ``gen_ai.event.content``, as JSON text.
+    """
+    for event in span.events:
+        yield LogRecord(
+            trace_id=span.trace_id,
+            span_id=span.span_id,
+            event_name=event.name,
+            at=event.at,
+            body=event.attributes.get("gen_ai.event.content"),
+            attributes=event.attributes,
+            resource=span.resource,
+            scope=span.scope,
+        )
 
 
 def _content(span: Span, call: Call) -> Fragment:

@@ -13,7 +13,8 @@ from typing import Any
 from msgspec import structs
 
 from monitor.decode import text
-from monitor.decode.otlp import dialect, json_wire, proto_wire
+from monitor.decode.otlp import dialect, events, json_wire, proto_wire
+from monitor.decode.otlp.span import Span
 from monitor.decode.otlp.wire import Item
 from monitor.decode.registry import BinaryFormat, Context, Format, Found, each, register
 from monitor.errors import BadInput, DeadLetterReason
@@ -47,17 +48,21 @@ def _found(items: Iterable[Item | BadInput], context: Context, format_name: str)
             return
 
 
-def _read(item: Item | BadInput, context: Context, format_name: str) -> Iterable[Fragment]:
+def _read(item: Item | BadInput, context: Context, format_name: str) -> Iterator[Fragment]:
     """The fragments of an item. A broken one matters only where it is part of a call."""
     if isinstance(item, BadInput):
         raise item
     read = item.read()
     reader = dialect.reader(read.item)
     if reader is None:
-        return ()
+        return
     if read.flaw:
         raise BadInput(DeadLetterReason.INVALID_RECORD, read.flaw)
-    return reader(context, format_name)
+    yield from reader(context, format_name)
+    if isinstance(read.item, Span):
+        for record in events.of_span(read.item):
+            if of_event := dialect.reader(record):
+                yield from of_event(context, format_name)
 
 
 register(BinaryFormat(PROTO, proto_wire.recognises, decode_proto))

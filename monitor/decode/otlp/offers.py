@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from monitor.decode.otlp.attributes import elements, first, structured
-from monitor.decode.otlp.span import DETAILS, Span
+from monitor.decode.otlp.span import Span
 from monitor.decode.pair.offers import tool_name
 from monitor.decode.pair.shapes import flag, mapping, objects, schema, string, text
 from monitor.records import Contract, ContractKind, Tool
@@ -35,20 +35,15 @@ _SAYS_JSON = frozenset(
 )
 #: Who does so of OpenAI's API only: other instrumentations write through it too.
 _SHARED_HANDLER = "opentelemetry.util.genai.handler"
-#: OpenLLMetry does so of Chat Completions only, and in its newer generation, which names providers.
-_TRACELOOP_OPENAI = "opentelemetry.instrumentation.openai.v1"
 
 #: Who lists the tools that were offered wherever it writes messages.
 _LISTS_TOOLS = frozenset(
     {
         "opentelemetry.instrumentation.genai.openai",
         "opentelemetry.instrumentation.genai.anthropic",
-        "opentelemetry.instrumentation.openai.v1",
         "opentelemetry.instrumentation.anthropic",
     }
 )
-#: openlit does so in its events only.
-_OPENLIT = "openlit."
 
 
 def contract(span: Span) -> Contract:
@@ -63,18 +58,24 @@ def contract(span: Span) -> Contract:
     if output_type == "json":
         return _SOME_JSON
     # openlit writes "text" whatever was asked for.
-    is_text = isinstance(output_type, str) and not span.scope.startswith(_OPENLIT)
+    is_text = isinstance(output_type, str) and not span.scope.startswith("openlit.")
     return Contract(ContractKind.NONE if is_text or _would_say(span) else ContractKind.UNKNOWN)
 
 
 def _would_say(span: Span) -> bool:
     """Whether the emitter would have said so, had JSON been asked for."""
-    provider = span.attributes.get("gen_ai.provider.name")
     if span.scope == _SHARED_HANDLER:
-        return bool(provider == "openai")
-    if span.scope == _TRACELOOP_OPENAI:
-        return span.name == "openai.chat" and provider is not None
-    return span.scope in _SAYS_JSON
+        return bool(span.attributes.get("gen_ai.provider.name") == "openai")
+    return span.scope in _SAYS_JSON or _is_traceloop_chat(span)
+
+
+def _is_traceloop_chat(span: Span) -> bool:
+    """OpenLLMetry's span of Chat Completions: of the Responses API it tells less.
+
+    Its older generations tell less of both; they have ``gen_ai.system`` instead of the provider's name.
+    """
+    is_new = "gen_ai.provider.name" in span.attributes
+    return span.scope == "opentelemetry.instrumentation.openai.v1" and span.name == "openai.chat" and is_new
 
 
 def _traceloop(asked: Any) -> Contract:
@@ -90,7 +91,7 @@ def tools(span: Span) -> tuple[Tool, ...] | None:
     if listed is not None:
         definitions = elements(listed)
         return None if definitions is None else tuple(_tools(definitions))
-    would_list = span.scope in _LISTS_TOOLS or (span.scope.startswith(_OPENLIT) and span.name == DETAILS)
+    would_list = span.scope in _LISTS_TOOLS or _is_traceloop_chat(span)
     return () if would_list and "gen_ai.input.messages" in span.attributes else None
 
 

@@ -16,9 +16,6 @@ Attributes = dict[str, Any]
 #: ``Status.code`` of a span that failed.
 STATUS_ERROR = 2
 
-#: The event that tells a whole call, in attributes like a span's.
-DETAILS = "gen_ai.client.inference.operation.details"
-
 
 class Event(msgspec.Struct, frozen=True):
     """One event of a span: an exception, a message, a chunk."""
