@@ -44,8 +44,8 @@ ALTER TABLE calls
     ADD COLUMN fallback_evidence TEXT;
 ALTER TABLE calls ALTER COLUMN answered DROP DEFAULT;
 UPDATE calls SET answered = false WHERE status <> 'ok' OR finish_reason = 'content_filter';
-CREATE INDEX calls_request_id_idx ON calls (request_id);
-CREATE INDEX calls_unanswered_idx ON calls (request_id) WHERE NOT answered;
+CREATE INDEX calls_request_id_started_at_idx ON calls (request_id, started_at);
+CREATE INDEX calls_unanswered_idx ON calls (request_id, started_at) WHERE NOT answered;
 """
 
 #: Minutes that are counted already count as captured: nothing said otherwise then.

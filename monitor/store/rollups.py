@@ -11,7 +11,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.records import CAPTURES, OUTCOMES
+from monitor.store import requests
 from monitor.store.database import transient_if_unreachable
+from monitor.store.requests import Decide
 from monitor.store.tables import OUTCOME_COLUMNS, UNCAPTURED_COLUMNS, dirty_minutes, rollup_1m
 
 #: Minutes of one transaction: small enough that Grafana and ingest never wait for long.
@@ -88,11 +90,13 @@ _RECOMPUTE = sa.text(
 )
 
 
-def recompute_dirty(engine: sa.Engine, *, slice_: int = SLICE) -> int:
+def recompute_dirty(engine: sa.Engine, *, slice_: int = SLICE, relate: Decide | None = None) -> int:
     """Recompute up to ``slice_`` dirty minutes, newest first; gives how many there were.
 
     The marks are taken first and the calls read after, in the same transaction: every call whose mark was
-    taken is seen, and a call that commits later has a mark of its own.
+    taken is seen, and a call that commits later has a mark of its own. With ``relate``, the calls of a
+    request are related before they are counted (``requests.relate``), and the minutes where that changed
+    a call are recomputed with the others.
 
     Raises:
         Transient: Postgres can't be reached; the marks are still there.
@@ -101,7 +105,8 @@ def recompute_dirty(engine: sa.Engine, *, slice_: int = SLICE) -> int:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ROLLUP_LOCK})
         minutes = set(connection.execute(_CLAIM, {"slice": slice_}).scalars())
         if minutes:
-            _recompute(connection, sorted(minutes))
+            also = requests.relate(connection, minutes, relate) if relate else set()
+            _recompute(connection, sorted(minutes | also))
         return len(minutes)
 
 

@@ -87,9 +87,9 @@ calls = sa.Table(
     sa.Column("captured_schema", sa.Boolean, nullable=False),
     sa.Column("ingested_at", _TIME, nullable=False, server_default=_now()),
     sa.Index(None, "series_id", "started_at"),
-    sa.Index(None, "request_id"),
+    sa.Index(None, "request_id", "started_at"),
     # The few calls that others of their request may be retries of.
-    sa.Index("calls_unanswered_idx", "request_id", postgresql_where=sa.text("NOT answered")),
+    sa.Index("calls_unanswered_idx", "request_id", "started_at", postgresql_where=sa.text("NOT answered")),
     postgresql_partition_by="RANGE (started_at)",
 )
 

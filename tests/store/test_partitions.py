@@ -119,8 +119,8 @@ def test_a_partition_has_the_key_and_the_index_of_its_parent(connection: sa.Conn
     )
     definitions = sorted(definition.split(" USING ")[1] for definition in found.scalars())
     assert definitions == [
-        "btree (request_id)",
-        "btree (request_id) WHERE (NOT answered)",
+        "btree (request_id, started_at)",
+        "btree (request_id, started_at) WHERE (NOT answered)",
         "btree (series_id, started_at)",
         "btree (started_at, call_id)",
     ]

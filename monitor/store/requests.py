@@ -1,0 +1,187 @@
+"""Relates the calls of a request where one of them gave no answer: minutes come in, changed minutes go out.
+
+A retry may be saved before or after the call that failed, by another worker, in another minute. So what a
+call is among the others of its request is decided from what is stored, in the transaction that recomputes
+its minute. The decision itself is a pure function, which comes as an argument.
+
+No pair of calls is missed, and none is decided twice at once. A call's mark becomes visible together with
+the call, and marks are taken before calls are read: of two calls of a request, whichever commits last has
+its mark taken by a recomputation that sees both. Recomputations follow one another, each after the one
+before has committed, so that none decides on scores that another is about to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby, islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.records import Attempt, ErrorCategory, FallbackOutcome, FallbackScore, Status
+
+MINUTE = timedelta(minutes=1)
+
+#: How far apart the calls of one request may start. What lies further away has no say.
+NEAR = timedelta(hours=1)
+
+#: Calls that one request may have around that time. An id that more of them share is a session's.
+MOST = 500
+
+#: Rows that are read and written at once.
+_ROWS = 5_000
+
+#: One new score for each attempt of a request, in their order; ``None`` where the one it has stands.
+Decide = Callable[[Sequence[Attempt]], Sequence[FallbackScore | None]]
+
+# From the calls of these minutes to their requests: those that gave no answer, and those with such a call
+# nearby, which for nearly every call is one look into a small index. LIMIT keeps it that; the constant
+# bounds tell the planner how few of a day's calls are meant.
+_ATTEMPTS = sa.text(
+    """
+    WITH failed AS (
+        SELECT DISTINCT call.request_id
+        FROM unnest(CAST(:minutes AS timestamptz[])) AS minute
+        CROSS JOIN LATERAL (
+            SELECT request_id, answered FROM calls
+            WHERE started_at >= minute AND started_at < minute + interval '1 minute'
+            AND started_at >= :start AND started_at < :end
+        ) AS call
+        LEFT JOIN LATERAL (
+            SELECT true AS found FROM calls AS other
+            WHERE NOT other.answered AND other.request_id = call.request_id
+            AND other.started_at >= :first AND other.started_at < :last
+            LIMIT 1
+        ) AS nearby ON call.answered
+        WHERE NOT call.answered OR nearby.found
+    )
+    SELECT attempt.*, provider, model_requested, model_served, route
+    FROM failed
+    CROSS JOIN LATERAL (
+        SELECT
+            request_id, started_at, call_id, series_id, duration_ms, attempt, status, error_category,
+            answered, fallback, fallback_from, fallback_to, fallback_cause, fallback_evidence
+        FROM calls
+        WHERE request_id = failed.request_id
+        AND started_at >= :oldest AND started_at < :newest
+        ORDER BY started_at
+        LIMIT :most
+    ) AS attempt
+    JOIN series USING (series_id)
+    ORDER BY request_id, started_at, call_id
+    """
+)
+
+_UPDATE = sa.text(
+    """
+    UPDATE calls SET
+        fallback = new.fallback,
+        fallback_from = new.from_model,
+        fallback_to = new.to_model,
+        fallback_cause = new.cause,
+        fallback_evidence = new.evidence
+    FROM unnest(
+        CAST(:started_at AS timestamptz[]), CAST(:call_id AS text[]), CAST(:outcome AS text[]),
+        CAST(:from_model AS text[]), CAST(:to_model AS text[]), CAST(:cause AS text[]),
+        CAST(:evidence AS text[])
+    ) AS new(started_at, call_id, fallback, from_model, to_model, cause, evidence)
+    WHERE calls.started_at = new.started_at AND calls.call_id = new.call_id
+    AND calls.started_at BETWEEN :first AND :last
+    """
+)
+
+
+def relate(connection: sa.Connection, minutes: Collection[datetime], decide: Decide) -> set[datetime]:
+    """Decide anew on the requests of these minutes' calls, and change the calls it changes.
+
+    The attempts of a request are given to ``decide`` by start and id. Gives the minutes of changed calls
+    that are not among ``minutes``.
+
+    Args:
+        connection: in the transaction that took the marks of the minutes.
+        minutes: what is being recomputed.
+        decide: see ``Decide``; pure, and without regard to the order in which attempts were saved.
+    """
+    touched: set[datetime] = set()
+    for _, found in groupby(sorted(minutes), key=lambda minute: minute.replace(minute=0)):
+        hour = list(found)
+        first, last = hour[0] - NEAR, hour[-1] + MINUTE + NEAR
+        changes = (
+            (attempt, score)
+            for attempts in _requests(connection, hour, first, last)
+            for attempt, score in zip(attempts, decide(attempts), strict=True)
+            if score is not None and first <= attempt.started_at < last
+        )
+        while some := list(islice(changes, _ROWS)):
+            _update(connection, some)
+            touched |= {attempt.started_at.replace(second=0, microsecond=0) for attempt, _ in some}
+    return touched - set(minutes)
+
+
+def _requests(
+    connection: sa.Connection, minutes: list[datetime], first: datetime, last: datetime
+) -> Iterator[list[Attempt]]:
+    """The attempts of each request of these minutes that has several, one of them without an answer."""
+    rows = connection.execute(
+        _ATTEMPTS,
+        {
+            "minutes": minutes,
+            "start": minutes[0],
+            "end": minutes[-1] + MINUTE,
+            "first": first,
+            "last": last,
+            "oldest": first - NEAR,
+            "newest": last + NEAR,
+            "most": MOST + 1,
+        },
+        execution_options={"yield_per": _ROWS},
+    )
+    for _, found in groupby(rows, key=lambda row: row.request_id):
+        attempts = [_attempt(row) for row in found]
+        if 1 < len(attempts) <= MOST:
+            yield attempts
+
+
+def _attempt(row: sa.Row[Any]) -> Attempt:
+    return Attempt(
+        request_id=row.request_id,
+        started_at=row.started_at,
+        call_id=row.call_id,
+        duration_ms=row.duration_ms,
+        provider=row.provider,
+        model_requested=row.model_requested,
+        model_served=row.model_served,
+        route=row.route,
+        attempt=row.attempt,
+        status=Status(row.status),
+        error_category=ErrorCategory(row.error_category) if row.error_category else None,
+        answered=row.answered,
+        fallback=FallbackScore(
+            FallbackOutcome(row.fallback),
+            row.fallback_from,
+            row.fallback_to,
+            row.fallback_cause,
+            row.fallback_evidence,
+        ),
+    )
+
+
+def _update(connection: sa.Connection, changes: Collection[tuple[Attempt, FallbackScore]]) -> None:
+    """Write new scores. The first and the last start tell Postgres which part of a day it may look at."""
+    rows = [
+        (
+            attempt.started_at,
+            attempt.call_id,
+            score.outcome.value,
+            score.from_model,
+            score.to_model,
+            score.cause,
+            score.evidence,
+        )
+        for attempt, score in changes
+    ]
+    names = ("started_at", "call_id", "outcome", "from_model", "to_model", "cause", "evidence")
+    columns = {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+    starts = columns["started_at"]
+    connection.execute(_UPDATE, {**columns, "first": min(starts), "last": max(starts)})
