@@ -70,6 +70,8 @@ def score_tools(call: Call) -> ToolsScore:
         return ToolsScore(ToolsOutcome.UNKNOWN, "output not captured")
     findings = list(_findings(call, required=required))
     if not findings:
+        if not (call.tools or called or required):
+            return ToolsScore(ToolsOutcome.UNKNOWN, "tools not captured")
         return ToolsScore(ToolsOutcome.OK)
     outcome, detail = min(findings, key=lambda finding: _ORDER[finding[0]])
     failures = sum(finding[0] != ToolsOutcome.UNKNOWN for finding in findings)
