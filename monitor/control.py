@@ -24,6 +24,7 @@ from monitor import telemetry
 from monitor.clock import Clock
 from monitor.errors import Transient
 from monitor.notify import Delivery
+from monitor.scorers.requests import relate
 from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
 from monitor.store.partitions import drop_partitions, ensure_partitions
@@ -100,7 +101,7 @@ def recompute(engine: sa.Engine, metrics: telemetry.ControlMetrics) -> None:
     """
     for _ in range(SLICES_AT_ONCE):
         with telemetry.span("control.rollups"):
-            minutes = recompute_dirty(engine)
+            minutes = recompute_dirty(engine, relate=relate)
         metrics.minutes.inc(minutes)
         if minutes < SLICE:
             return
