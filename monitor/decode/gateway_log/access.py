@@ -1,0 +1,184 @@
+"""One line of a gateway's access log, whichever gateway's, comes in; its call goes out, if it is of one.
+
+Most lines of a gateway are of no model at all, so a line is a call only if the gateway says so, its bodies
+are a provider's, or it was posted to an address that is a provider's.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from monitor.decode import halves
+from monitor.decode.gateway_log.headers import Headers
+from monitor.decode.named import attributes
+from monitor.decode.pair import bodies, errors
+from monitor.decode.pair.api import Answer, Asked
+from monitor.decode.pair.bodies import Read
+from monitor.decode.pair.endpoint import Endpoint
+from monitor.decode.pair.shapes import at, integer, mapping, text
+from monitor.decode.registry import Context
+from monitor.records import Call, Captured, Contract, Output, Status, Usage
+
+#: How the paths end under which providers answer.
+_ASKS = re.compile(
+    r"/(?:chat/completions|v1/(?:completions|messages|responses)|converse(?:-stream)?|invoke"
+    r"|invoke-with-response-stream)$|:(?:stream)?generateContent$",
+    re.IGNORECASE,
+)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway itself says of a call to a model, where it says anything.
+
+    Attributes:
+        name: what tells several calls of one line apart.
+        messages: the messages that were sent, where it keeps them apart from the body.
+        answer: the text that was answered, likewise.
+    """
+
+    name: str = ""
+    provider: str = ""
+    model_requested: str = ""
+    model_served: str = ""
+    usage: Usage = Usage()
+    duration_ms: float | None = None
+    ttft_ms: float | None = None
+    stream: bool | None = None
+    messages: list[Any] | None = None
+    answer: str = ""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an access log.
+
+    Attributes:
+        logged: the line itself, in which gateways name the method, the status and the headers alike.
+        url: where the request went: the provider's address where it is known, else the gateway's.
+        provider: who serves that address, where it is the provider's.
+        sent: the request body: an object, text, or ``None`` where it was not logged.
+        received: the response body, likewise.
+        id: the gateway's own id of the request.
+        route: the gateway's route.
+    """
+
+    logged: dict[str, Any]
+    url: str
+    provider: str = ""
+    sent: Any
+    received: Any
+    started_at: datetime | None
+    duration_ms: float | None
+    id: str | None = None
+    route: str = ""
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status of the response."""
+        return integer(at(self.logged, "response", "status"))
+
+
+def call(line: Line, told: Told | None, context: Context) -> Call | None:
+    """The call of a line, or ``None`` if it is of none.
+
+    Args:
+        line: the line.
+        told: what the gateway says of a call to a model; ``None`` where it says nothing.
+        context: where the line was read.
+
+    Raises:
+        BadInput: ``invalid_record`` where neither the line nor its record has a time.
+    """
+    if Endpoint(line.url).other_api:
+        return None
+    read = _read(line)
+    if read is None:
+        if told is None:
+            return None
+        read = _unread(line)
+    told = told or Told()
+    asked, captured = _asked(read, told)
+    answer, stream = read.answer, told.stream if read.stream is None else read.stream
+    outputs = answer.outputs or ((Output(text=told.answer),) if told.answer else ())
+    if stream and any(output.finish_reason_raw is None for output in answer.outputs):
+        outputs = ()  # a stream without an end was cut off by the gateway's limit
+    sent_with, came_with = (Headers(at(line.logged, side, "headers")) for side in ("request", "response"))
+    trace_id, span_id = sent_with.trace
+    headers = {"request": sent_with.by_name, "response": came_with.by_name}
+    dimensions: dict[str, Any] = {"route": line.route, **_dimensions(line, headers, context)}
+    return Call(
+        source=context.source("gateway-log"),
+        call_id=answer.id or ":".join(filter(None, (line.id or context.fingerprint, told.name))),
+        started_at=line.started_at or context.received_at(),
+        request_id=sent_with.request_id or came_with.request_id or line.id,
+        trace_id=trace_id,
+        span_id=span_id,
+        provider=told.provider or line.provider or read.provider,
+        model_requested=read.model_requested or told.model_requested or Endpoint(line.url).model,
+        model_served=answer.model or told.model_served,
+        operation=read.operation,
+        status=Status.OK if read.error is None else Status.ERROR,
+        error=read.error,
+        duration_ms=line.duration_ms if told.duration_ms is None else told.duration_ms,
+        ttft_ms=told.ttft_ms if stream else None,
+        stream=stream,
+        contract=asked.contract,
+        tools=asked.tools + answer.tools,
+        tool_choice=asked.tool_choice,
+        parallel_tool_calls=asked.parallel_tool_calls,
+        input=asked.input,
+        documents=asked.documents + answer.documents,
+        outputs=outputs,
+        usage=answer.usage if answer.usage != Usage() else told.usage,
+        fallback=answer.fallback,
+        captured=structs.replace(captured, output=bool(outputs) or read.error is not None),
+        **dimensions,
+    )
+
+
+def _read(line: Line) -> Read | None:
+    """What the bodies say, by what they look like; else, by the address, that they were a call's."""
+    headers = at(line.logged, "response", "headers")
+    read = bodies.read(line.sent, line.received, status=line.status, headers=headers)
+    posted = (text(at(line.logged, "request", "method")) or "POST").upper() == "POST"
+    if read is not None or not posted or not _ASKS.search(line.url.partition("?")[0].rstrip("/")):
+        return read
+    read = bodies.read(line.sent, line.received, url=line.url, status=line.status, headers=headers)
+    # An application's own path may end as a provider's does: a body that was logged must look like one.
+    foreign = read is not None and read.captured.tools and not read.asked.input
+    return None if foreign else read
+
+
+def _unread(line: Line) -> Read:
+    """What is known of a call whose bodies were not logged, or are of no API that is read."""
+    return Read(
+        api="",
+        provider="",
+        operation="chat",
+        asked=halves.UNASKED,
+        answer=Answer(outputs=()),
+        error=errors.read(None, line.status),
+        model_requested="",
+        model_served="",
+        stream=None,
+        captured=Captured(input=False, output=False, tools=False),
+    )
+
+
+def _asked(read: Read, told: Told) -> tuple[Asked, Captured]:
+    """What was sent: the body's account of it, else the gateway's, which knows messages only."""
+    if read.captured.input or not told.messages:
+        return read.asked, read.captured
+    spoken, _ = halves.request({"messages": told.messages}, "chat.completions")
+    asked = structs.replace(spoken, contract=Contract())
+    return asked, structs.replace(read.captured, input=bool(spoken.input), tools=False)
+
+
+def _dimensions(line: Line, headers: dict[str, dict[str, str]], context: Context) -> dict[str, str]:
+    """The dimensions that the line's fields name, with the names of headers in lower case."""
+    sides = {side: {**mapping(line.logged.get(side)), "headers": named} for side, named in headers.items()}
+    return context.mapping.read(attributes({**line.logged, **sides}, context.mapping))
