@@ -307,6 +307,8 @@ class Fragment(_Value, frozen=True, kw_only=True):
     """The instrumentation scope. One emitter writes one CALL a call; two may both write the same one."""
     started_at: datetime
     ended_at: datetime
+    first_token_at: datetime | None = None
+    """When the first token came, for a fragment that doesn't know when the call started."""
     call: Call | None = None
     """What CALL and CONTENT say, defaults for what they don't; ``captured`` tells which content is in it."""
     documents: tuple[Document, ...] = ()

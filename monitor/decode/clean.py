@@ -96,6 +96,7 @@ def fragment(found: Fragment) -> Fragment:
         emitter=name_of(found.emitter),
         started_at=utc(found.started_at),
         ended_at=utc(found.ended_at),
+        first_token_at=None if found.first_token_at is None else utc(found.first_token_at),
         documents=documents,
         models=tuple(name_of(model) for model in found.models),
     )

@@ -7,6 +7,7 @@ Nothing is averaged and nothing is overwritten: a value that the base has stands
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from msgspec import structs
@@ -54,6 +55,9 @@ def merge(fragments: Sequence[Fragment]) -> Call:
     merged = first
     for other in rest:
         merged = _filled(merged, other)
+    if accounts:
+        halves = [fragment for fragment in accounts if fragment.span_id == accounts[0].span_id]
+        merged = _timed(merged, halves)
     outermost = _outermost(told or fragments)
     response_id = next((fragment.response_id for fragment in fragments if fragment.response_id), None)
     return structs.replace(
@@ -62,6 +66,25 @@ def merge(fragments: Sequence[Fragment]) -> Call:
         span_id=outermost.span_id,
         request_id=(outermost.call or merged).request_id,
     )
+
+
+def _timed(call: Call, halves: Sequence[Fragment]) -> Call:
+    """The call with the times of its span, whose start and end may have come apart."""
+    started_at = min(half.started_at for half in halves)
+    ended_at = max(half.ended_at for half in halves)
+    first_token_at = next((half.first_token_at for half in halves if half.first_token_at), None)
+    if len(halves) < 2 or started_at == ended_at:
+        return call
+    return structs.replace(
+        call,
+        started_at=started_at,
+        duration_ms=_milliseconds(ended_at - started_at),
+        ttft_ms=_milliseconds(first_token_at - started_at) if first_token_at else call.ttft_ms,
+    )
+
+
+def _milliseconds(duration: timedelta) -> float:
+    return duration.total_seconds() * 1000
 
 
 def is_whole(call: Call) -> bool:

@@ -55,7 +55,7 @@ def read(found: Observation, integration: str, context: Context) -> tuple[Fragme
         BadInput: ``invalid_record`` where neither it nor its record has a time.
     """
     body = found.body
-    ended_at = moment(body.get("endTime"))
+    ended_at, first_token_at = moment(body.get("endTime")), moment(body.get("completionStartTime"))
     opened_at = moment(body.get("startTime"))
     # The end of a generation that began in another batch: the beginning is in that one.
     started_at = opened_at or ended_at or moment(found.timestamp) or context.received_at()
@@ -70,6 +70,7 @@ def read(found: Observation, integration: str, context: Context) -> tuple[Fragme
             emitter="langfuse",
             started_at=started_at,
             ended_at=max(started_at, ended_at or started_at),
+            first_token_at=first_token_at if first_token_at != ended_at else None,
             call=structs.replace(call, request_id=f"{found.trace_id}:{parent}" if parent else found.trace_id),
             settled=found.opened and ended_at is not None,
         ),
