@@ -141,7 +141,8 @@ def _hint(call: Call, models: tuple[str, ...]) -> FallbackHint:
     evidence = "the agent's list of models"
     if call.model_requested == models[0]:
         return FallbackHint("none", evidence=evidence)
-    return FallbackHint("fallback", from_model=models[0], to_model=call.model_requested, evidence=evidence)
+    asked, cause = call.model_requested, call.fallback.cause
+    return FallbackHint("fallback", from_model=models[0], to_model=asked, cause=cause, evidence=evidence)
 
 
 def _marks(cluster: list[Waiting], now: datetime, waits: Waits) -> list[Waiting]:
