@@ -23,6 +23,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from monitor.decode import decode
 from monitor.decode.assemble import Waits, arrived, assemble
 from monitor.decode.native import VERSION
+from monitor.demo.traffic import moved
 from monitor.records import Call, CallFields, Fragment, Record
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -98,10 +99,10 @@ class Pair(msgspec.Struct):
 
 
 def pairs(data: Path) -> dict[str, list[bytes]]:
-    """The recorded pairs by API."""
+    """The recorded pairs by API, with a time, which many lack."""
     found: dict[str, list[bytes]] = {}
-    for path in sorted((data / "recorded" / "pairs").rglob("*.json")):
-        value = path.read_bytes()
+    for number, path in enumerate(sorted((data / "recorded" / "pairs").rglob("*.json"))):
+        value = moved(path.read_bytes(), number, _NOW)
         found.setdefault(msgspec.json.decode(value, type=Pair).api, []).append(value)
     return found
 
