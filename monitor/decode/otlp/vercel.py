@@ -1,0 +1,267 @@
+"""Vercel's AI SDK with its own names, ``ai.*``: spans come in, calls go out.
+
+The spans ``….doGenerate`` and ``….doStream`` are the calls; those around them are the SDK's functions, which
+loop and retry. Reference: https://ai-sdk.dev/docs/ai-sdk-core/telemetry#collected-data, and the source of
+``@ai-sdk/otel`` (https://github.com/vercel/ai, ``packages/otel/src/legacy-open-telemetry.ts``). Older
+versions write a tool call's arguments as text, newer ones parse them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import structs
+
+from monitor.decode.otlp import semconv
+from monitor.decode.otlp.attributes import elements, first, structured
+from monitor.decode.otlp.dialect import Dialect, register
+from monitor.decode.otlp.span import Attributes, Span
+from monitor.decode.otlp.told import is_complete
+from monitor.decode.pair import errors
+from monitor.decode.pair.api import Body
+from monitor.decode.pair.shapes import (
+    at,
+    flag,
+    integer,
+    json_text,
+    mapping,
+    merged_text,
+    objects,
+    schema,
+    string,
+    text,
+)
+from monitor.decode.registry import Context
+from monitor.records import (
+    Call,
+    Captured,
+    Contract,
+    ContractKind,
+    FallbackHint,
+    FinishReason,
+    Fragment,
+    Message,
+    Output,
+    Part,
+    PartType,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    Usage,
+)
+
+_CALLS = (".doGenerate", ".doStream")
+_OBJECTS = ("ai.generateObject", "ai.streamObject")
+
+#: Providers of the SDK under the names of OpenTelemetry, by how the SDK's begin.
+_PROVIDERS = (
+    ("azure", "azure.ai.openai"),
+    ("amazon-bedrock", "aws.bedrock"),
+    ("google.vertex", "gcp.vertex_ai"),
+    ("vertex", "gcp.vertex_ai"),
+    ("google", "gcp.gemini"),
+    ("mistral", "mistral_ai"),
+    ("xai", "x_ai"),
+)
+
+_FINISH_REASONS = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "content-filter": FinishReason.CONTENT_FILTER,
+    "tool-calls": FinishReason.TOOL_CALL,
+    "error": FinishReason.ERROR,
+}
+
+_TOKENS = {
+    "input_tokens": ("ai.usage.inputTokens", "ai.usage.promptTokens"),
+    "output_tokens": ("ai.usage.outputTokens", "ai.usage.completionTokens"),
+    "cache_read_tokens": ("ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens"),
+    "cache_write_tokens": ("ai.usage.inputTokenDetails.cacheWriteTokens",),
+    "reasoning_tokens": ("ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens"),
+}
+
+#: Where an answer's text stands: an object's as it was written, before it was parsed.
+_TEXTS = ("ai.response.text", "ai.response.object", "ai.result.text", "ai.result.object")
+_TOOL_CALLS = ("ai.response.toolCalls", "ai.result.toolCalls")
+
+
+def _read(span: Span, context: Context, format_name: str) -> Iterator[Fragment]:
+    operation = text(span.attributes.get("ai.operationId"))
+    if operation.endswith(_CALLS) and not operation.startswith("ai.embed"):
+        call = _call(span, context, format_name, operation)
+        response_id = string(span.attributes.get("ai.response.id")) or None
+        yield structs.replace(semconv.fragment_of(span, call, settled=True), response_id=response_id)
+
+
+def _call(span: Span, context: Context, format_name: str, operation: str) -> Call:
+    attributes = span.attributes
+    base = semconv.call_of(span, context, format_name)
+    provider, model = _model(attributes, base)
+    messages = elements(attributes.get("ai.prompt.messages"))
+    output = _output(attributes)
+    outputs = (output,) if output else ()
+    contract = _contract(attributes, operation)
+    return structs.replace(
+        base,
+        call_id=text(attributes.get("ai.response.id")) or span.span_id,
+        provider=provider,
+        model_requested=model,
+        model_served=text(attributes.get("ai.response.model")) or base.model_served,
+        ttft_ms=_ttft_ms(attributes),
+        stream=operation.endswith(".doStream"),
+        contract=contract,
+        tools=tuple(_tools(attributes)),
+        tool_choice=_tool_choice(mapping(structured(attributes.get("ai.prompt.toolChoice")))),
+        input=tuple(map(_message, objects(messages))),
+        outputs=outputs,
+        usage=Usage(**{field: integer(first(attributes, *names)) for field, names in _TOKENS.items()}),
+        fallback=_routing(mapping(structured(attributes.get("ai.response.providerMetadata")))),
+        captured=Captured(
+            input=messages is not None,
+            output=bool(outputs) and is_complete(outputs),
+            # Tools are recorded as inputs are; a call without any has no attribute for them.
+            tools=messages is not None,
+            schema=contract.kind is not ContractKind.JSON_SCHEMA or contract.schema is not None,
+        ),
+    )
+
+
+def _model(attributes: Attributes, base: Call) -> tuple[str, str]:
+    """The provider and the model that was asked for; Vercel's gateway has the one before the other."""
+    named = text(attributes.get("ai.model.provider")) or base.provider
+    model = text(attributes.get("ai.model.id")) or base.model_requested
+    if named == "gateway" and "/" in model:
+        named, _, model = model.partition("/")
+    known = (ours for theirs, ours in _PROVIDERS if named.startswith(theirs))
+    return next(known, named.partition(".")[0]), model
+
+
+def _ttft_ms(attributes: Attributes) -> float | None:
+    found = first(attributes, "ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+# ------------------------------------------------------------------------------------------------- request
+
+
+def _contract(attributes: Attributes, operation: str) -> Contract:
+    """What was promised: the functions that make objects ask for JSON, the others don't say.
+
+    The schema stands on the span around the call's, unless an emitter copies it.
+    """
+    if not operation.startswith(_OBJECTS):
+        return Contract()
+    if attributes.get("ai.settings.output") == "no-schema":
+        return Contract(ContractKind.JSON_OBJECT)
+    name = string(attributes.get("ai.schema.name"))
+    return Contract(ContractKind.JSON_SCHEMA, schema(structured(attributes.get("ai.schema"))), name=name)
+
+
+def _tools(attributes: Attributes) -> Iterator[Tool]:
+    """The tools, each an object or its JSON text; those of a provider come without a schema."""
+    for listed in elements(attributes.get("ai.prompt.tools")) or ():
+        tool = mapping(structured(listed))
+        name = text(tool.get("name"))
+        if tool.get("type") in (None, "function"):
+            parameters = schema(first(tool, "inputSchema", "parameters"))
+            yield Tool(
+                name, "function", string(tool.get("description")), parameters, flag(tool.get("strict"))
+            )
+        else:
+            yield Tool(name, "builtin")
+
+
+def _tool_choice(choice: Body) -> ToolChoice:
+    kind, name = choice.get("type"), text(choice.get("toolName"))
+    if kind == "tool" and name:
+        return ToolChoice("required", (name,))
+    if kind == "none":
+        return ToolChoice("none")
+    return ToolChoice("required" if kind == "required" else "auto")
+
+
+def _message(message: Body) -> Message:
+    content = message.get("content")
+    said = (
+        (Part(PartType.TEXT, content),) if isinstance(content, str) else tuple(map(_part, objects(content)))
+    )
+    return Message(text(message.get("role")), said)
+
+
+def _part(part: Body) -> Part:
+    kind = part.get("type")
+    if kind in ("text", "reasoning"):
+        return Part(PartType.TEXT if kind == "text" else PartType.REASONING, text(part.get("text")))
+    if kind == "tool-call":
+        call = _tool_call(part)
+        return Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
+    if kind == "tool-result":
+        id_, name = string(part.get("toolCallId")), string(part.get("toolName"))
+        return Part(PartType.TOOL_RESULT, _result(first(part, "output", "result")), id=id_, name=name)
+    if kind in ("file", "image"):
+        return Part(PartType.MEDIA, name=string(first(part, "mediaType", "mimeType")) or text(kind))
+    return Part(PartType.OTHER, name=string(kind))
+
+
+def _result(output: Any) -> str:
+    """What a tool returned: newer versions wrap it as ``{type, value}``."""
+    value = output["value"] if isinstance(output, dict) and "value" in output else output
+    if at(output, "type") == "content":
+        return merged_text(value, "text", "\n")
+    return "" if value is None else json_text(value)
+
+
+# ------------------------------------------------------------------------------------------------ response
+
+
+def _output(attributes: Attributes) -> Output | None:
+    """The answer, or ``None`` where outputs were not recorded."""
+    said, called = first(attributes, *_TEXTS), elements(first(attributes, *_TOOL_CALLS))
+    if said is None and called is None:
+        return None
+    reason = text(first(attributes, "ai.response.finishReason", "ai.finishReason"))
+    return Output(
+        text=text(said),
+        reasoning=string(attributes.get("ai.response.reasoning")) or None,
+        tool_calls=tuple(map(_tool_call, objects(called))),
+        finish_reason=_FINISH_REASONS.get(reason, FinishReason.UNKNOWN),
+        finish_reason_raw=reason or None,
+    )
+
+
+def _tool_call(call: Body) -> ToolCall:
+    arguments = first(call, "input", "args")
+    return ToolCall(
+        name=text(call.get("toolName")),
+        arguments=json_text({} if arguments is None else arguments),
+        id=string(call.get("toolCallId")),
+        server_side=call.get("providerExecuted") is True,
+    )
+
+
+def _routing(metadata: Body) -> FallbackHint:
+    """What Vercel's AI Gateway says of the models and providers that it tried."""
+    routing = mapping(at(metadata, "gateway", "routing"))
+    models, providers = list(objects(routing.get("modelAttempts"))), list(objects(routing.get("attempts")))
+    count = integer(routing.get("modelAttemptCount")) or len(models)
+    evidence = "providerMetadata.gateway.routing"
+    if count > 1:
+        asked = string(routing.get("originalModelId"))
+        answered = string(models[-1].get("modelId")) if models else None
+        return FallbackHint("fallback", asked, answered, _cause(providers), evidence)
+    if len(providers) > 1:
+        model = text(routing.get("originalModelId")).rpartition("/")[2]
+        tried, served = (text(attempt.get("provider")) for attempt in (providers[0], providers[-1]))
+        return FallbackHint("fallback", f"{tried}/{model}", f"{served}/{model}", _cause(providers), evidence)
+    return FallbackHint("none", evidence=evidence) if count == 1 or providers else FallbackHint()
+
+
+def _cause(attempts: list[Body]) -> str | None:
+    """Why the first attempt that failed did."""
+    failed = next((attempt for attempt in attempts if attempt.get("success") is False), {})
+    error = errors.read(None, integer(failed.get("statusCode")))
+    return error.category.value if error else None
+
+
+register(Dialect("vercel", lambda span: "ai.operationId" in span.attributes, _read, rank=2))
