@@ -44,7 +44,7 @@ _NAMES = {
 #: How much of a message is looked at: what matters stands at its beginning.
 _LOOKED_AT = 2000
 
-_STATUS = re.compile(r"\b(?:error code|status code|status):? (\d{3})\b", re.IGNORECASE)
+_STATUS = re.compile(r"\b(?:error code|status[ _]code|status):? (\d{3})\b", re.IGNORECASE)
 _CODE = re.compile(r"""["']code["']: ["']([a-z_]+)["']""")
 _TYPE = re.compile(r"""["']type["']: ["'](?!error["'])([a-z_]+)["']""")
 
