@@ -23,6 +23,8 @@ from monitor.errors import BadInput
 #: Digits of the longest 64-bit number, with its sign.
 _LONGEST_INTEGER = 20
 
+_STATUS_CODES = {"STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": STATUS_ERROR}
+
 #: How each signal's lists are named, from the outermost. Metrics and profiles hold no calls.
 _TRACES = ("resourceSpans", "scopeSpans", "spans")
 _LOGS = ("resourceLogs", "scopeLogs", "logRecords")
@@ -90,9 +92,7 @@ def _span(raw: dict[str, Any], origin: Origin) -> Read:
         attributes=_attributes(raw.get("attributes")),
         resource=origin.resource,
         scope=origin.scope,
-        status_code=STATUS_ERROR
-        if status.get("code") == "STATUS_CODE_ERROR"
-        else _integer(status.get("code")),
+        status_code=_STATUS_CODES.get(text(status.get("code"))) or _integer(status.get("code")),
         status_message=text(status.get("message")),
         events=tuple(_event(event) for event in objects(raw.get("events"))),
     )
