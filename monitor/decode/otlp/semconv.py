@@ -15,6 +15,7 @@ from monitor.decode.otlp.attributes import elements, first
 from monitor.decode.otlp.dialect import Dialect, register
 from monitor.decode.otlp.span import Attributes, Span
 from monitor.decode.pair.shapes import flag, integer, number, string, text
+from monitor.decode.providers import provider_name
 from monitor.decode.registry import Context
 from monitor.records import Call, Captured, ContractKind, Fragment, FragmentKind, Status, Usage
 
@@ -28,27 +29,6 @@ OPERATIONS = {
     "generate_content": "generate_content",
     "response": "chat",
     "responses": "chat",
-}
-
-#: Providers by the names that older generations and single emitters have for them.
-_PROVIDERS = {
-    "az.ai.openai": "azure.ai.openai",
-    "azure": "azure.ai.openai",
-    "azure_openai": "azure.ai.openai",
-    "az.ai.inference": "azure.ai.inference",
-    "vertex_ai": "gcp.vertex_ai",
-    "vertexai": "gcp.vertex_ai",
-    "gemini": "gcp.gemini",
-    "google": "gcp.gemini",
-    "google_genai": "gcp.gemini",
-    "aws": "aws.bedrock",
-    "bedrock": "aws.bedrock",
-    "aws_bedrock": "aws.bedrock",
-    "ibm": "ibm.watsonx.ai",
-    "watsonx": "ibm.watsonx.ai",
-    "mistral": "mistral_ai",
-    "mistralai": "mistral_ai",
-    "xai": "x_ai",
 }
 
 #: Where each count of tokens stands, the newest name first.
@@ -158,8 +138,7 @@ def operation_of(attributes: Attributes) -> str | None:
 
 
 def _provider(attributes: Attributes) -> str:
-    named = text(first(attributes, "gen_ai.provider.name", "gen_ai.system")).lower()
-    return _PROVIDERS.get(named, named)
+    return provider_name(text(first(attributes, "gen_ai.provider.name", "gen_ai.system")).lower())
 
 
 def _ttft_ms(attributes: Attributes) -> float | None:
