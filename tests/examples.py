@@ -13,6 +13,8 @@ from monitor.records import (
     DeadLetter,
     FallbackOutcome,
     FallbackScore,
+    Fragment,
+    FragmentKind,
     GroundingOutcome,
     GroundingScore,
     JsonOutcome,
@@ -24,8 +26,9 @@ from monitor.records import (
     Source,
     ToolsOutcome,
     ToolsScore,
+    Waiting,
 )
-from monitor.store import Batch, OffsetMove
+from monitor.store import Batch, OffsetMove, Parts
 
 #: When the examples start: noon of yesterday, for which every migrated database has a partition.
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -55,6 +58,33 @@ def scored(call_id: str = "c1", at: datetime = NOON, *, offset: int = 0, **field
     return ScoredCall(call(call_id, at, offset=offset, **fields), scores())
 
 
+def part(
+    span_id: str = "s1",
+    group: str = "t1",
+    *,
+    kind: FragmentKind = FragmentKind.CALL,
+    response_id: str | None = None,
+    due_at: datetime = NOON + timedelta(minutes=2),
+    **fields: Any,
+) -> Waiting:
+    """A part that came at noon, of a call that started then; a mark, with this kind."""
+    brings = kind in (FragmentKind.CALL, FragmentKind.CONTENT)
+    return Waiting(
+        Fragment(
+            kind=kind,
+            group=group,
+            span_id=span_id,
+            response_id=response_id,
+            started_at=NOON,
+            ended_at=NOON,
+            call=call(span_id) if brings else None,
+            **fields,
+        ),
+        NOON,
+        due_at,
+    )
+
+
 def dead_letter(offset: int = 0, partition: Partition = PARTITION) -> DeadLetter:
     """A dead letter of a record that was not JSON."""
     value = b"not json"
@@ -75,12 +105,16 @@ def batch(
     *,
     expected: int | None = None,
     partition: Partition = PARTITION,
+    put: Iterable[Waiting] = (),
+    taken: Iterable[int] = (),
 ) -> Batch:
     """A batch of one partition, of one record for each call and each dead letter."""
     calls, letters = tuple(calls), tuple(letters)
     records = len(calls) + len(letters)
     end = (expected or 0) + records
-    return Batch(calls, letters, {partition: OffsetMove(expected, end, records, end)})
+    return Batch(
+        calls, letters, {partition: OffsetMove(expected, end, records, end)}, Parts(tuple(put), tuple(taken))
+    )
 
 
 def record(offset: int, value: bytes | None = b"{}", partition: Partition = PARTITION) -> Record:

@@ -57,12 +57,9 @@ class MemoryStore:
         for letter in batch.dead_letters:
             self.dead_letters.setdefault((letter.topic, letter.partition, letter.offset, letter.item), letter)
         self.next_offsets |= {partition: move.next for partition, move in batch.offsets.items()}
-        self.ledger.update(
-            records=sum(move.records for move in batch.offsets.values()),
-            stored=saved.stored,
-            duplicates=saved.duplicates,
-            dead_letters=saved.dead_letters,
-        )
+        if batch.offsets or _place(batch) in self.next_offsets:
+            records = sum(move.records for move in batch.offsets.values())
+            self.ledger.update(records=records, **saved.counts())
         return saved
 
     def _put(self, batch: Batch) -> dict[int, Waiting]:
@@ -102,6 +99,13 @@ class MemoryStore:
     def parts_waiting(self) -> int:
         """See ``Store.parts_waiting``."""
         return sum(not mark_keys(part) for part in self.parts.values())
+
+
+def _place(batch: Batch) -> Partition | None:
+    """Where the first call or dead letter of a batch was read."""
+    places = [Partition(one.call.source.topic, one.call.source.partition) for one in batch.calls]
+    places += [Partition(letter.topic, letter.partition) for letter in batch.dead_letters]
+    return places[0] if places else None
 
 
 def mark_keys(part: Waiting) -> set[tuple[str, str, str]]:

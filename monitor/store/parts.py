@@ -113,8 +113,13 @@ def put(cursor: Cursor, waiting: Sequence[Waiting]) -> int:
 
 
 def in_order(waiting: Collection[Waiting]) -> list[Waiting]:
-    """The parts in the order of the marks' keys, so that two workers with the same marks don't deadlock."""
-    return sorted(waiting, key=lambda part: (part.fragment.group, part.fragment.span_id))
+    """The parts as they are, then the marks in the order of their keys.
+
+    So that two workers that finish the same calls don't wait for each other.
+    """
+    return sorted(
+        waiting, key=lambda part: (part.fragment.group, part.fragment.span_id) if _is_mark(part) else ("", "")
+    )
 
 
 def read(connection: sa.Connection, groups: Collection[str]) -> tuple[list[Waiting], Unreadable]:
@@ -158,7 +163,7 @@ def count(connection: sa.Connection) -> int:
 
 def _row(part: Waiting) -> tuple[object, ...]:
     fragment = part.fragment
-    done = fragment.kind is FragmentKind.DONE
+    done = _is_mark(part)
     source = fragment.call.source if fragment.call else None
     return (
         fragment.group,
@@ -172,6 +177,10 @@ def _row(part: Waiting) -> tuple[object, ...]:
         source.item if source else None,
         _ENCODER.encode(fragment),
     )
+
+
+def _is_mark(part: Waiting) -> bool:
+    return part.fragment.kind is FragmentKind.DONE
 
 
 def _delete_unreadable(connection: sa.Connection, part_ids: list[int]) -> Unreadable:

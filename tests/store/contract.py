@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import pytest
 
-from monitor.errors import Fenced
-from monitor.records import Partition
-from monitor.store import Batch, OffsetMove, Saved, Store
-from tests.examples import NOON, PARTITION, batch, dead_letter, scored
+from monitor.errors import Fenced, Raced
+from monitor.records import FragmentKind, Partition, Waiting
+from monitor.store import Batch, OffsetMove, Parts, Saved, Store
+from tests.examples import NOON, PARTITION, batch, dead_letter, part, scored
 
 OTHER = Partition("calls", 1)
+
+GROUPS = ["t1", "t2", "t3"]
+LEASE = timedelta(seconds=30)
+DUE = NOON + timedelta(minutes=2)
 
 
 class Contents(NamedTuple):
@@ -128,3 +132,158 @@ class StoreContract:
         assert ledger == {"records": 8, "stored": 4, "duplicates": 2, "dead_letters": 2}
         assert ledger["stored"] == len(contents.calls)
         assert ledger["dead_letters"] == len(contents.dead_letters)
+
+    # ------------------------------------------------------------------------------------------------ parts
+
+    def test_parts_wait_and_are_found_by_their_group(self, subject: Subject) -> None:
+        put = [part("s1"), part("s2", kind=FragmentKind.CONTENT, piece=True), part("s1", "t2")]
+        assert subject.store.save(batch(put=put)) == Saved(0, 0, 0)
+        assert unnumbered(subject.store.waiting(["t1"])) == put[:2]
+        assert unnumbered(subject.store.waiting(["t2", "t3", "t1"])) == put
+        assert subject.store.waiting(["t3"]) == []
+        assert subject.store.waiting([]) == []
+        assert subject.store.parts_waiting() == 3
+
+    def test_the_same_part_may_wait_twice(self, subject: Subject) -> None:
+        subject.store.save(batch(put=[part("s1"), part("s1")]))
+        one, other = subject.store.waiting(["t1"])
+        assert one.part_id != other.part_id
+
+    def test_a_part_that_is_taken_waits_no_more(self, subject: Subject) -> None:
+        subject.store.save(batch(put=[part("s1"), part("s2")]))
+        first, second = subject.store.waiting(GROUPS)
+        assert subject.store.save(batch([scored("s1")], expected=0, taken=ids([first]))).stored == 1
+        assert subject.store.waiting(GROUPS) == [second]
+
+    def test_a_part_that_another_took_is_not_taken_again_and_nothing_is_saved(self, subject: Subject) -> None:
+        subject.store.save(batch(put=[part("s1"), part("s2"), part("s3", "t2")]))
+        first, second, _ = subject.store.waiting(GROUPS)
+        subject.store.save(batch([scored("s1")], expected=0, taken=ids([first])))
+        before = (subject.contents(), subject.store.waiting(GROUPS))
+        late = batch(
+            [scored("again")], [dead_letter(9)], expected=1, put=[part("s4")], taken=ids([first, second])
+        )
+        with pytest.raises(Raced):
+            subject.store.save(late)
+        assert (subject.contents(), subject.store.waiting(GROUPS)) == before
+
+    @pytest.mark.parametrize(
+        ("span_id", "response_id"),
+        [("s1", None), ("s1", "r2"), ("s2", "r1")],
+        ids=["span", "span", "response"],
+    )
+    def test_a_call_that_another_finished_is_not_finished_again_and_nothing_is_saved(
+        self, subject: Subject, span_id: str, response_id: str | None
+    ) -> None:
+        subject.store.save(batch([scored("s1")], put=[mark("s1", response_id="r1")]))
+        before = (subject.contents(), subject.store.waiting(GROUPS))
+        again = batch([scored("again")], expected=1, put=[part("s3"), mark(span_id, response_id=response_id)])
+        with pytest.raises(Raced):
+            subject.store.save(again)
+        assert (subject.contents(), subject.store.waiting(GROUPS)) == before
+
+    def test_calls_of_other_groups_spans_and_responses_are_other_calls(self, subject: Subject) -> None:
+        marks = [mark("s1", response_id="r1"), mark("s2", response_id="r2"), mark("s3"), mark("s4")]
+        subject.store.save(batch(put=marks))
+        others = [mark("s1", "t2", response_id="r1"), mark("r1"), part("s1", response_id="r1")]
+        subject.store.save(batch(expected=0, put=others))
+        assert {one.fragment.kind for one in subject.store.waiting(["t1"])} == {"call", "done"}
+        assert len(subject.store.waiting(GROUPS)) == 7
+        assert subject.store.parts_waiting() == 1
+
+    def test_a_fenced_batch_neither_puts_nor_takes_parts(self, subject: Subject) -> None:
+        subject.store.save(batch([scored("a")], put=[part("s1")]))
+        waiting = subject.store.waiting(GROUPS)
+        with pytest.raises(Fenced):
+            subject.store.save(batch(expected=7, put=[part("s2"), mark("s1")], taken=ids(waiting)))
+        assert subject.store.waiting(GROUPS) == waiting
+        subject.store.save(batch(expected=1, put=[mark("s1")], taken=ids(waiting)))
+
+    def test_a_batch_of_parts_alone_moves_no_offset_and_is_booked_where_its_call_was_read(
+        self, subject: Subject
+    ) -> None:
+        subject.store.save(batch([], [dead_letter(0)], put=[part("s1")]))
+        waiting = subject.store.waiting(GROUPS)
+        calls = (scored("s1"), scored("s1"))
+        saved = subject.store.save(Batch(calls, (dead_letter(5),), {}, Parts((mark("s1"),), ids(waiting))))
+        assert saved == Saved(1, 1, 1)
+        assert subject.contents() == Contents(
+            ["s1"],
+            [0, 5],
+            {PARTITION: 1},
+            {"records": 1, "stored": 1, "duplicates": 1, "dead_letters": 2},
+        )
+
+    def test_a_batch_of_parts_alone_is_booked_nowhere_if_its_partition_is_unknown(
+        self, subject: Subject
+    ) -> None:
+        assert subject.store.save(Batch((scored("s1"),), (), {})) == Saved(1, 0, 0)
+        assert subject.store.save(Batch((), (), {}, Parts((part("s2"),)))) == Saved(0, 0, 0)
+        assert subject.contents().calls == ["s1"]
+        assert subject.contents().offsets == {}
+        assert sum(subject.contents().ledger.values()) == 0
+
+    # -------------------------------------------------------------------------------------------------- due
+
+    def test_a_group_is_claimed_when_a_part_of_it_has_waited_long_enough(self, subject: Subject) -> None:
+        soon = part("s2", "t2", due_at=NOON + timedelta(seconds=15))
+        subject.store.save(batch(put=[part("s1"), part("s2", "t2"), soon, part("s3", "t3")]))
+        assert claim(subject, soon.due_at - timedelta(microseconds=1)) == []
+        assert claim(subject, soon.due_at) == ["t2"]
+        assert len(subject.store.waiting(["t2"])) == 2
+        assert claim(subject, DUE) == GROUPS
+
+    def test_what_is_claimed_is_not_given_to_another_before_the_lease_ends(self, subject: Subject) -> None:
+        subject.store.save(batch(put=[part("s1"), part("s2"), part("s3", "t2")]))
+        assert claim(subject, DUE) == ["t1", "t2"]
+        assert claim(subject, DUE + LEASE - timedelta(seconds=1)) == []
+        assert claim(subject, DUE + LEASE) == ["t1", "t2"]
+
+    def test_no_more_groups_are_claimed_than_asked_for_the_longest_due_first(self, subject: Subject) -> None:
+        times = {group: DUE - timedelta(seconds=n) for n, group in enumerate(GROUPS)}
+        subject.store.save(batch(put=[part("s1", group, due_at=due) for group, due in times.items()]))
+        assert claim(subject, DUE, limit=2) == ["t2", "t3"]
+        assert claim(subject, DUE, limit=2) == ["t1"]
+
+    def test_a_claim_takes_nothing(self, subject: Subject) -> None:
+        subject.store.save(batch(put=[part("s1")]))
+        claim(subject, DUE)
+        waiting = subject.store.waiting(["t1"])
+        assert [one.arrived_at for one in waiting] == [NOON]
+        subject.store.save(batch([scored("s1")], expected=0, taken=ids(waiting)))
+        assert claim(subject, DUE + LEASE) == []
+
+    def test_a_mark_that_has_served_its_time_is_gone_and_is_no_reason_to_claim(
+        self, subject: Subject
+    ) -> None:
+        marks = [mark("s1"), mark("s2", due_at=DUE + LEASE)]
+        subject.store.save(batch(put=marks))
+        assert claim(subject, DUE) == []
+        assert unnumbered(subject.store.waiting(["t1"])) == marks[1:]
+        subject.store.save(batch(expected=0, put=marks[:1]))
+
+    def test_the_mark_of_a_group_that_is_claimed_stays(self, subject: Subject) -> None:
+        subject.store.save(batch(put=[part("s1"), mark("s2", due_at=DUE + timedelta(seconds=1))]))
+        assert claim(subject, DUE) == ["t1"]
+        assert claim(subject, DUE + timedelta(seconds=1)) == []
+        assert [one.fragment.span_id for one in subject.store.waiting(["t1"])] == ["s1"]
+
+
+def mark(span_id: str, group: str = "t1", **fields: Any) -> Waiting:
+    """The mark of a finished call."""
+    return part(span_id, group, kind=FragmentKind.DONE, **fields)
+
+
+def ids(waiting: Iterable[Waiting]) -> tuple[int, ...]:
+    """Their rows."""
+    return tuple(one.part_id for one in waiting if one.part_id is not None)
+
+
+def unnumbered(waiting: Iterable[Waiting]) -> list[Waiting]:
+    """The same before they were put."""
+    return [msgspec.structs.replace(one, part_id=None) for one in waiting]
+
+
+def claim(subject: Subject, now: datetime, *, limit: int = 10) -> list[str]:
+    """The groups that a worker gets."""
+    return subject.store.claim_due(now, limit=limit, lease=LEASE)
