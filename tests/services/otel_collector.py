@@ -21,7 +21,9 @@ import httpx
 from monitor.demo.child import Child, free_port
 from tests.services.paths import COLLECTOR, ROOT
 
-_CONFIG = ROOT / "docs" / "collector.yaml"
+#: The configuration that the documentation gives.
+CONFIG = ROOT / "docs" / "collector.yaml"
+
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 
@@ -58,7 +60,7 @@ class Collector:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="llm-monitor-collector-"))
             child = Child(
                 "OpenTelemetry Collector",
-                [COLLECTOR, f"--config={_CONFIG}", *self._settings()],
+                [COLLECTOR, f"--config={CONFIG}", *self._settings()],
                 log=Path(folder) / "log",
                 env={"PATH": os.defpath},
             )
