@@ -163,7 +163,7 @@ def _part(part: Body) -> Part:
         )
     if found := _server_result(part):
         return Part(PartType.TOOL_RESULT, found)
-    media = next((name for name in _MEDIA if field(part, name)), None)
+    media = next((name for name in _MEDIA if field(part, name) is not None), None)
     return Part(PartType.MEDIA if media else PartType.OTHER, name=media or next(iter(part), None))
 
 

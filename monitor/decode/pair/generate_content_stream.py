@@ -116,7 +116,7 @@ def _put(arguments: Any, path: str, value: Any) -> None:
     Lists grow an element at a time, as they are streamed; a path that leads beyond is left out.
     """
     steps = [int(index) if index else name or quoted for name, quoted, index in _STEP.findall(path[:1000])]
-    if len(steps) > _MAX_DEPTH:
+    if not 0 < len(steps) <= _MAX_DEPTH:
         return
     holder = arguments
     for step, following in zip(steps, [*steps[1:], None], strict=True):

@@ -111,9 +111,25 @@ def test_an_azure_deployment_is_the_requested_model() -> None:
     assert call_of(one).model_requested == "gpt-4o-eu"
 
 
-def test_an_unread_api_is_named() -> None:
-    one = {"request": {"url": "https://api.cohere.com/v2/chat", "body": {}}, "response": {"body": {}}}
-    assert dead_letter_of(one).detail == "provider 'cohere', api 'cohere.chat'"
+@pytest.mark.parametrize(
+    ("url", "detail"),
+    [
+        ("https://api.openai.com/v1/embeddings", "provider 'openai', api 'embeddings'"),
+        ("https://api.cohere.com/v2/embed", "provider 'cohere', api 'embeddings'"),
+        ("https://api.cohere.com/v2/rerank", "provider 'cohere', api 'rerank'"),
+        (
+            "https://generativelanguage.googleapis.com/v1beta/models/m:batchEmbedContents",
+            "provider 'gcp.gemini', api 'embeddings'",
+        ),
+        ("https://api.example.org/v1/parse", "provider 'api.example.org', api 'unknown'"),
+        (None, "provider 'unknown', api 'unknown'"),
+    ],
+)
+def test_what_is_no_call_is_named(url: str | None, detail: str) -> None:
+    one = {"request": {"url": url, "body": {"input": "x"} if url else {}}, "response": {"body": {}}}
+    if url and url.endswith("parse"):
+        one["request"]["body"] = {}
+    assert dead_letter_of(one).detail == detail
 
 
 PROMISE = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}
