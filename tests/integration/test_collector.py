@@ -121,7 +121,6 @@ def run_application(pairs: Sequence[dict[str, Any]], endpoint: str) -> None:
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "EVENT_ONLY",
-        "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT": "true",
     }
     with provider(pairs) as base_url:
         calls = [
