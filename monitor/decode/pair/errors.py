@@ -77,7 +77,9 @@ _VAGUE = frozenset(
 )
 
 _CONTEXT_FULL = re.compile(
-    r"context (length|window)|prompt (is )?too long|maximum context|too many tokens", re.IGNORECASE
+    r"context (length|window)|(prompt|input) (is )?too long|maximum context|too many tokens"
+    r"|token count.{0,40} exceeds",
+    re.IGNORECASE,
 )
 
 

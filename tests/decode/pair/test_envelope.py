@@ -121,15 +121,15 @@ def test_an_azure_deployment_is_the_requested_model() -> None:
             "https://generativelanguage.googleapis.com/v1beta/models/m:batchEmbedContents",
             "provider 'gcp.gemini', api 'embeddings'",
         ),
+        ("https://api.anthropic.com/v1/messages/count_tokens", "provider 'anthropic', api 'countTokens'"),
         ("https://api.example.org/v1/parse", "provider 'api.example.org', api 'unknown'"),
         (None, "provider 'unknown', api 'unknown'"),
     ],
 )
 def test_what_is_no_call_is_named(url: str | None, detail: str) -> None:
-    one = {"request": {"url": url, "body": {"input": "x"} if url else {}}, "response": {"body": {}}}
-    if url and url.endswith("parse"):
-        one["request"]["body"] = {}
-    assert dead_letter_of(one).detail == detail
+    one = {"request": {"url": url, "body": {"texts": ["x"]}}, "response": {"body": {}}}
+    letter = dead_letter_of(one)
+    assert (letter.reason, letter.detail) == ("unsupported_api", detail)
 
 
 PROMISE = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}

@@ -19,6 +19,10 @@ def _anthropic(type_: str, message: str = SECRET) -> dict[str, Any]:
     return {"type": "error", "error": {"type": type_, "message": message}}
 
 
+def _google(code: int, status: str, message: str = SECRET) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "status": status}}
+
+
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
@@ -59,6 +63,18 @@ def _anthropic(type_: str, message: str = SECRET) -> dict[str, Any]:
         (_anthropic("api_error"), None, ("api_error", C.SERVER_ERROR, None)),
         ({"detail": "Invalid API Key"}, 401, ("http_401", C.AUTHENTICATION, 401)),
         ({"error": "overloaded"}, 503, ("http_503", C.SERVER_ERROR, 503)),
+        (_google(429, "RESOURCE_EXHAUSTED"), 429, ("RESOURCE_EXHAUSTED", C.RATE_LIMIT, 429)),
+        (_google(503, "UNAVAILABLE"), 200, ("UNAVAILABLE", C.SERVER_ERROR, 503)),
+        (_google(400, "INVALID_ARGUMENT"), 400, ("INVALID_ARGUMENT", C.INVALID_REQUEST, 400)),
+        (
+            _google(400, "INVALID_ARGUMENT", "The input token count (9) exceeds the maximum"),
+            400,
+            ("INVALID_ARGUMENT", C.CONTEXT_LENGTH, 400),
+        ),
+        ({"message": "Input is too long for requested model."}, 400, ("http_400", C.CONTEXT_LENGTH, 400)),
+        ({"message": SECRET}, 404, ("http_404", C.NOT_FOUND, 404)),
+        (_anthropic("throttlingException"), 200, ("throttlingException", C.RATE_LIMIT, 200)),
+        (_anthropic("modelTimeoutException"), 200, ("modelTimeoutException", C.TIMEOUT, 200)),
         ({"error": "x"}, None, ("unknown", C.OTHER, None)),
         (None, 504, ("http_504", C.TIMEOUT, 504)),
         ("<html>", 502, ("http_502", C.SERVER_ERROR, 502)),
@@ -76,3 +92,21 @@ def test_an_error_is_named_and_classed_and_never_quoted(
 def test_a_success_has_no_error(body: Any) -> None:
     assert read(body, 200) is None
     assert read(body, None) is None
+
+
+@pytest.mark.parametrize(
+    ("named", "error"),
+    [
+        ("ThrottlingException", ("ThrottlingException", C.RATE_LIMIT, 400)),
+        (
+            "AccessDeniedException:http://internal.amazon.com/",
+            ("AccessDeniedException", C.AUTHENTICATION, 400),
+        ),
+        ("ValidationException", ("ValidationException", C.INVALID_REQUEST, 400)),
+        ("", ("http_400", C.INVALID_REQUEST, 400)),
+        (None, ("http_400", C.INVALID_REQUEST, 400)),
+    ],
+)
+def test_a_header_may_name_the_error(named: str | None, error: tuple[str, ErrorCategory, int | None]) -> None:
+    assert read({"message": SECRET}, 400, named) == CallError(*error)
+    assert read({}, 200, named) is None
