@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import DeadLetterReason, Raced, Transient
@@ -183,10 +183,11 @@ FOREVER = timedelta(days=1)
 
 
 class Record(NamedTuple):
-    """A half of a call: its span or what was said in it."""
+    """A half of a call: its span, or what was said in it; or a span that has both."""
 
     call_id: str
     kind: FragmentKind
+    whole: bool = False
 
 
 class Worker:
@@ -216,9 +217,9 @@ class Worker:
             groups, fresh, moves = self._store.claim_due(now, limit=1, lease=LEASE), [], {}
         else:
             record = self._log[start]
-            # Both halves have times of their own, so that a call that is counted twice is two calls.
-            at = NOON + timedelta(seconds=["call", "content"].index(record.kind))
-            waiting = part(record.call_id, record.call_id, kind=record.kind, due_at=now + WAIT)
+            # Each record has a time of its own, so that a call that is counted twice is two calls.
+            at = NOON + timedelta(seconds=start, microseconds=self._partition.partition)
+            waiting = part(record.call_id, record.call_id, kind=record.kind, settled=record.whole)
             said = call(record.call_id, at, source=Source("native", *self._partition))
             fragment = msgspec.structs.replace(waiting.fragment, call=said)
             fresh = [Waiting(fragment, now, now + WAIT)]
@@ -248,7 +249,8 @@ def together(waiting: list[Waiting], now: datetime) -> tuple[tuple[ScoredCall, .
     if FragmentKind.DONE in kinds:
         return (), Parts((), ids(halves))
     over = any(one.arrived_at + WAIT <= now for one in halves)
-    if halves and (over or len(kinds) == 2):
+    whole = any(one.fragment.settled for one in halves)
+    if halves and (over or whole or len(kinds) == 2):
         said = halves[0].fragment.call
         assert said is not None
         done = mark(said.call_id, said.call_id, due_at=NOON + FOREVER)
@@ -256,13 +258,20 @@ def together(waiting: list[Waiting], now: datetime) -> tuple[tuple[ScoredCall, .
     return (), Parts(tuple(one for one in halves if one.part_id is None))
 
 
-HALVES = st.builds(
-    Record, st.sampled_from(["a", "b"]), st.sampled_from([FragmentKind.CALL, FragmentKind.CONTENT])
+RECORDS = st.builds(
+    Record,
+    st.sampled_from(["a", "b"]),
+    st.sampled_from([FragmentKind.CALL, FragmentKind.CONTENT]),
+    st.booleans(),
 )
-LOGS = st.tuples(st.lists(HALVES, max_size=4), st.lists(HALVES, max_size=4))
+LOGS = st.tuples(st.lists(RECORDS, max_size=4), st.lists(RECORDS, max_size=4))
 STEPS = st.lists(
     st.sampled_from([("look", 0), ("look", 1), ("save", 0), ("save", 1), ("wait", 0)]), max_size=24
 )
+
+SPAN, SAID = Record("a", FragmentKind.CALL), Record("a", FragmentKind.CONTENT)
+WHOLE = Record("a", FragmentKind.CALL, whole=True)
+BOTH_AT_ONCE = [("look", 0), ("look", 1), ("save", 0), ("save", 1)]
 
 
 def check_each_call_counts_once(
@@ -288,7 +297,10 @@ def check_each_call_counts_once(
     return read
 
 
+@settings(max_examples=300)
 @given(logs=LOGS, steps=STEPS)
+@example(logs=([WHOLE], [WHOLE]), steps=BOTH_AT_ONCE)
+@example(logs=([SPAN, SAID], [SAID]), steps=[("look", 0), ("save", 0), *BOTH_AT_ONCE])
 def test_in_any_order_of_two_workers_steps_a_call_counts_once_in_memory(
     logs: tuple[list[Record], list[Record]], steps: list[tuple[str, int]]
 ) -> None:
@@ -299,6 +311,8 @@ def test_in_any_order_of_two_workers_steps_a_call_counts_once_in_memory(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs=LOGS, steps=STEPS)
+@example(logs=([WHOLE], [WHOLE]), steps=BOTH_AT_ONCE)
+@example(logs=([SPAN, SAID], [SAID]), steps=[("look", 0), ("save", 0), *BOTH_AT_ONCE])
 def test_in_any_order_of_two_workers_steps_a_call_counts_once(
     engine: sa.Engine, logs: tuple[list[Record], list[Record]], steps: list[tuple[str, int]]
 ) -> None:
