@@ -1,4 +1,4 @@
-"""Who served a call: a gateway's, a library's or an older convention's own name comes in, OpenTelemetry's goes out.
+"""Who served a call: a gateway's or a library's own name comes in, OpenTelemetry's newest goes out.
 
 Reference: ``gen_ai.provider.name`` in https://github.com/open-telemetry/semantic-conventions-genai.
 """
