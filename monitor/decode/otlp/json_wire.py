@@ -44,13 +44,6 @@ _SNAKE = {
         "timeUnixNano",
         "observedTimeUnixNano",
         "eventName",
-        "stringValue",
-        "boolValue",
-        "intValue",
-        "doubleValue",
-        "bytesValue",
-        "arrayValue",
-        "kvlistValue",
     )
 }
 
@@ -150,14 +143,19 @@ def _attributes(pairs: Any, depth: int = 0) -> Attributes:
 
 def _value(value: Any, depth: int = 0) -> Any:
     """What an ``AnyValue`` holds: an object with one field, which says what the value is."""
-    given = mapping(value)
-    kind = next((name for name in _KINDS if _field(given, name) is not None), None)
-    return None if kind is None else _KINDS[kind](_field(given, kind), depth)
+    for name, held in mapping(value).items():
+        if name in _KINDS and held is not None:
+            return _KINDS[name](held, depth)
+    return None
 
 
 def _array(value: Any, depth: int) -> list[Any]:
     wire.bounded(0, depth)
     return [_value(element, depth + 1) for element in objects(mapping(value).get("values"))]
+
+
+def _map(value: Any, depth: int) -> Attributes:
+    return _attributes(mapping(value).get("values"), depth + 1)
 
 
 def _double(value: Any) -> float | None:
@@ -174,11 +172,15 @@ def _bytes(value: Any) -> bytes | None:
 
 
 _KINDS: dict[str, Callable[[Any, int], Any]] = {
-    "stringValue": lambda value, _: value if isinstance(value, str) else None,
-    "boolValue": lambda value, _: flag(value),
-    "intValue": lambda value, _: _integer(value),
-    "doubleValue": lambda value, _: _double(value),
-    "bytesValue": lambda value, _: _bytes(value),
-    "arrayValue": _array,
-    "kvlistValue": lambda value, depth: _attributes(mapping(value).get("values"), depth + 1),
+    name: read
+    for names, read in (
+        (("stringValue", "string_value"), lambda value, _: value if isinstance(value, str) else None),
+        (("boolValue", "bool_value"), lambda value, _: flag(value)),
+        (("intValue", "int_value"), lambda value, _: _integer(value)),
+        (("doubleValue", "double_value"), lambda value, _: _double(value)),
+        (("bytesValue", "bytes_value"), lambda value, _: _bytes(value)),
+        (("arrayValue", "array_value"), _array),
+        (("kvlistValue", "kvlist_value"), _map),
+    )
+    for name in names
 }
