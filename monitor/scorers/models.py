@@ -22,6 +22,9 @@ MAX_NAME = 256
 #: What a router is called: whatever model answers was asked for.
 ROUTERS = frozenset({"auto", "router", "model-router", "default"})
 
+#: What the names of Amazon Bedrock's routers have before the router's own name.
+_PROMPT_ROUTER = "prompt-router/"
+
 #: Names of a product line whose model the provider moves, and the family that they stay within.
 MOVING = {
     "deepseek-chat": "deepseek",
@@ -55,7 +58,7 @@ _NOISE = word_set("""
 
 _REGION = re.compile(r"^(?:us-gov|us|eu|apac|global|jp|au|ca)\.(?=[a-z0-9]+\.)")
 _VENDOR = re.compile(r"^[a-z][a-z0-9]+\.(?=[a-z])")
-_PACKAGE = re.compile(r"(?:-v\d+(?::\d+)+k?|@(?:\d+|latest|default))$")
+_PACKAGE = re.compile(r"(?:-v\d+(?::\d+)+k?|(?:-v\d+)?@(?:\d+|latest|default))$")
 _DATE = re.compile(
     r"""(?<![\d.])(?:
       20\d\d[-.]?(?:0[1-9]|1[0-2])(?:[-.]?(?:0[1-9]|[12]\d|3[01]))?   # 2024-08-06, 20250514, 2024-08
@@ -101,7 +104,7 @@ def _compare(requested: str, served: str) -> Match:
     asked, got = _tidy(requested), _tidy(served)
     if asked == got:
         return Match.SAME
-    if asked in ROUTERS:
+    if asked in ROUTERS or _PROMPT_ROUTER in requested:
         return Match.ALIAS
     if requested.lower().startswith("ft:"):  # a fine-tuned model and its base share every word
         return Match.OTHER

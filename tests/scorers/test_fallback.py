@@ -29,6 +29,7 @@ SAME = [
     ("claude-sonnet-4-0", "claude-sonnet-4-20250514"),
     ("claude-sonnet-4@20250514", "claude-sonnet-4-20250514"),
     ("us.anthropic.claude-3-5-sonnet-20241022-v2:0", "claude-3-5-sonnet-20241022"),
+    ("claude-3-5-sonnet-v2@20241022", "claude-3-5-sonnet-20241022"),
     ("anthropic.claude-haiku-4-5-20251001-v1:0", "claude-haiku-4-5"),
     ("anthropic/claude-haiku-4.5", "anthropic/claude-4.5-haiku-20251001"),
     ("anthropic/claude-3-5-sonnet-20241022", "anthropic/claude-3.5-sonnet"),
@@ -59,6 +60,7 @@ SAME = [
 ALIASES = [
     ("openrouter/auto", "anthropic/claude-sonnet-4.5"),
     ("model-router", "gpt-5-mini-2025-08-07"),
+    ("default-prompt-router/anthropic.claude:1", "us.anthropic.claude-3-5-sonnet-20240620-v1:0"),
     ("deepseek-chat", "deepseek-v4-flash"),
     ("mistral-tiny", "open-mistral-7b"),
 ]

@@ -79,10 +79,14 @@ class Endpoint:
 
     @property
     def model(self) -> str:
-        """The model or deployment that the path names; of an AWS resource name, the resource."""
+        """The model or deployment that the path names; of an AWS resource name, the resource.
+
+        A prompt router is asked for whatever model it chooses, so its name keeps saying that it is one.
+        """
         found = _MODEL.search(self._path)
         name = unquote(next(filter(None, found.groups()), "")) if found else ""
-        return name.rpartition("/")[2] if name.startswith("arn:") else name
+        resource = name.split(":", 5)[-1] if name.startswith("arn:") else name
+        return resource if "prompt-router/" in resource else resource.rpartition("/")[2]
 
     @property
     def streams(self) -> bool | None:

@@ -1,7 +1,7 @@
 """What whoever answered says about other models or attempts before: a response comes in, a hint goes out.
 
 A provider's own fallback stands in the usage, a gateway's in metadata or in response headers. The cause is
-given only as an HTTP status: messages may quote the prompt.
+the class of the HTTP status that failed before; messages may quote the prompt.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from monitor.decode.pair import errors
 from monitor.decode.pair import headers as header
 from monitor.decode.pair.api import Body
 from monitor.decode.pair.shapes import at, field, integer, mapping, objects, string, text
@@ -60,46 +61,48 @@ def _openrouter(body: Body) -> Iterator[FallbackHint]:
     attempt = integer(metadata.get("attempt"))
     if attempt is None:
         return
-    attempts = list(objects(metadata.get("attempts")))
-    models = [model for one in attempts if (model := text(one.get("model")))]
     evidence = "openrouter_metadata.attempt"
     if attempt <= 1:
         yield FallbackHint("none", evidence=evidence)
         return
+    attempts = list(objects(metadata.get("attempts")))
+    asked = {(text(one.get("model")), text(one.get("provider"))) for one in attempts}
     yield FallbackHint(
-        "retry" if len(models) > 1 and len(set(models)) == 1 else "fallback",
+        "retry" if len(attempts) > 1 and len(asked) == 1 else "fallback",
         from_model=string(metadata.get("requested")),
         to_model=string(body.get("model")),
-        cause=_status(attempts[0].get("status")) if attempts else None,
+        cause=_cause(attempts[0].get("status")) if attempts else None,
         evidence=evidence,
     )
 
 
 def _vercel(body: Body) -> Iterator[FallbackHint]:
-    """Vercel AI Gateway's routing, in the AI SDK's metadata or in the message of a Chat Completions body.
-
-    https://vercel.com/docs/ai-gateway/models-and-providers/provider-options
-    """
+    """Vercel AI Gateway's routing, in the AI SDK's metadata or in the message of a Chat Completions body."""
     choice: Body = next(objects(body.get("choices")), {})
     for holder in (body, choice, choice.get("message")):
         routing = mapping(at(field(holder, "providerMetadata"), "gateway", "routing"))
-        models = list(objects(routing.get("modelAttempts")))
-        providers = list(objects(routing.get("attempts")))
-        if not models and not providers:
-            continue
-        first: Body = next((one for one in providers if one.get("success") is False), {})
-        several = max(len(models), integer(routing.get("modelAttemptCount")) or 0) > 1
-        yield FallbackHint(
-            "fallback" if several else "retry" if len(providers) > 1 else "none",
-            from_model=_vercel_model(models[0]) if models else string(routing.get("originalModelId")),
-            to_model=_vercel_model(models[-1]) if models else string(body.get("model")),
-            cause=_status(first.get("statusCode")),
-            evidence="gateway.routing",
-        )
+        if routing:
+            yield vercel_routing(routing)
 
 
-def _vercel_model(attempt: Body) -> str | None:
-    return string(attempt.get("modelId")) or string(attempt.get("canonicalSlug"))
+def vercel_routing(routing: Body) -> FallbackHint:
+    """What Vercel's AI Gateway says of the models and providers that it tried.
+
+    https://vercel.com/docs/ai-gateway/models-and-providers/provider-options
+    """
+    models, providers = list(objects(routing.get("modelAttempts"))), list(objects(routing.get("attempts")))
+    count = integer(routing.get("modelAttemptCount")) or len(models)
+    evidence = "providerMetadata.gateway.routing"
+    failed: Body = next((one for one in providers if one.get("success") is False), {})
+    asked, cause = text(routing.get("originalModelId")), _cause(failed.get("statusCode"))
+    if count > 1:
+        answered = string(models[-1].get("modelId") or models[-1].get("canonicalSlug")) if models else None
+        return FallbackHint("fallback", asked or None, answered, cause, evidence)
+    if len(providers) > 1:
+        model = asked.rpartition("/")[2]
+        tried, served = (f"{text(one.get('provider'))}/{model}" for one in (providers[0], providers[-1]))
+        return FallbackHint("fallback", tried, served, cause, evidence)
+    return FallbackHint("none", evidence=evidence) if count == 1 or providers else FallbackHint()
 
 
 def _portkey(body: Body, headers: dict[str, str]) -> Iterator[FallbackHint]:
@@ -126,6 +129,7 @@ def _counted(body: Body, headers: dict[str, str], name: str, declared: Any) -> I
             yield FallbackHint("none", evidence=name)
 
 
-def _status(status: Any) -> str | None:
-    number = integer(status)
-    return None if number is None else f"http_{number}"
+def _cause(status: Any) -> str | None:
+    """The class of an HTTP status, as that of an error."""
+    error = errors.read(None, integer(status))
+    return error.category.value if error else None

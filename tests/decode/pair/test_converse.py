@@ -201,6 +201,10 @@ def test_a_prompt_router_names_the_model_that_answered() -> None:
         ("us.anthropic.claude-x-v1%3A0/converse", "us.anthropic.claude-x-v1:0"),
         ("us.anthropic.claude-x-v1:0/converse-stream", "us.anthropic.claude-x-v1:0"),
         ("arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Feu.x-v1%3A0/converse", "eu.x-v1:0"),
+        (
+            "arn:aws:bedrock:us-east-1:1:default-prompt-router%2Fanthropic.claude:1/converse",
+            "default-prompt-router/anthropic.claude:1",
+        ),
     ],
 )
 def test_the_url_names_the_model(path: str, model: str) -> None:

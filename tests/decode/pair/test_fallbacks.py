@@ -43,11 +43,15 @@ def test_anthropic_lists_who_was_asked_first() -> None:
                 "attempt": 2,
                 "attempts": [{"model": "a", "status": 429}, {"model": "b", "status": 200}],
             },
-            FallbackHint("fallback", "a", "b", "http_429"),
+            FallbackHint("fallback", "a", "b", "rate_limit"),
         ),
         (
             {"requested": "b", "attempt": 2, "attempts": [{"model": "b", "status": 503}, {"model": "b"}]},
-            FallbackHint("retry", "b", "b", "http_503"),
+            FallbackHint("retry", "b", "b", "server_error"),
+        ),
+        (
+            {"requested": "b", "attempt": 2, "attempts": [{"model": "b", "provider": p} for p in "xy"]},
+            FallbackHint("fallback", "b", "b"),
         ),
     ],
 )
@@ -70,11 +74,20 @@ DONE = {"provider": "q", "success": True, "statusCode": 200}
     ("routing", "hint"),
     [
         (
-            {"modelAttempts": [{"modelId": "a"}, {"canonicalSlug": "b"}], "attempts": [FAILED, DONE]},
-            ("fallback", "a", "b", "http_503"),
+            {
+                "originalModelId": "a",
+                "modelAttempts": [{"modelId": "a"}, {"canonicalSlug": "b"}],
+                "attempts": [FAILED, DONE],
+            },
+            ("fallback", "a", "b", "server_error"),
         ),
-        ({"originalModelId": "b", "attempts": [FAILED, DONE]}, ("retry", "b", "b", "http_503")),
-        ({"originalModelId": "b", "attempts": [DONE]}, ("none", "b", "b", None)),
+        ({"originalModelId": "a", "modelAttemptCount": 2}, ("fallback", "a", None, None)),
+        (
+            {"originalModelId": "v/b", "attempts": [FAILED, FAILED, DONE]},
+            ("fallback", "p/b", "q/b", "server_error"),
+        ),
+        ({"originalModelId": "b", "attempts": [DONE]}, ("none", None, None, None)),
+        ({"x": 1}, ("unknown", None, None, None)),
         ({}, ("unknown", None, None, None)),
     ],
 )
