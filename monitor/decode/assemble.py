@@ -111,8 +111,9 @@ def _due(cluster: list[Waiting], around: list[Waiting], waits: Waits) -> datetim
     since = min(part.arrived_at for part in cluster)
     spans = [fragment for fragment in fragments if fragment.kind is FragmentKind.CALL]
     call = merge(fragments)
-    settled = any(fragment.settled for fragment in spans) or is_whole(call) or call.status is Status.ERROR
-    if not spans or not settled:
+    told = any(fragment.kind is FragmentKind.CONTENT and not fragment.piece for fragment in fragments)
+    settled = told or any(fragment.settled for fragment in spans)
+    if not spans or not (settled or is_whole(call) or call.status is Status.ERROR):
         return since + waits.part
     alone = all(fragment.parent_span_id is None for fragment in spans)
     retrieved = any(part.fragment.kind is FragmentKind.DOCUMENTS for part in around)

@@ -26,7 +26,7 @@ from monitor.records import (
     Usage,
     Waiting,
 )
-from tests.fragments import ANSWERED, NOON, WAITS, at, content, fragment, whole
+from tests.fragments import ANSWERED, ASKED, NOON, WAITS, at, content, fragment, whole
 
 
 def in_the_end(*fragments: Fragment) -> tuple[Call, ...]:
@@ -59,6 +59,13 @@ def test_a_span_without_content_waits_for_its_event_and_no_longer() -> None:
 
     given_up = assemble(waited, at(120), WAITS)
     assert [(call.outputs, call.captured.output) for call in given_up.calls] == [((), False)]
+
+
+def test_a_span_and_its_event_are_all_there_is_though_neither_holds_the_answer() -> None:
+    event = content("s", call_outputs=(), call_captured=Captured(output=False, tools=False))
+    (call,) = assemble(arrived([fragment("s"), event], NOON), NOON, WAITS).calls
+
+    assert (call.input, call.captured.output) == (ASKED, False)
 
 
 def test_an_event_that_comes_before_its_span_waits_for_it() -> None:
