@@ -62,7 +62,7 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
             read.captured,
             input=bool(prompts) and read.captured.input,
             output=_is_whole(completions, read),
-            tools=bool(prompts) and all(tool.schema is not None or tool.kind == "builtin" for tool in tools),
+            tools=bool(prompts) and all(map(is_known, tools)),
         ),
     )
 
@@ -80,6 +80,11 @@ def functions(attributes: Attributes) -> Iterator[Tool]:
             yield Tool(name, "builtin")
         else:
             yield Tool(name, "function", string(function.get("description")), schema(structured(parameters)))
+
+
+def is_known(tool: Tool) -> bool:
+    """Whether a tool came with its parameters, or has none to come with."""
+    return tool.schema is not None or tool.kind == "builtin"
 
 
 def _is_whole(completions: list[Attributes], read: Read) -> bool:

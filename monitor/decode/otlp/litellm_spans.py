@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from monitor.decode.otlp import semconv
-from monitor.decode.otlp.attributes import structured
+from monitor.decode.otlp import messages, semconv
+from monitor.decode.otlp.attributes import elements, structured
 from monitor.decode.otlp.dialect import Dialect, register
-from monitor.decode.otlp.indexed import functions
+from monitor.decode.otlp.indexed import functions, is_known
 from monitor.decode.otlp.numbered import numbered
 from monitor.decode.otlp.span import Attributes, Span
 from monitor.decode.otlp.told import CHAT, MESSAGES, is_complete, read_as, sent, told
@@ -68,7 +68,7 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
     attributes = span.attributes
     call = semconv.call_of(span, context, format_name)
     tools = tuple(functions(attributes))
-    outputs = _with_tool_calls(call.outputs, attributes)
+    outputs = _outputs(attributes)
     has_content = all(output.text or output.tool_calls for output in outputs)
     return structs.replace(
         call,
@@ -81,27 +81,28 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
         captured=structs.replace(
             call.captured,
             output=call.captured.output and has_content and is_complete(outputs),
-            tools=call.captured.input and all(tool.schema is not None for tool in tools),
+            tools=call.captured.input and all(map(is_known, tools)),
         ),
     )
 
 
-def _with_tool_calls(outputs: tuple[Output, ...], attributes: Attributes) -> tuple[Output, ...]:
+def _outputs(attributes: Attributes) -> tuple[Output, ...]:
     """The choices with their tool calls.
 
     ``gen_ai.completion.N.function_call`` is the N-th tool call of a choice. Those of several choices
     overwrite each other, so that whose they are isn't known.
     """
+    answered, reasons = (
+        elements(attributes.get(name))
+        for name in ("gen_ai.output.messages", "gen_ai.response.finish_reasons")
+    )
+    outputs = messages.choices(answered, reasons)
     calls = tuple(
         ToolCall(text(call.get("function_call.name")), json_text(call.get("function_call.arguments") or ""))
         for call in numbered(attributes, "gen_ai.completion")
         if "function_call.name" in call
     )
-    return (
-        tuple(structs.replace(output, tool_calls=calls) for output in outputs)
-        if len(outputs) == 1
-        else outputs
-    )
+    return (structs.replace(outputs[0], tool_calls=calls),) if len(outputs) == 1 else outputs
 
 
 def _hint(attributes: Attributes) -> FallbackHint:

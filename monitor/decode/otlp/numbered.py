@@ -21,7 +21,7 @@ def numbered(attributes: Attributes, prefix: str) -> list[Attributes]:
     start = f"{prefix}."
     elements: dict[int, Attributes] = {}
     for name, value in attributes.items():
-        if name.startswith(start):
+        if name.startswith(start) and value is not None:
             number, _, rest = name[len(start) :].partition(".")
             if number.isascii() and number.isdecimal() and len(number) <= _MAX_DIGITS:
                 elements.setdefault(int(number), {})[rest] = value
