@@ -109,15 +109,17 @@ def _read(
     error = errors.read(body, status, headers.get(ERROR_TYPE))
     if error is None and answer is None and not reply.missing:
         error = CallError(errors.UNPARSABLE_RESPONSE, http_status=status)
-    answer = structs.replace(answer or Answer(outputs=()), fallback=fallbacks.read(body or {}, headers))
+    answer = answer or Answer(outputs=())
+    requested = _model(mapping(request)) or endpoint.model
+    fallback = fallbacks.read(body or {}, headers, requested, answer.model)
     return Read(
         api=api.name,
         provider=endpoint.provider or api.provider,
         operation=api.operation,
         asked=asked,
-        answer=answer,
+        answer=structs.replace(answer, fallback=fallback),
         error=error,
-        model_requested=_model(mapping(request)) or endpoint.model,
+        model_requested=requested,
         model_served=answer.model,
         stream=_stream(reply, request, endpoint),
         captured=Captured(

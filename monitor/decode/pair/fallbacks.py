@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import structs
+
 from monitor.decode.pair import errors
 from monitor.decode.pair import headers as header
 from monitor.decode.pair.api import Body
@@ -18,25 +20,40 @@ from monitor.records import FallbackHint
 
 _NUMBER = re.compile(r"\d{1,9}")
 
+#: The cause of a fallback that the response doesn't tell.
+UNKNOWN_CAUSE = "unknown"
+
 #: What a hint declares, strongest first.
 _STRENGTH = ("fallback", "retry", "none", "unknown")
 
 
-def read(body: Body, headers: dict[str, str]) -> FallbackHint:
+def read(body: Body, headers: dict[str, str], requested: str, served: str) -> FallbackHint:
     """The strongest of what a response says: that it is a fallback, a retry, or neither; else ``unknown``.
+
+    A fallback has the two models where they are known at all, and a cause, which may be ``unknown``.
 
     Args:
         body: the response body, of a stream the assembled one.
         headers: its headers, as ``headers.named`` gives them.
+        requested: the model that was asked for.
+        served: the model that answered.
     """
     hints = [
         *_anthropic(body),
         *_openrouter(body),
         *_vercel(body),
-        *_portkey(body, headers),
-        *_litellm(body, headers),
+        *_portkey(headers),
+        *_litellm(headers),
     ]
-    return min(hints, key=lambda hint: _STRENGTH.index(hint.declared), default=FallbackHint())
+    hint = min(hints, key=lambda hint: _STRENGTH.index(hint.declared), default=FallbackHint())
+    if hint.declared != "fallback":
+        return hint
+    return structs.replace(
+        hint,
+        from_model=hint.from_model or requested or None,
+        to_model=hint.to_model or served or None,
+        cause=hint.cause or UNKNOWN_CAUSE,
+    )
 
 
 def _anthropic(body: Body) -> Iterator[FallbackHint]:
@@ -47,7 +64,7 @@ def _anthropic(body: Body) -> Iterator[FallbackHint]:
         yield FallbackHint(
             "fallback",
             from_model=string(iterations[0].get("model")),
-            to_model=string(fallbacks[-1].get("model")) or string(body.get("model")),
+            to_model=string(fallbacks[-1].get("model")),
             evidence="usage.iterations",
         )
 
@@ -70,7 +87,6 @@ def _openrouter(body: Body) -> Iterator[FallbackHint]:
     yield FallbackHint(
         "retry" if len(attempts) > 1 and len(asked) == 1 else "fallback",
         from_model=string(metadata.get("requested")),
-        to_model=string(body.get("model")),
         cause=_cause(attempts[0].get("status")) if attempts else None,
         evidence=evidence,
     )
@@ -105,26 +121,26 @@ def vercel_routing(routing: Body) -> FallbackHint:
     return FallbackHint("none", evidence=evidence) if count == 1 or providers else FallbackHint()
 
 
-def _portkey(body: Body, headers: dict[str, str]) -> Iterator[FallbackHint]:
+def _portkey(headers: dict[str, str]) -> Iterator[FallbackHint]:
     """Portkey's headers: the path of the target used, ``config.targets[1]``, and the count of retries.
 
     https://portkey.ai/docs/api-reference/inference-api/response-schema
     """
     for name, declared in ((header.PORTKEY_TARGET, "fallback"), (header.PORTKEY_RETRIES, "retry")):
-        yield from _counted(body, headers, name, declared)
+        yield from _counted(headers, name, declared)
 
 
-def _litellm(body: Body, headers: dict[str, str]) -> Iterator[FallbackHint]:
+def _litellm(headers: dict[str, str]) -> Iterator[FallbackHint]:
     """The LiteLLM proxy's headers: https://docs.litellm.ai/docs/proxy/response_headers."""
     for name, declared in ((header.LITELLM_FALLBACKS, "fallback"), (header.LITELLM_RETRIES, "retry")):
-        yield from _counted(body, headers, name, declared)
+        yield from _counted(headers, name, declared)
 
 
-def _counted(body: Body, headers: dict[str, str], name: str, declared: Any) -> Iterator[FallbackHint]:
+def _counted(headers: dict[str, str], name: str, declared: Any) -> Iterator[FallbackHint]:
     """A header whose numbers are all zero says that this was the first choice."""
     if numbers := _NUMBER.findall(headers.get(name, "")):
         if any(int(number) for number in numbers):
-            yield FallbackHint(declared, to_model=string(body.get("model")), evidence=name)
+            yield FallbackHint(declared, evidence=name)
         else:
             yield FallbackHint("none", evidence=name)
 

@@ -16,7 +16,7 @@ from monitor.decode.pair.shapes import field, integer, mapping, objects, text
 _STEP = re.compile(r"\.([^.\[\]]+)|\['([^']*)'\]|\[(\d+)\]")
 
 #: Deepest place at which a streamed argument is put.
-_MAX_DEPTH = 50
+_MAX_DEPTH = 20
 
 _VALUES = ("stringValue", "numberValue", "boolValue")
 

@@ -28,7 +28,7 @@ def test_anthropic_lists_who_was_asked_first() -> None:
             "usage": {"iterations": iterations},
         }
         call = call_of(pair("messages", {"messages": []}, answer))
-        assert call.fallback == FallbackHint("fallback", "a", "b", evidence="usage.iterations")
+        assert call.fallback == FallbackHint("fallback", "a", "b", "unknown", "usage.iterations")
         assert call.model_served == "b"
 
 
@@ -36,7 +36,7 @@ def test_anthropic_lists_who_was_asked_first() -> None:
     ("metadata", "hint"),
     [
         ({"requested": "a", "attempt": 1}, FallbackHint("none")),
-        ({"requested": "a", "attempt": 2}, FallbackHint("fallback", "a", "b")),
+        ({"requested": "a", "attempt": 2}, FallbackHint("fallback", "a", "b", "unknown")),
         (
             {
                 "requested": "a",
@@ -47,11 +47,11 @@ def test_anthropic_lists_who_was_asked_first() -> None:
         ),
         (
             {"requested": "b", "attempt": 2, "attempts": [{"model": "b", "status": 503}, {"model": "b"}]},
-            FallbackHint("retry", "b", "b", "server_error"),
+            FallbackHint("retry", "b", None, "server_error"),
         ),
         (
             {"requested": "b", "attempt": 2, "attempts": [{"model": "b", "provider": p} for p in "xy"]},
-            FallbackHint("fallback", "b", "b"),
+            FallbackHint("fallback", "b", "b", "unknown"),
         ),
     ],
 )
@@ -81,7 +81,7 @@ DONE = {"provider": "q", "success": True, "statusCode": 200}
             },
             ("fallback", "a", "b", "server_error"),
         ),
-        ({"originalModelId": "a", "modelAttemptCount": 2}, ("fallback", "a", None, None)),
+        ({"originalModelId": "a", "modelAttemptCount": 2}, ("fallback", "a", "b", "unknown")),
         (
             {"originalModelId": "v/b", "attempts": [FAILED, FAILED, DONE]},
             ("fallback", "p/b", "q/b", "server_error"),
@@ -132,5 +132,5 @@ def test_vercel_lists_models_and_providers(routing: dict[str, Any], hint: tuple[
 def test_gateways_say_it_in_headers(headers: dict[str, Any], declared: str, evidence: str | None) -> None:
     hint = _hint(headers)
     assert (hint.declared, hint.evidence) == (declared, evidence)
-    if declared in ("fallback", "retry"):
-        assert hint.to_model == "b"
+    if declared == "fallback":
+        assert (hint.from_model, hint.to_model, hint.cause) == ("m", "b", "unknown")
