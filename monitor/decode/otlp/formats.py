@@ -40,12 +40,12 @@ def _found(items: Iterable[Item | BadInput], context: Context, format_name: str)
     for item in items:
         here = structs.replace(context, item=context.item + count)
         for found in each([item], lambda item: _read(item, here, format_name)):  # noqa: B023 - used at once
+            if count == text.MAX_ITEMS:
+                detail = f"more than {text.MAX_ITEMS} parts of calls; the rest is not read"
+                yield BadInput(DeadLetterReason.TOO_LARGE, detail)
+                return
             yield found
             count += 1
-        if count >= text.MAX_ITEMS:
-            detail = f"more than {text.MAX_ITEMS} parts of calls; the rest is not read"
-            yield BadInput(DeadLetterReason.TOO_LARGE, detail)
-            return
 
 
 def _read(item: Item | BadInput, context: Context, format_name: str) -> Iterator[Fragment]:

@@ -10,18 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from monitor.decode.pair import chat_completions, messages, responses
+from monitor.decode.otlp.attributes import elements
+from monitor.decode.pair import chat_completions, cohere, converse, generate_content, messages, responses
 from monitor.decode.pair.api import Asked, Body
 from monitor.decode.pair.shapes import at, json_text, mapping, objects, string, strings, text
 from monitor.records import Document, FinishReason, Message, Output, Part, PartType, ToolCall
 
+#: Reasons to stop of every provider, in lower case: the conventions' own, or passed on as they were.
 FINISH_REASONS = {
-    **responses.INCOMPLETE_REASONS,
-    **messages.STOP_REASONS,
-    **chat_completions.FINISH_REASONS,
-    "tool_call": FinishReason.TOOL_CALL,
-    "failed": FinishReason.ERROR,
+    reason.lower(): meaning
+    for reasons in (
+        responses.INCOMPLETE_REASONS,
+        cohere.FINISH_REASONS,
+        generate_content.FINISH_REASONS,
+        converse.STOP_REASONS,
+        messages.STOP_REASONS,
+        chat_completions.FINISH_REASONS,
+        {"tool_call": FinishReason.TOOL_CALL, "failed": FinishReason.ERROR},
+    )
+    for reason, meaning in reasons.items()
 }
+
+#: The status of the Responses API, which some emitters give as the reason to stop.
+_COMPLETED = "completed"
 
 #: Parts that are no text: inline bytes, or a reference to a file.
 _MEDIA = frozenset({"blob", "file", "uri", "file_url", "image", "image_url", "audio", "input_audio", "video"})
@@ -33,6 +44,18 @@ _FINDINGS = ("output", "outputs", "results", "tools", "error")
 _LISTING = "mcp_list_tools"
 
 
+def captured(value: Any) -> list[Body] | None:
+    """The messages that an attribute holds, structured or as JSON text; ``None`` where it doesn't."""
+    found = elements(value)
+    if found is None or not all(_is_message(element) for element in found):
+        return None
+    return found
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(at(value, "parts"), list) or isinstance(at(value, "content"), str)
+
+
 def conversation(sent: Any, system: Any = None) -> tuple[Message, ...]:
     """The messages that were sent.
 
@@ -41,7 +64,10 @@ def conversation(sent: Any, system: Any = None) -> tuple[Message, ...]:
         system: the system instructions, a list of parts. They stand before the messages, unless the
             emitter wrote them there too.
     """
-    told = tuple(Message(text(message.get("role")), _parts_of(message)) for message in objects(sent))
+    told = tuple(
+        Message(text(message.get("role")), tuple(read for part in _given(message) for read in parts(part)))
+        for message in objects(sent)
+    )
     instructions = tuple(part for given in objects(system) for part in parts(given))
     repeated = any(message.parts == instructions for message in told)
     return (Message("system", instructions), *told) if instructions and not repeated else told
@@ -49,12 +75,12 @@ def conversation(sent: Any, system: Any = None) -> tuple[Message, ...]:
 
 def documents(said: Any) -> tuple[Document, ...]:
     """The passages that messages carry as such, and what a provider's own tools found."""
-    return _as_blocks(_given(said)).documents
+    return _as_blocks(_all_given(said)).documents
 
 
 def is_whole(said: Any) -> bool:
     """Whether messages show all that the model read, and not only that a provider's tool ran."""
-    given = _given(said)
+    given = _all_given(said)
     answered = {text(part.get("id")) for part in given if part.get("type") == "server_tool_call_response"}
     silent = (
         not any(at(part, "server_tool_call", name) for name in _FINDINGS)
@@ -72,9 +98,9 @@ def choices(answered: Any, reasons: Any = None) -> tuple[Output, ...]:
             one answer of the Responses API.
         reasons: ``gen_ai.response.finish_reasons``. A choice may have nothing but its reason.
     """
-    given = [list(objects(choice.get("parts"))) for choice in objects(answered)]
+    given = [_given(choice) for choice in objects(answered)]
     own = [text(choice.get("finish_reason")) for choice in objects(answered)]
-    common = list(strings([reasons] if isinstance(reasons, str) else reasons))
+    common = list(strings(elements(reasons)) if elements(reasons) else filter(None, [text(reasons)]))
     if len(given) > 1 and len(common) == 1:
         given, own = [[part for item in given for part in item]], []
     return tuple(
@@ -91,7 +117,7 @@ def choice(given: Sequence[Body], *reasons: str) -> Output:
     calls = tuple(call for part in given if (call := tool_call(part)) is not None)
     refusal = "".join(text(part.get("content")) for part in given if part.get("type") == "refusal")
     read = [part for one in given if one.get("type") != "refusal" for part in parts(one)]
-    known = (reason for reason in reasons if reason in FINISH_REASONS)
+    known = (reason for reason in reasons if _normal(reason) in FINISH_REASONS)
     reason = next(known, None) or next(filter(None, reasons), None)
     return Output(
         text="".join(part.content for part in read if part.type is PartType.TEXT),
@@ -104,11 +130,15 @@ def choice(given: Sequence[Body], *reasons: str) -> Output:
 
 
 def _finish_reason(reason: str | None, calls: tuple[ToolCall, ...]) -> FinishReason:
-    """The reason to stop. ``completed`` is the Responses API's, which doesn't say what completed it."""
-    if reason == "completed":
+    """The reason to stop. That a response completed doesn't say what completed it."""
+    if reason == _COMPLETED:
         waits = any(not call.server_side for call in calls)
         return FinishReason.TOOL_CALL if waits else FinishReason.STOP
-    return FINISH_REASONS.get(reason or "", FinishReason.UNKNOWN)
+    return FINISH_REASONS.get(_normal(reason or ""), FinishReason.UNKNOWN)
+
+
+def _normal(reason: str) -> str:
+    return reason.lower().replace("-", "_")
 
 
 def parts(part: Body) -> tuple[Part, ...]:
@@ -142,16 +172,16 @@ def tool_call(part: Body) -> ToolCall | None:
     return None
 
 
-def _given(said: Any) -> list[Body]:
-    return [part for message in objects(said) for part in objects(message.get("parts"))]
+def _given(message: Body) -> list[Body]:
+    """The parts of a message. Older emitters have plain text under ``content`` instead."""
+    content = message.get("content")
+    if "parts" not in message and isinstance(content, str):
+        return [{"type": "text", "content": content}]
+    return list(objects(message.get("parts")))
 
 
-def _parts_of(message: Body) -> tuple[Part, ...]:
-    """A message's parts. Older emitters have plain text under ``content`` instead."""
-    given = message.get("parts")
-    if given is None and isinstance(content := message.get("content"), str):
-        return (Part(PartType.TEXT, content),)
-    return tuple(read for part in objects(given) for read in parts(part))
+def _all_given(said: Any) -> list[Body]:
+    return [part for message in objects(said) for part in _given(message)]
 
 
 def _as_blocks(given: Sequence[Body]) -> Asked:

@@ -61,9 +61,9 @@ def call_of(span: Span, context: Context, format_name: str) -> Call:
         format_name: the format that it came in.
     """
     attributes = span.attributes
-    sent = elements(attributes.get("gen_ai.input.messages"))
+    sent = messages.captured(attributes.get("gen_ai.input.messages"))
     system = elements(attributes.get("gen_ai.system_instructions"))
-    answered = elements(attributes.get("gen_ai.output.messages"))
+    answered = messages.captured(attributes.get("gen_ai.output.messages"))
     cut = system is None and attributes.get("gen_ai.system_instructions") is not None
     error = failures.read(span)
     contract, tools = offers.contract(span), offers.tools(span)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def any_value(value: Any) -> dict[str, Any]:
         case int():
             return {"intValue": str(value)}
         case float():
-            return {"doubleValue": value}
+            return {"doubleValue": value if math.isfinite(value) else str(value)}
         case str():
             return {"stringValue": value}
         case list():

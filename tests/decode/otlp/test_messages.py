@@ -185,6 +185,17 @@ def test_a_choice_of_which_only_the_reason_came_is_one() -> None:
     assert messages.choices(None, None) == ()
 
 
+@pytest.mark.parametrize("reasons", [["stop"], "stop", '["stop"]'])
+def test_reasons_may_be_a_list_its_json_text_or_a_single_one(reasons: Any) -> None:
+    (output,) = messages.choices([{"parts": [words("a")]}], reasons)
+    assert output.finish_reason is FinishReason.STOP
+
+
+def test_a_choice_of_plain_content_is_read() -> None:
+    (output,) = messages.choices([{"role": "assistant", "content": "hi"}])
+    assert output.text == "hi"
+
+
 def test_a_refusal_is_no_text() -> None:
     (output,) = messages.choices([{"parts": [{"type": "refusal", "content": "no"}], "finish_reason": "stop"}])
     assert (output.text, output.refusal, output.finish_reason) == ("", "no", FinishReason.REFUSAL)
@@ -201,6 +212,10 @@ def test_a_refusal_is_no_text() -> None:
         (("completed",), FinishReason.STOP),
         (("pause_turn",), FinishReason.PAUSE),
         (("error",), FinishReason.ERROR),
+        (("STOP",), FinishReason.STOP),
+        (("MALFORMED_FUNCTION_CALL",), FinishReason.MALFORMED_TOOL_CALL),
+        (("tool-calls",), FinishReason.TOOL_CALL),
+        (("guardrail_intervened",), FinishReason.CONTENT_FILTER),
         (("something new",), FinishReason.UNKNOWN),
         ((), FinishReason.UNKNOWN),
     ],

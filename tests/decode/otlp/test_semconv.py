@@ -184,7 +184,21 @@ def test_messages_that_the_sdk_cut_are_not_captured(length: int) -> None:
     assert call.outputs == ()
 
 
-@pytest.mark.parametrize("value", ["<redacted>", "[REDACTED]", "__REDACTED__", "", "null", "{}", 7])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "<redacted>",
+        "[REDACTED]",
+        "__REDACTED__",
+        "",
+        "null",
+        "{}",
+        7,
+        ["hi"],
+        [{"role": "user"}],
+        [{"parts": 1}],
+    ],
+)
 def test_a_placeholder_for_messages_is_no_content(value: Any) -> None:
     call = plain_call(chat(input__messages=value, output__messages=value))
     assert not call.captured.input
