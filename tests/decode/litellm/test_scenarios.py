@@ -1,0 +1,79 @@
+"""What became of the recorded LiteLLM requests: plain, retried, fallen back once and twice, exhausted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+import pytest
+
+from monitor.decode import decode
+from monitor.records import Attempt, Call, FallbackOutcome, Record, attempt_of
+from monitor.scorers.fallback import score_fallback
+from monitor.scorers.requests import relate
+from tests.fragments import NOON
+from tests.paths import SHARED
+
+PAYLOADS = SHARED / "data/recorded/litellm_slp"
+SCENARIOS: list[dict[str, Any]] = json.loads((PAYLOADS / "scenarios.index.json").read_text())["scenarios"]
+
+
+def attempts() -> dict[str, list[tuple[Call, Attempt]]]:
+    """The attempts of every request, by its id."""
+    found: dict[str, list[tuple[Call, Attempt]]] = defaultdict(list)
+    for path in sorted(PAYLOADS.glob("[0-9]*.json")):
+        record = Record(path.name, 0, 0, path.read_bytes(), timestamp=NOON)
+        (call,) = decode(record, format="litellm").calls
+        found[call.request_id or ""].append((call, attempt_of(call, score_fallback(call))))
+    for request in found.values():
+        request.sort(key=lambda pair: pair[0].started_at)
+    return found
+
+
+def test_the_calls_of_a_request_share_its_id() -> None:
+    requests = attempts()
+    assert len(requests) == len(SCENARIOS) == 40
+    assert Counter(len(request) for request in requests.values()) == {1: 15, 2: 9, 3: 16}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: f"{scenario['i']}-{scenario['kind']}")
+def test_what_became_of_a_request_is_what_the_gateway_told_its_client(scenario: dict[str, Any]) -> None:
+    """The gateway's own headers say where the answer came from, and whether there was one."""
+    request = next(
+        request for id_, request in attempts().items() if id_.rsplit("-", 1)[-1] == str(scenario["i"])
+    )
+    related = [pair[1] for pair in request]
+    scores = [new or old.fallback for new, old in zip(relate(related), related, strict=True)]
+    last, final = request[-1][0], scores[-1]
+    headers = scenario["response_headers"]
+
+    if scenario["error"]:
+        assert final.outcome is FallbackOutcome.EXHAUSTED
+        assert [score.outcome for score in scores[1:-1]] == [FallbackOutcome.FALLBACK] * (len(scores) - 2)
+        return
+    assert last.route == headers["x-litellm-model-group"]
+    if headers["x-litellm-attempted-fallbacks"] == "0":
+        assert final.outcome in (
+            FallbackOutcome.NONE,
+            FallbackOutcome.SILENT_DOWNGRADE,
+            FallbackOutcome.UNKNOWN,
+        )
+        return
+    before = request[-2][0]
+    assert final.outcome is FallbackOutcome.FALLBACK
+    assert final.from_model == before.model_requested
+    assert final.to_model == (last.model_served or last.model_requested)
+    assert before.error is not None
+    assert final.cause == before.error.category
+
+
+def test_a_second_attempt_at_the_same_model_group_is_a_retry() -> None:
+    request = next(request for id_, request in attempts().items() if id_.endswith("-11"))
+    related = [pair[1] for pair in request]
+    first, second, third = relate(related)
+    assert first is None
+    assert second is not None
+    assert third is not None
+    assert (second.outcome, second.cause) == (FallbackOutcome.RETRY, "rate_limit")
+    assert (third.outcome, third.cause) == (FallbackOutcome.FALLBACK, "rate_limit")
