@@ -69,15 +69,19 @@ def read(
     """
     asked_body, reply = received.read(request).body, received.read(response)
     endpoint = Endpoint(url)
-    found = _api(api, endpoint, asked_body or {}, reply)
+    failed = status is not None and status >= 400
+    found = _api(api, endpoint, asked_body or {}, reply.samples, failed=failed)
     return None if found is None else _read(found, endpoint, asked_body, reply, status, named(headers))
 
 
-def _api(name: str | None, endpoint: Endpoint, request: Body, reply: Received) -> Api | None:
+def _api(
+    name: str | None, endpoint: Endpoint, request: Body, response: list[Body], *, failed: bool
+) -> Api | None:
     """The API that the response shows; else the one of the name or the URL; else the one the request shows.
 
     A response that shows another API than was named is believed: gateways serve any API at any path. It is
-    not asked where what was named is no call at all.
+    not asked where what was named is no call at all; and the request is asked only where the response can't
+    tell, because nothing of it was kept or it is an error: others, like embeddings, are no calls.
     """
     apis = registered()
     told = apis.get(name) if name else _at(endpoint)
@@ -85,8 +89,10 @@ def _api(name: str | None, endpoint: Endpoint, request: Body, reply: Received) -
     if told is None and not carried and (name or endpoint.other_api):
         return None
     candidates = sorted(apis.values(), key=lambda api: (api is not told, api.plain))
-    shown = (api for api in candidates if any(map(api.answers, reply.samples)))
-    return next(shown, told) or next((api for api in candidates if api.asks(request)), None)
+    found = next((api for api in candidates if any(map(api.answers, response))), told)
+    if found is None and (failed or all("error" in part for part in response)):
+        found = next((api for api in candidates if api.asks(request)), None)
+    return found
 
 
 def _at(endpoint: Endpoint) -> Api | None:

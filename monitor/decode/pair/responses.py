@@ -213,7 +213,7 @@ def _usage(usage: Body) -> Usage:
 
 def asks(request: Body) -> bool:
     """Whether an input was sent, and no embedding's."""
-    return "input" in request and "messages" not in request and "encoding_format" not in request
+    return "input" in request and request.keys().isdisjoint({"messages", "encoding_format", "dimensions"})
 
 
 def answers(response: Body) -> bool:

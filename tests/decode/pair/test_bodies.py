@@ -53,7 +53,9 @@ def test_a_status_alone_is_an_error() -> None:
         ({"hello": "world"}, {"hello": "world"}),
         ("plain text", 7),
         ([], [[]]),
-        ({"input": "x", "encoding_format": "float"}, {"object": "list", "data": []}),
+        ({"input": "x"}, {"object": "list", "data": [{"embedding": [0.1]}]}),
+        ({"input": "x", "encoding_format": "float"}, {"error": {"message": "no"}}),
+        (CHAT, {"hello": "world"}),
     ],
 )
 def test_bodies_of_no_api_are_not_read(request_: Any, response: Any) -> None:

@@ -4,6 +4,9 @@ import json
 import re
 from pathlib import Path
 
+from monitor.decode.pair import headers
+from monitor.decode.pair.api import registered
+from monitor.decode.pair.endpoint import CARRIERS
 from monitor.decode.pair.envelope import Pair
 from monitor.records import ContractKind
 from tests.decode.build import call_of
@@ -21,3 +24,15 @@ def test_the_documented_example_decodes() -> None:
 def test_every_field_is_documented() -> None:
     missing = [name for name in Pair.__struct_fields__ if f"`{name}`" not in PAGE]
     assert set(missing) <= {"request", "api"}  # in the example, and in a section of its own
+
+
+def test_every_api_is_documented() -> None:
+    names = {*registered(), *CARRIERS}
+    assert [name for name in names if f"`{name}`" not in PAGE and f"`:{name}`" not in PAGE] == []
+
+
+def test_every_header_that_is_read_is_documented() -> None:
+    names = [value for name, value in vars(headers).items() if name.isupper() and isinstance(value, str)]
+    assert len(names) == 6
+    assert [name for name in names if f"`{name}`" not in PAGE] == []
+    assert headers.named(dict.fromkeys(names, "1")) == dict.fromkeys(names, "1")
