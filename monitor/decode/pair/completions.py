@@ -81,9 +81,11 @@ def asks(request: Body) -> bool:
 
 
 def answers(response: Body) -> bool:
-    """Whether choices came back that are text completions."""
-    return text(response.get("object")).startswith(("text_completion", "text.completion")) or any(
-        "text" in choice for choice in objects(response.get("choices"))
+    """Whether choices came back that are text completions, or a piece of Writer's stream."""
+    return (
+        text(response.get("object")).startswith(("text_completion", "text.completion"))
+        or any("text" in choice for choice in objects(response.get("choices")))
+        or response.keys() == {"value"}
     )
 
 
