@@ -188,10 +188,11 @@ class CallError(_Value, frozen=True):
 class FallbackHint(_Value, frozen=True):
     """What the emitter itself says about retries and fallbacks, where it says anything.
 
-    ``declared`` is ``none`` (it says: first choice), ``retry``, ``fallback``, or ``unknown``.
+    ``declared`` is ``none`` (it says: first choice), ``retry``, ``fallback``, ``exhausted`` (the last of several
+    attempts, and it failed too), or ``unknown``.
     """
 
-    declared: Literal["none", "retry", "fallback", "unknown"] = "unknown"
+    declared: Literal["none", "retry", "fallback", "exhausted", "unknown"] = "unknown"
     from_model: str | None = None
     to_model: str | None = None
     cause: str | None = None

@@ -78,8 +78,11 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
     late = 0
     for group in groups.values():
         around = [part for part in group if part.fragment.kind in _AROUND]
+        above = _above(part.fragment for part in group)
         for cluster in clusters([part for part in group if part.fragment.kind not in _AROUND]):
             due = _due(cluster, around, waits)
+            if due is not None and due <= now and _is_astray(cluster, above):
+                due = None
             if due is None:
                 fresh = [part for part in cluster if part.fragment.kind is not FragmentKind.DONE]
                 late += len(fresh)
@@ -142,8 +145,14 @@ def _hint(call: Call, models: tuple[str, ...]) -> FallbackHint:
     evidence = "the agent's list of models"
     if call.model_requested == models[0]:
         return FallbackHint("none", evidence=evidence)
-    asked, cause = call.model_requested, call.fallback.cause
-    return FallbackHint("fallback", from_model=models[0], to_model=asked, cause=cause, evidence=evidence)
+    exhausted = call.status is Status.ERROR and call.model_requested == models[-1]
+    return FallbackHint(
+        "exhausted" if exhausted else "fallback",
+        from_model=models[0],
+        to_model=call.model_requested,
+        cause=call.fallback.cause,
+        evidence=evidence,
+    )
 
 
 def _marks(cluster: list[Waiting], now: datetime, waits: Waits) -> list[Waiting]:
@@ -179,20 +188,56 @@ def clusters(parts: Sequence[Waiting]) -> list[list[Waiting]]:
     """The parts of one group, those of one call together, in the order in which they came.
 
     Parts are of one call that have a span or a response id in common; so are two spans of different
-    emitters, one inside the other, of which one has no response id.
+    emitters, one inside the other, of which one has no response id; and an event that names the span above
+    a call, and the call that ended just then.
     """
     joined = _Union(len(parts))
+    fragments = [part.fragment for part in parts]
+    above = _above(fragments)
     first: dict[tuple[str, str], int] = {}
-    for index, part in enumerate(parts):
-        fragment = part.fragment
-        for key in (("span", fragment.span_id), ("response", fragment.response_id or "")):
-            if key[1]:
-                joined.join(first.setdefault(key, index), index)
-    _join_twins([part.fragment for part in parts], joined)
+    for index, fragment in enumerate(fragments):
+        keys = [("response", fragment.response_id)] if fragment.response_id else []
+        if (fragment.emitter, fragment.span_id) not in above or fragment.kind in _SPANS:
+            keys.append(("span", fragment.span_id))
+        elif (below := _ended_with(fragment, above)) is not None:
+            keys.append(("span", below.span_id))
+        for key in keys:
+            joined.join(first.setdefault(key, index), index)
+    _join_twins(fragments, joined)
     found: dict[int, list[Waiting]] = {}
     for index, part in enumerate(parts):
         found.setdefault(joined.root(index), []).append(part)
     return list(found.values())
+
+
+def _above(fragments: Iterable[Fragment]) -> dict[tuple[str, str], list[Fragment]]:
+    """The calls below each span that is itself no call, by emitter and span id."""
+    spans = [fragment for fragment in fragments if fragment.kind in _SPANS]
+    own = {fragment.span_id for fragment in spans}
+    found: dict[tuple[str, str], list[Fragment]] = {}
+    for fragment in spans:
+        if fragment.parent_span_id and fragment.parent_span_id not in own:
+            found.setdefault((fragment.emitter, fragment.parent_span_id), []).append(fragment)
+    return found
+
+
+def _ended_with(event: Fragment, above: dict[tuple[str, str], list[Fragment]]) -> Fragment | None:
+    """The call that an event belongs to which names the span above it: the one that ended just then.
+
+    OpenLLMetry writes the event of a stream when the stream is read, and then the call's own span is no
+    longer the current one.
+    """
+    ended = ((abs(call.ended_at - event.started_at), call) for call in above[event.emitter, event.span_id])
+    apart, call = min(ended, key=lambda pair: pair[0])
+    return call if apart <= TOLERANCE else None
+
+
+def _is_astray(cluster: list[Waiting], above: dict[tuple[str, str], list[Fragment]]) -> bool:
+    """Whether these are events that name a span above calls, and the call they belong to never came."""
+    return all(
+        part.fragment.kind is FragmentKind.CONTENT and (part.fragment.emitter, part.fragment.span_id) in above
+        for part in cluster
+    )
 
 
 def _join_twins(fragments: Sequence[Fragment], joined: _Union) -> None:

@@ -17,12 +17,9 @@ def score_fallback(call: Call) -> FallbackScore:
     from_model = hint.from_model or call.model_requested or None
     to_model = hint.to_model or call.model_served or call.model_requested or None
     cause = hint.cause
-    if hint.declared == "retry":
-        return FallbackScore(FallbackOutcome.RETRY, from_model, to_model, cause, hint.evidence or "declared")
-    if hint.declared == "fallback":
-        return FallbackScore(
-            FallbackOutcome.FALLBACK, from_model, to_model, cause, hint.evidence or "declared"
-        )
+    if hint.declared in ("retry", "fallback", "exhausted"):
+        outcome = FallbackOutcome(hint.declared)
+        return FallbackScore(outcome, from_model, to_model, cause, hint.evidence or "declared")
     if hint.declared == "unknown" and call.attempt > 1:
         changed = _match(call.model_requested, call.model_served) == Match.OTHER or (
             hint.from_model is not None and compare(hint.from_model, to_model or "") != Match.SAME

@@ -161,8 +161,8 @@ def _cause(attempt: Attempt) -> str:
 
 
 def _is_declared(score: FallbackScore) -> bool:
-    """Whether the emitter said itself that this is a retry or a fallback."""
-    if score.outcome not in (FallbackOutcome.RETRY, FallbackOutcome.FALLBACK):
+    """Whether the emitter said itself that this is no first attempt."""
+    if score.outcome not in (FallbackOutcome.RETRY, FallbackOutcome.FALLBACK, FallbackOutcome.EXHAUSTED):
         return False
     evidence = score.evidence or ""
     return not evidence.startswith((EVIDENCE, "attempt "))

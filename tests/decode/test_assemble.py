@@ -20,6 +20,7 @@ from monitor.records import (
     Fragment,
     FragmentKind,
     Message,
+    Output,
     Part,
     Status,
     Tool,
@@ -178,6 +179,17 @@ def test_messages_that_are_events_of_their_own_come_together_in_their_order() ->
     assert (call.outputs, call.captured.input, call.captured.output) == (ANSWERED, True, True)
 
 
+def test_an_event_that_names_the_span_above_belongs_to_the_call_that_ended_just_then() -> None:
+    one = fragment("a", 0, 1, parent_span_id="p")
+    other = fragment("b", 2, 3, parent_span_id="p")
+    events = [content("p", 1.0001, piece=True), content("p", 3.0001, piece=True, call_outputs=(Output("2"),))]
+    stray = content("p", 8, piece=True)
+
+    for order in ([one, other, *events, stray], [stray, *events, other, one]):
+        calls = sorted(in_the_end(*order), key=lambda call: call.started_at)
+        assert [(call.span_id, call.outputs[0].text) for call in calls] == [("a", "1,234 m"), ("b", "2")]
+
+
 def test_passages_of_the_same_trace_are_the_calls_context_whenever_they_arrive() -> None:
     found = fragment(
         "q",
@@ -197,12 +209,16 @@ def test_an_agents_list_of_models_says_which_call_was_a_fallback() -> None:
     agent = fragment("p", -1, 9, kind=FragmentKind.CHAIN, models=("gpt-4o", "claude-sonnet-4"))
     first = whole("a", 0, 1, parent_span_id="p", call_model_requested="gpt-4o")
     second = whole("b", 2, 3, parent_span_id="p", call_model_requested="claude-sonnet-4")
+    failed = fragment(
+        "c", 4, 5, parent_span_id="p", call_model_requested="claude-sonnet-4", call_status=Status.ERROR
+    )
 
-    calls = in_the_end(agent, first, second)
+    calls = in_the_end(agent, first, second, failed)
 
     assert [(call.fallback.declared, call.fallback.from_model) for call in calls] == [
         ("none", None),
         ("fallback", "gpt-4o"),
+        ("exhausted", "gpt-4o"),
     ]
 
 
