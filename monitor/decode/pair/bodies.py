@@ -18,6 +18,9 @@ from monitor.decode.pair.received import Received
 from monitor.decode.pair.shapes import flag, mapping, text
 from monitor.records import CallError, Captured, Contract, ContractKind
 
+#: Fields of responses to other requests: embeddings, and lists of them, of images or of models.
+_NO_ANSWER = frozenset({"data", "embedding", "embeddings"})
+
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
     """What a request and its response say.
@@ -69,19 +72,15 @@ def read(
     """
     asked_body, reply = received.read(request).body, received.read(response)
     endpoint = Endpoint(url)
-    failed = status is not None and status >= 400
-    found = _api(api, endpoint, asked_body or {}, reply.samples, failed=failed)
+    found = _api(api, endpoint, asked_body or {}, reply.samples)
     return None if found is None else _read(found, endpoint, asked_body, reply, status, named(headers))
 
 
-def _api(
-    name: str | None, endpoint: Endpoint, request: Body, response: list[Body], *, failed: bool
-) -> Api | None:
+def _api(name: str | None, endpoint: Endpoint, request: Body, response: list[Body]) -> Api | None:
     """The API that the response shows; else the one of the name or the URL; else the one the request shows.
 
-    A response that shows another API than was named is believed: gateways serve any API at any path. It is
-    not asked where what was named is no call at all; and the request is asked only where the response can't
-    tell, because nothing of it was kept or it is an error: others, like embeddings, are no calls.
+    A response that shows another API than was named is believed: gateways serve any API at any path. But
+    what was named to be no call, or shows that it is none, is none.
     """
     apis = registered()
     told = apis.get(name) if name else _at(endpoint)
@@ -90,7 +89,7 @@ def _api(
         return None
     candidates = sorted(apis.values(), key=lambda api: (api is not told, api.plain))
     found = next((api for api in candidates if any(map(api.answers, response))), told)
-    if found is None and (failed or all("error" in part for part in response)):
+    if found is None and not any(_NO_ANSWER & part.keys() for part in response):
         found = next((api for api in candidates if api.asks(request)), None)
     return found
 
