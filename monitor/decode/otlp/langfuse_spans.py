@@ -39,7 +39,9 @@ _ALWAYS = frozenset({"frequency_penalty", "presence_penalty"})
 def _read(span: Span, context: Context, format_name: str) -> Iterator[Fragment]:
     kind = span.attributes.get(f"{_PREFIX}type")
     if kind == "generation":
-        yield semconv.fragment_of(span, _call(span, context, format_name), settled=True)
+        call = _call(span, context, format_name)
+        response_id = call.call_id if call.call_id != span.span_id else None
+        yield structs.replace(semconv.fragment_of(span, call, settled=True), response_id=response_id)
     elif kind == "retriever":
         output = _of(span.attributes, "output")
         listed = at(output, "documents") if isinstance(output, dict) else output
@@ -61,6 +63,8 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
     first_token_at = moment(_of(attributes, "completion_start_time"))
     return structs.replace(
         base,
+        # Only streams of the Responses API have their id.
+        call_id=text(_of(attributes, "metadata.id")) or base.call_id,
         provider=base.provider or ("openai" if is_client else ""),
         model_requested=base.model_requested or ("" if is_served else model),
         model_served=base.model_served or (model if is_served else ""),

@@ -43,8 +43,8 @@ _FUNCTIONS = frozenset(
     {"chat", "completion", "text_completion", "responses", "anthropic_messages", "generate_content"}
 )
 
-#: Longest Python literal that is read, in characters: its syntax tree takes a hundred times as much memory.
-MAX_LITERAL = 500_000
+#: Longest Python literal that is read, in characters: its syntax tree takes up to 500 times as much memory.
+MAX_LITERAL = 200_000
 
 
 def _recognises(span: Span) -> bool:

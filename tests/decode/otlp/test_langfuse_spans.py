@@ -77,7 +77,9 @@ def test_items_of_the_responses_api_are_read() -> None:
     assert (call.tool_choice.mode, call.contract.kind) == ("required", ContractKind.TOOL)
     blocks = [{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}]
     message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "ho"}]}
-    call = read(blocks, [message], metadata__conversation='{"id": "conv_1"}')
+    kept = json.dumps({"id": "conv_1"})
+    call = read(blocks, [message], metadata__conversation=kept, metadata__id='"resp_1"')
+    assert call.call_id == "resp_1"
     assert (call.input[0].parts[0].content, call.outputs[0].text) == ("hi", "ho")
     assert call.contract.kind is ContractKind.UNKNOWN
     assert not call.captured.input

@@ -143,11 +143,8 @@ def test_recorded_fallbacks_are_those_that_were_made() -> None:
             assert call.fallback.declared == "none"
             continue
         found = score(call).fallback
-        assert (found.outcome, found.from_model, found.to_model) == (
-            FallbackOutcome.FALLBACK,
-            "gpt-4o",
-            "gpt-4o-mini",
-        )
+        outcome = FallbackOutcome.EXHAUSTED if entry["kind"] == "all_fail" else FallbackOutcome.FALLBACK
+        assert (found.outcome, found.from_model, found.to_model) == (outcome, "gpt-4o", "gpt-4o-mini")
         failed = pair(entry["bad"]).error
         assert failed
         assert found.cause == failed.category
