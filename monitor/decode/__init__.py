@@ -49,8 +49,8 @@ class Decoded(msgspec.Struct, frozen=True):
 
 
 def formats() -> tuple[str, ...]:
-    """The names of the formats that can be read."""
-    return tuple(registry.registered())
+    """The names of the formats that are told apart; what carries a credential is only known to be refused."""
+    return tuple(sorted(registry.registered()))
 
 
 def decode(

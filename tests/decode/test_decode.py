@@ -46,7 +46,7 @@ REFUSED: dict[str, tuple[object, str]] = {
     "a time beyond the calendar": (native(started_at="9999-12-31T23:59:59-23:59"), "invalid_record"),
     "a pair without a response": ({"request": {"body": {}}}, "unknown_format"),
     "a pair with a wrong type": (chat(duration_ms=SECRET), "invalid_record"),
-    "a pair of an unread API": ({**chat(), "api": "converse"}, "unsupported_api"),
+    "a pair of an unread API": ({**chat(), "api": "embeddings"}, "unsupported_api"),
     "a pair of no API": ({"request": {"body": {}}, "response": {"body": {}}}, "unsupported_api"),
 }
 
@@ -149,12 +149,21 @@ def test_without_a_window_any_age_is_accepted() -> None:
 def test_a_format_that_is_named_is_not_guessed() -> None:
     (letter,) = decode(record(chat()), format="native").dead_letters
     assert letter.reason == "invalid_record"
-    with pytest.raises(ConfigError, match="auto, native, pair"):
+    with pytest.raises(ConfigError, match="auto, gateway-log, helicone, .*, native, otlp-json, otlp-proto, pair"):
         decode(record(native()), format="otlp")
 
 
 def test_the_formats_are_those_that_registered_themselves() -> None:
-    assert formats() == ("native", "pair")
+    assert formats() == (
+        "gateway-log",
+        "helicone",
+        "langfuse",
+        "litellm",
+        "native",
+        "otlp-json",
+        "otlp-proto",
+        "pair",
+    )
 
 
 def test_a_bug_in_a_decoder_costs_its_item_only(monkeypatch: pytest.MonkeyPatch) -> None:
