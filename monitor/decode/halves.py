@@ -9,15 +9,12 @@ from monitor.decode.pair import bodies
 from monitor.decode.pair.api import Answer, Asked, Body
 from monitor.records import Captured, Contract
 
-#: What is known of a request that was not kept.
-UNASKED = Asked(contract=Contract(), whole=False)
-
 
 def request(body: Body | None, api: str) -> tuple[Asked, Captured]:
     """What a request of this API says, and what of it is there."""
     read = bodies.read(body, None, api=api)
     if read is None:
-        return UNASKED, Captured(input=False, output=False, tools=False)
+        return Asked(contract=Contract(), whole=False), Captured(input=False, output=False, tools=False)
     return read.asked, read.captured
 
 

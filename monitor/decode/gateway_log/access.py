@@ -16,8 +16,8 @@ from msgspec import structs
 from monitor.decode import halves
 from monitor.decode.gateway_log.headers import Headers
 from monitor.decode.named import attributes
-from monitor.decode.pair import bodies, errors
-from monitor.decode.pair.api import Answer, Asked
+from monitor.decode.pair import bodies
+from monitor.decode.pair.api import Asked
 from monitor.decode.pair.bodies import Read
 from monitor.decode.pair.endpoint import Endpoint
 from monitor.decode.pair.shapes import at, integer, mapping, text
@@ -95,11 +95,9 @@ def call(line: Line, told: Told | None, context: Context) -> Call | None:
     """
     if Endpoint(line.url).other_api:
         return None
-    read = _read(line)
+    read = _read(line, by_ai_plugin=told is not None)
     if read is None:
-        if told is None:
-            return None
-        read = _unread(line)
+        return None
     told = told or Told()
     asked, captured = _asked(read, told)
     answer, stream = read.answer, told.stream if read.stream is None else read.stream
@@ -140,33 +138,21 @@ def call(line: Line, told: Told | None, context: Context) -> Call | None:
     )
 
 
-def _read(line: Line) -> Read | None:
-    """What the bodies say, by what they look like; else, by the address, that they were a call's."""
-    headers = at(line.logged, "response", "headers")
-    read = bodies.read(line.sent, line.received, status=line.status, headers=headers)
-    posted = (text(at(line.logged, "request", "method")) or "POST").upper() == "POST"
-    if read is not None or not posted or not _ASKS.search(line.url.partition("?")[0].rstrip("/")):
+def _read(line: Line, *, by_ai_plugin: bool) -> Read | None:
+    """What the bodies say, by what they look like; else as what the plugin or the address makes of them."""
+    status, headers = line.status, at(line.logged, "response", "headers")
+    read = bodies.read(line.sent, line.received, status=status, headers=headers)
+    if read is not None:
         return read
-    read = bodies.read(line.sent, line.received, url=line.url, status=line.status, headers=headers)
-    # An application's own path may end as a provider's does: a body that was logged must look like one.
+    posted = (text(at(line.logged, "request", "method")) or "POST").upper() == "POST"
+    if by_ai_plugin:  # these speak OpenAI's dialect, whoever answers
+        read = bodies.read(line.sent, line.received, api="chat.completions", status=status, headers=headers)
+    elif posted and _ASKS.search(line.url.partition("?")[0].rstrip("/")):
+        read = bodies.read(line.sent, line.received, url=line.url, status=status, headers=headers)
+    # Pictures are asked for too, and an application's own path may end as a provider's does: a body that
+    # was logged must look like a call's.
     foreign = read is not None and read.captured.tools and not read.asked.input
     return None if foreign else read
-
-
-def _unread(line: Line) -> Read:
-    """What is known of a call whose bodies were not logged, or are of no API that is read."""
-    return Read(
-        api="",
-        provider="",
-        operation="chat",
-        asked=halves.UNASKED,
-        answer=Answer(outputs=()),
-        error=errors.read(None, line.status),
-        model_requested="",
-        model_served="",
-        stream=None,
-        captured=Captured(input=False, output=False, tools=False),
-    )
 
 
 def _asked(read: Read, told: Told) -> tuple[Asked, Captured]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.decode.pair.shapes import at, json_text, mapping, objects, strings
+from monitor.decode.pair.shapes import at, json_text, mapping, objects, strings, text
 
 #: What the SDK writes in the place of what was too long to send.
 _CUT = "<truncated due to size exceeding limit>"
@@ -50,7 +50,7 @@ def request_body(generation: dict[str, Any]) -> Sent:
     if behind:
         body["tools"] = behind
         messages = [message for message in messages if not _is_offer(message)]
-    is_items = any(message.get("type") in _ITEMS for message in messages)
+    is_items = any(map(_is_item, messages))
     return Sent(
         api="responses" if is_items else "chat.completions",
         body={**body, "input" if is_items else "messages": messages},
@@ -70,7 +70,7 @@ def answer_body(output: Any, asked: str) -> tuple[dict[str, Any], str]:
     if isinstance(output, dict) and isinstance(output.get("choices"), list):
         return output, "chat.completions"
     listed = list(objects(output if isinstance(output, list) else [output]))
-    if any(item.get("type") in _ITEMS or _is_item(item) for item in listed):
+    if any(map(_is_item, listed)):
         return {"output": listed}, "responses"
     if listed and all(_is_message(item) for item in listed):
         return {"choices": [{"message": _message(item)} for item in listed]}, "chat.completions"
@@ -93,8 +93,9 @@ def _is_offer(message: dict[str, Any]) -> bool:
 
 
 def _is_item(item: dict[str, Any]) -> bool:
-    """Whether it is a message as the Responses API returns it."""
-    return item.get("type") == "message" and isinstance(item.get("content"), list)
+    """Whether it is of the Responses API: an item without a role, or a message with its kind of blocks."""
+    block: Any = next(objects(item.get("content")), {})
+    return text(item.get("type")) in _ITEMS or text(block.get("type")) in ("input_text", "output_text")
 
 
 def _is_message(item: dict[str, Any]) -> bool:

@@ -192,15 +192,15 @@ def _with_refusals(response: dict[str, Any]) -> dict[str, Any]:
 
 def _usage(payload: dict[str, Any], answer: Answer) -> Usage:
     """The tokens as LiteLLM counted them, in OpenAI's words; else as the answer says."""
-    counted = mapping(at(payload, "metadata", "usage_object"))
-    if not counted and any(integer(payload.get(name)) for name in ("prompt_tokens", "completion_tokens")):
-        counted = payload
-    in_openai_words = halves.answer({"choices": [], "usage": counted}, "chat.completions")
-    found = in_openai_words.usage if counted else answer.usage
-    if not found.input_tokens and not found.output_tokens:
+    places = at(payload, "metadata", "usage_object"), at(payload, "response", "usage"), payload
+    counts = next((mapping(found) for found in places if integer(at(found, "prompt_tokens"))), {})
+    usage = (
+        halves.answer({"choices": [], "usage": counts}, "chat.completions").usage if counts else answer.usage
+    )
+    if not usage.input_tokens and not usage.output_tokens:
         return Usage()  # LiteLLM counts nothing where the provider didn't
-    if found.cache_write_tokens is not None:
-        return found
-    written = at(counted, "prompt_tokens_details", "cache_creation_tokens")
-    written = counted.get("cache_creation_input_tokens") if written is None else written
-    return structs.replace(found, cache_write_tokens=integer(written))
+    if usage.cache_write_tokens is not None:
+        return usage
+    written = at(counts, "prompt_tokens_details", "cache_creation_tokens")
+    written = counts.get("cache_creation_input_tokens") if written is None else written
+    return structs.replace(usage, cache_write_tokens=integer(written))
