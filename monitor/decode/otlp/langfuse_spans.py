@@ -78,7 +78,7 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
         documents=asked.documents + answer.documents,
         outputs=answer.outputs,
         usage=usage.read({"usageDetails": _of(attributes, "usage_details")}),
-        captured=structs.replace(captured, output=_is_whole(answer)),
+        captured=structs.replace(captured, input=captured.input and answer.whole, output=_is_whole(answer)),
     )
 
 

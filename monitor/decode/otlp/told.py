@@ -40,7 +40,11 @@ def sent(body: Any) -> Any:
 
 def joined(asked: Read, answered: Read) -> Read:
     """The request of one reading and the response of another."""
-    captured = structs.replace(asked.captured, output=answered.captured.output)
+    captured = structs.replace(
+        asked.captured,
+        input=asked.captured.input and answered.answer.whole,
+        output=answered.captured.output,
+    )
     return structs.replace(
         asked,
         answer=answered.answer,
