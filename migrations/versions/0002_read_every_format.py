@@ -15,6 +15,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+#: Parts stay for minutes: compressing them took longer than everything else about them.
 PARTS = """
 CREATE TABLE parts (
     part_id BIGINT GENERATED ALWAYS AS IDENTITY,
@@ -31,6 +32,7 @@ CREATE TABLE parts (
     CONSTRAINT parts_pkey PRIMARY KEY (part_id),
     CONSTRAINT parts_group_id_done_span_key UNIQUE (group_id, done_span)
 );
+ALTER TABLE parts ALTER COLUMN fragment SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX parts_done_response_key ON parts (group_id, done_response)
     WHERE done_response IS NOT NULL;
 CREATE INDEX parts_due_idx ON parts (due_at) WHERE done_span IS NULL;
@@ -41,7 +43,8 @@ CREATE INDEX parts_done_idx ON parts (due_at) WHERE done_span IS NOT NULL;
 CALLS = """
 ALTER TABLE calls
     ADD COLUMN answered BOOLEAN DEFAULT true NOT NULL,
-    ADD COLUMN fallback_evidence TEXT;
+    ADD COLUMN fallback_evidence TEXT,
+    ADD COLUMN fallback_alone TEXT;
 ALTER TABLE calls ALTER COLUMN answered DROP DEFAULT;
 UPDATE calls SET answered = false WHERE status <> 'ok' OR finish_reason = 'content_filter';
 CREATE INDEX calls_request_id_started_at_idx ON calls (request_id, started_at);

@@ -4,6 +4,9 @@ A retry may be saved before or after the call that failed, by another worker, in
 call is among the others of its request is decided from what is stored, in the transaction that recomputes
 its minute. The decision itself is a pure function, which comes as an argument.
 
+The decision is always made on the scores of the calls alone, so it does not matter what was decided before,
+when some of them were not there yet. Where it differs from that score, ``fallback_alone`` keeps that one.
+
 No pair of calls is missed, and none is decided twice at once. A call's mark becomes visible together with
 the call, and marks are taken before calls are read: of two calls of a request, whichever commits last has
 its mark taken by a recomputation that sees both. Recomputations follow one another, each after the one
@@ -15,8 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from monitor.records import Attempt, ErrorCategory, FallbackOutcome, FallbackScore, Status
@@ -32,8 +36,11 @@ MOST = 500
 #: Rows that are read and written at once.
 _ROWS = 5_000
 
-#: One new score for each attempt of a request, in their order; ``None`` where the one it has stands.
+#: One score for each attempt of a request, in their order; ``None`` where that of the call alone is right.
 Decide = Callable[[Sequence[Attempt]], Sequence[FallbackScore | None]]
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(FallbackScore)
 
 # From the calls of these minutes to their requests: those that gave no answer, and those with such a call
 # nearby, which for nearly every call is one look into a small index. LIMIT keeps it that; the constant
@@ -61,7 +68,7 @@ _ATTEMPTS = sa.text(
     CROSS JOIN LATERAL (
         SELECT
             request_id, started_at, call_id, series_id, duration_ms, attempt, status, error_category,
-            answered, fallback, fallback_from, fallback_to, fallback_cause, fallback_evidence
+            answered, fallback, fallback_from, fallback_to, fallback_cause, fallback_evidence, fallback_alone
         FROM calls
         WHERE request_id = failed.request_id
         AND started_at >= :oldest AND started_at < :newest
@@ -80,49 +87,63 @@ _UPDATE = sa.text(
         fallback_from = new.from_model,
         fallback_to = new.to_model,
         fallback_cause = new.cause,
-        fallback_evidence = new.evidence
+        fallback_evidence = new.evidence,
+        fallback_alone = new.alone
     FROM unnest(
         CAST(:started_at AS timestamptz[]), CAST(:call_id AS text[]), CAST(:outcome AS text[]),
         CAST(:from_model AS text[]), CAST(:to_model AS text[]), CAST(:cause AS text[]),
-        CAST(:evidence AS text[])
-    ) AS new(started_at, call_id, fallback, from_model, to_model, cause, evidence)
+        CAST(:evidence AS text[]), CAST(:alone AS text[])
+    ) AS new(started_at, call_id, fallback, from_model, to_model, cause, evidence, alone)
     WHERE calls.started_at = new.started_at AND calls.call_id = new.call_id
     AND calls.started_at BETWEEN :first AND :last
     """
 )
 
 
+class _Stored(NamedTuple):
+    """A call, with the score of it alone, and the score that stands."""
+
+    attempt: Attempt
+    score: FallbackScore
+
+
 def relate(connection: sa.Connection, minutes: Collection[datetime], decide: Decide) -> set[datetime]:
     """Decide anew on the requests of these minutes' calls, and change the calls it changes.
 
-    The attempts of a request are given to ``decide`` by start and id. Gives the minutes of changed calls
-    that are not among ``minutes``.
+    The attempts of a request are given to ``decide`` by start and id, each with the score of it alone.
+    Gives the minutes of changed calls that are not among ``minutes``.
 
     Args:
         connection: in the transaction that took the marks of the minutes.
         minutes: what is being recomputed.
-        decide: see ``Decide``; pure, and without regard to the order in which attempts were saved.
+        decide: see ``Decide``; pure.
     """
     touched: set[datetime] = set()
     for _, found in groupby(sorted(minutes), key=lambda minute: minute.replace(minute=0)):
         hour = list(found)
         first, last = hour[0] - NEAR, hour[-1] + MINUTE + NEAR
         changes = (
-            (attempt, score)
-            for attempts in _requests(connection, hour, first, last)
-            for attempt, score in zip(attempts, decide(attempts), strict=True)
-            if score is not None and first <= attempt.started_at < last
+            stored._replace(score=score)
+            for request in _requests(connection, hour, first, last)
+            for stored, score in zip(request, _decided(request, decide), strict=True)
+            if score != stored.score and first <= stored.attempt.started_at < last
         )
         while some := list(islice(changes, _ROWS)):
             _update(connection, some)
-            touched |= {attempt.started_at.replace(second=0, microsecond=0) for attempt, _ in some}
+            touched |= {changed.attempt.started_at.replace(second=0, microsecond=0) for changed in some}
     return touched - set(minutes)
+
+
+def _decided(request: Sequence[_Stored], decide: Decide) -> Iterator[FallbackScore]:
+    attempts = [stored.attempt for stored in request]
+    for attempt, score in zip(attempts, decide(attempts), strict=True):
+        yield score or attempt.fallback
 
 
 def _requests(
     connection: sa.Connection, minutes: list[datetime], first: datetime, last: datetime
-) -> Iterator[list[Attempt]]:
-    """The attempts of each request of these minutes that has several, one of them without an answer."""
+) -> Iterator[list[_Stored]]:
+    """The calls of each request of these minutes that has several, one of them without an answer."""
     rows = connection.execute(
         _ATTEMPTS,
         {
@@ -138,13 +159,21 @@ def _requests(
         execution_options={"yield_per": _ROWS},
     )
     for _, found in groupby(rows, key=lambda row: row.request_id):
-        attempts = [_attempt(row) for row in found]
-        if 1 < len(attempts) <= MOST:
-            yield attempts
+        request = [_stored(row) for row in found]
+        if 1 < len(request) <= MOST:
+            yield request
 
 
-def _attempt(row: sa.Row[Any]) -> Attempt:
-    return Attempt(
+def _stored(row: sa.Row[Any]) -> _Stored:
+    score = FallbackScore(
+        FallbackOutcome(row.fallback),
+        row.fallback_from,
+        row.fallback_to,
+        row.fallback_cause,
+        row.fallback_evidence,
+    )
+    alone = _DECODER.decode(row.fallback_alone) if row.fallback_alone else score
+    attempt = Attempt(
         request_id=row.request_id,
         started_at=row.started_at,
         call_id=row.call_id,
@@ -157,31 +186,25 @@ def _attempt(row: sa.Row[Any]) -> Attempt:
         status=Status(row.status),
         error_category=ErrorCategory(row.error_category) if row.error_category else None,
         answered=row.answered,
-        fallback=FallbackScore(
-            FallbackOutcome(row.fallback),
-            row.fallback_from,
-            row.fallback_to,
-            row.fallback_cause,
-            row.fallback_evidence,
-        ),
+        fallback=alone,
     )
+    return _Stored(attempt, score)
 
 
-def _update(connection: sa.Connection, changes: Collection[tuple[Attempt, FallbackScore]]) -> None:
+def _update(connection: sa.Connection, changes: Collection[_Stored]) -> None:
     """Write new scores. The first and the last start tell Postgres which part of a day it may look at."""
-    rows = [
-        (
-            attempt.started_at,
-            attempt.call_id,
-            score.outcome.value,
-            score.from_model,
-            score.to_model,
-            score.cause,
-            score.evidence,
-        )
-        for attempt, score in changes
-    ]
-    names = ("started_at", "call_id", "outcome", "from_model", "to_model", "cause", "evidence")
-    columns = {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+    columns: dict[str, list[Any]] = {
+        "started_at": [attempt.started_at for attempt, _ in changes],
+        "call_id": [attempt.call_id for attempt, _ in changes],
+        "outcome": [score.outcome.value for _, score in changes],
+        "from_model": [score.from_model for _, score in changes],
+        "to_model": [score.to_model for _, score in changes],
+        "cause": [score.cause for _, score in changes],
+        "evidence": [score.evidence for _, score in changes],
+        "alone": [
+            None if score == attempt.fallback else _ENCODER.encode(attempt.fallback).decode()
+            for attempt, score in changes
+        ],
+    }
     starts = columns["started_at"]
     connection.execute(_UPDATE, {**columns, "first": min(starts), "last": max(starts)})

@@ -73,6 +73,8 @@ calls = sa.Table(
     sa.Column("fallback_to", sa.Text),
     sa.Column("fallback_cause", sa.Text),
     sa.Column("fallback_evidence", sa.Text),
+    # The score of the call alone, as JSON, where the calls of its request say otherwise.
+    sa.Column("fallback_alone", sa.Text),
     sa.Column("duration_ms", sa.REAL),
     sa.Column("ttft_ms", sa.REAL),
     sa.Column("input_tokens", sa.Integer),

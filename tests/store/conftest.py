@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from monitor.store import connect
-from monitor.store.tables import metadata
+from tests.store.helpers import empty
 
 
 @pytest.fixture
@@ -16,7 +16,5 @@ def engine(module_database: str) -> Iterator[sa.Engine]:
     """An engine on a migrated database without rows; what a test leaves in it is deleted."""
     engine = connect(module_database)
     yield engine
-    with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(sa.delete(table))
+    empty(engine)
     engine.dispose()

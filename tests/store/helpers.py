@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 
 from monitor.records import Partition
-from monitor.store.tables import calls, consumer_offsets, dead_letters, dirty_minutes
+from monitor.store.tables import calls, consumer_offsets, dead_letters, dirty_minutes, metadata
 from tests.store.contract import Contents
+
+Rollups = dict[tuple[datetime, str], dict[str, Any]]
 
 _LEDGER = ("records", "stored", "duplicates", "dead_letters")
 
@@ -43,6 +46,28 @@ def rows(engine: sa.Engine, query: sa.Select[Any] | str) -> Sequence[sa.Row[Any]
     """The rows of a query."""
     with engine.begin() as connection:
         return connection.execute(sa.text(query) if isinstance(query, str) else query).all()
+
+
+def stored(engine: sa.Engine) -> Rollups:
+    """The rollups, by minute and service."""
+    found = rows(
+        engine, "SELECT service, rollup_1m.* FROM rollup_1m JOIN series USING (series_id) ORDER BY bucket"
+    )
+    return {
+        (row.bucket, row.service): {
+            name: value
+            for name, value in row._mapping.items()
+            if name not in ("bucket", "service", "series_id")
+        }
+        for row in found
+    }
+
+
+def empty(engine: sa.Engine) -> None:
+    """Delete every row of every table."""
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sa.delete(table))
 
 
 def run_at_once(*work: Callable[[], object]) -> None:

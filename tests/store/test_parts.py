@@ -16,11 +16,11 @@ from monitor.errors import DeadLetterReason, Raced, Transient
 from monitor.records import Call, Contract, Document, FragmentKind, Partition, ScoredCall, Source, Waiting
 from monitor.store import Batch, OffsetMove, Parts, PostgresStore, Saved, Store, connect
 from monitor.store import parts as parts_module
-from monitor.store.tables import metadata, parts
+from monitor.store.tables import parts
 from tests.examples import NOON, batch, call, part, scored, scores
 from tests.fakes import MemoryStore
 from tests.store.contract import DUE, GROUPS, LEASE, ids, mark, unnumbered
-from tests.store.helpers import contents, rows, run_at_once
+from tests.store.helpers import contents, empty, rows, run_at_once
 
 PASSAGES = part("s9", kind=FragmentKind.DOCUMENTS, documents=(Document("a passage"),), models=("a", "b"))
 
@@ -316,9 +316,7 @@ def test_in_any_order_of_two_workers_steps_a_call_counts_once_in_memory(
 def test_in_any_order_of_two_workers_steps_a_call_counts_once(
     engine: sa.Engine, logs: tuple[list[Record], list[Record]], steps: list[tuple[str, int]]
 ) -> None:
-    with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(sa.delete(table))
+    empty(engine)
     read = check_each_call_counts_once(PostgresStore(engine), logs, steps)
     assert contents(engine).calls == read
     assert contents(engine).ledger["stored"] == len(read)

@@ -29,11 +29,9 @@ from monitor.records import (
 )
 from monitor.store import Batch, OffsetMove, PostgresStore, ingest, offsets, rollups
 from monitor.store.rollups import dirty_count, rebuild, recompute_dirty
-from monitor.store.tables import OUTCOME_COLUMNS, metadata
+from monitor.store.tables import OUTCOME_COLUMNS
 from tests.examples import NOON, PARTITION, call, scored, scores
-from tests.store.helpers import rows, run_at_once
-
-Rollup = dict[tuple[datetime, str], dict[str, Any]]
+from tests.store.helpers import Rollups, empty, rows, run_at_once, stored
 
 MINUTE = timedelta(minutes=1)
 
@@ -264,34 +262,13 @@ class Saver:
         self._next = end
 
 
-def empty(engine: sa.Engine) -> None:
-    with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(sa.delete(table))
-
-
 def recompute_all(engine: sa.Engine) -> None:
     while recompute_dirty(engine):
         pass
     assert dirty_count(engine) == 0
 
 
-def stored(engine: sa.Engine) -> Rollup:
-    """What the table holds, by minute and service."""
-    found = rows(
-        engine, "SELECT service, rollup_1m.* FROM rollup_1m JOIN series USING (series_id) ORDER BY bucket"
-    )
-    return {
-        (row.bucket, row.service): {
-            name: value
-            for name, value in row._mapping.items()
-            if name not in ("bucket", "service", "series_id")
-        }
-        for row in found
-    }
-
-
-def expected(seen: Iterable[ScoredCall]) -> Rollup:
+def expected(seen: Iterable[ScoredCall]) -> Rollups:
     """The same, computed from the calls one by one."""
     minutes: dict[tuple[datetime, str], list[ScoredCall]] = {}
     for one in unique(seen):
