@@ -9,6 +9,7 @@ https://developer.konghq.com/ai-gateway/ai-audit-log-reference/.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from monitor.decode import halves
@@ -19,6 +20,9 @@ from monitor.decode.providers import provider_name
 from monitor.decode.registry import Context
 from monitor.decode.times import moment, number
 from monitor.records import Call, Usage
+
+#: Plugins of one line that are read. Each may be about the same request, and a route has two or three.
+MAX_PLUGINS = 16
 
 #: Counts that older versions spell without their last letter.
 _COUNTS = ("prompt_tokens", "completion_tokens")
@@ -33,11 +37,12 @@ def read(logged: dict[str, Any], context: Context) -> Iterator[Call]:
     Raises:
         BadInput: ``invalid_record`` where neither the line nor its record has a time.
     """
-    sections = {
-        name: section
+    told = (
+        (name, section)
         for name, section in mapping(logged.get("ai")).items()
         if isinstance(at(section, "meta"), dict) or isinstance(at(section, "usage"), dict)
-    }
+    )
+    sections = dict(islice(told, MAX_PLUGINS))
     for name, section in sections.items():
         told = _told(section, name if len(sections) > 1 else "")
         if (found := call(_line(logged, section), told, context)) is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from monitor.decode import decode
+from monitor.decode.gateway_log.kong import MAX_PLUGINS
 from monitor.records import Captured, ContractKind, ErrorCategory, Status, Usage
 from tests.decode.build import RECEIVED, call_of, record
 from tests.decode.gateway_log.build import ANSWERED, ASKED, kong, proxied
@@ -62,6 +63,12 @@ def test_each_plugin_that_asked_a_model_is_a_call() -> None:
         ("chatcmpl-1", "gpt-4o"),
         ("9ec9264afbbbad5fe5c64877d92eeb04:ai-request-transformer", "gpt-4o-mini"),
     }
+
+
+def test_a_line_of_countless_plugins_is_read_up_to_a_limit() -> None:
+    section = proxied()["proxy"]
+    line = kong({str(number): section for number in range(1000)})
+    assert len(decode(record(line)).calls) == MAX_PLUGINS
 
 
 def test_who_answered_is_unknown_where_kong_repeats_who_was_asked() -> None:
