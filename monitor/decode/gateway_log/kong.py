@@ -37,12 +37,12 @@ def read(logged: dict[str, Any], context: Context) -> Iterator[Call]:
     Raises:
         BadInput: ``invalid_record`` where neither the line nor its record has a time.
     """
-    told = (
+    asking = (
         (name, section)
         for name, section in mapping(logged.get("ai")).items()
         if isinstance(at(section, "meta"), dict) or isinstance(at(section, "usage"), dict)
     )
-    sections = dict(islice(told, MAX_PLUGINS))
+    sections = dict(islice(asking, MAX_PLUGINS))
     for name, section in sections.items():
         told = _told(section, name if len(sections) > 1 else "")
         if (found := call(_line(logged, section), told, context)) is not None:
