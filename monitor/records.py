@@ -485,7 +485,7 @@ class Attempt(_Value, frozen=True, kw_only=True):
     answered: bool = True
     """Whether the application got something to use: text, a refusal or a tool call that nothing filtered."""
     fallback: FallbackScore
-    """The score that stands now: of the call alone, or of an earlier look at its request."""
+    """The score of the call alone."""
 
 
 def answered(call: CallFields) -> bool:
