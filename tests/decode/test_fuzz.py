@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -108,5 +109,5 @@ def _break(value: Any, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
         elif action == 1 and isinstance(value, list):
             value.append(inner)
         else:
-            value[key] = draw(st.sampled_from(ODD))
+            value[key] = deepcopy(draw(st.sampled_from(ODD)))
         return
