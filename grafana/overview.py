@@ -44,7 +44,12 @@ def dashboard() -> Json:
                 ("Since when? Failure rate by service", [rows.failures(score) for score in OUTCOMES]),
                 (
                     "What kind of failure?",
-                    [*(rows.outcomes(score) for score in OUTCOMES), rows.coverage(), rows.errors()],
+                    [
+                        *(rows.outcomes(score) for score in OUTCOMES),
+                        rows.coverage(),
+                        rows.captured(),
+                        rows.errors(),
+                    ],
                 ),
                 ("How fast, how much?", [*rows.latency(), rows.tokens(), rows.fallbacks()]),
                 ("Is the monitor itself well?", rows.pipeline()),

@@ -189,7 +189,7 @@ FALLBACKS = f"""
 SELECT {shown("service")} AS "Service",
   {shown("model_requested")} AS "From", {shown("model_served")} AS "To",
   sum(fallback_fallback) AS "Fallback", sum(fallback_silent_downgrade) AS "Silent downgrade",
-  sum(fallback_retry) AS "Retry",
+  sum(fallback_retry) AS "Retry", sum(fallback_exhausted) AS "Exhausted",
   {rate("fallback.failed")} AS "Share", {judged("fallback.failed")} AS "Judged"
 {rollups()}
 GROUP BY 1, 2, 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana import queries
 from grafana.panels import RATE, Json, column, lines, stat, table, words
 from grafana.sql import NOW, USUAL, rate
-from monitor.records import OUTCOMES
+from monitor.records import CAPTURES, OUTCOMES
 from monitor.rules.metric import METRICS
 
 #: What the failure rate of a score is called, and what it counts.
@@ -13,7 +13,7 @@ SCORES = {
     "json": ("JSON", "broke their JSON contract: not JSON, cut off, against the schema, refused, …"),
     "tools": ("Tools", "called tools wrongly: unknown tool, wrong arguments, a call missing or forbidden"),
     "grounding": ("Grounding", "said things that their context does not carry (a heuristic)"),
-    "fallback": ("Fallback", "were not the first choice: retries, fallbacks, silent downgrades"),
+    "fallback": ("Fallback", "were not the first choice: retries, fallbacks, silent downgrades, exhausted"),
 }
 
 _FAILED = {SCORES[score][0]: f"{score}.failed" for score in OUTCOMES}
@@ -171,6 +171,19 @@ def coverage() -> Json:
         " speak for fewer calls: something stopped being captured.",
         queries.over_time({score: f"1 - {rate(f'{score}.unknown')}" for score in OUTCOMES}),
         unit="percentunit",
+        width=8,
+    )
+
+
+def captured() -> Json:
+    """How much of the calls arrived with what there is to judge."""
+    return lines(
+        "Captured",
+        "Share of all calls that came with what was sent, with the answer, with the parameters of their tools"
+        " and with the schema they asked for. A call that has no tools or no schema lacks none.",
+        queries.over_time({what: f"1 - {rate(f'uncaptured.{what}')}" for what in CAPTURES}),
+        unit="percentunit",
+        width=8,
     )
 
 
@@ -181,6 +194,7 @@ def errors() -> Json:
         "Share of the calls that ended in an error of the provider or on the way to it.",
         queries.over_time_by("service", "errors"),
         unit="percentunit",
+        width=8,
     )
 
 
@@ -234,7 +248,7 @@ def fallbacks() -> Json:
         columns={
             **{
                 name: column("short", decimals=0)
-                for name in ("Fallback", "Silent downgrade", "Retry", "Judged")
+                for name in ("Fallback", "Silent downgrade", "Retry", "Exhausted", "Judged")
             },
             "Share": column("percentunit", RATE, width=90),
         },

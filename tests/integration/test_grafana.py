@@ -21,6 +21,7 @@ from monitor.errors import DeadLetterReason
 from monitor.records import (
     Call,
     CallError,
+    Captured,
     DeadLetter,
     ErrorCategory,
     FallbackOutcome,
@@ -82,6 +83,7 @@ def scored(
     requested: str = "large",
     served: str = "large",
     version: str = "",
+    captured: Captured = Captured(),  # noqa: B008 - frozen
 ) -> ScoredCall:
     call = Call(
         call_id=f"{service}-{number}-{at:%d%H%M%S%f}",
@@ -96,6 +98,7 @@ def scored(
         error=CallError("RateLimitError", ErrorCategory.RATE_LIMIT, 429) if failed else None,
         duration_ms=duration_ms,
         usage=Usage(input_tokens=100, output_tokens=10),
+        captured=captured,
         source=Source("native", "calls"),
     )
     detail = "/total: type" if json is JsonOutcome.SCHEMA_VIOLATION else None
@@ -135,6 +138,7 @@ def calls_of(minute: datetime) -> Iterator[ScoredCall]:
             recent[n % 2],
             n,
             tools=ToolsOutcome.UNKNOWN,
+            captured=Captured(tools=False),
             grounding=verdict,
             fallback=FallbackOutcome.UNKNOWN,
             duration_ms=None,
@@ -288,7 +292,12 @@ def test_the_readers_role_can_ask_everything_and_write_nothing(filled: Filled) -
         connection.exec_driver_sql("SET LOCAL ROLE llm_monitor_reader")
         for sql in QUERIES.values():
             connection.exec_driver_sql(statement(sql, filled.now, DAY))
-        for forbidden in ("SELECT value FROM dead_letters", "DELETE FROM alerts", "SELECT FROM outbox"):
+        for forbidden in (
+            "SELECT value FROM dead_letters",
+            "DELETE FROM alerts",
+            "SELECT FROM outbox",
+            "SELECT FROM parts",
+        ):
             with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), connection.begin_nested():
                 connection.exec_driver_sql(forbidden)
         transaction.rollback()
@@ -367,6 +376,12 @@ def test_coverage_is_the_share_that_could_be_judged(filled: Filled) -> None:
     rows = filled.ask("Coverage", 5 * MINUTE)
     assert [row["json"] for row in rows] == [1, 1]
     assert [row["tools"] for row in rows] == [pytest.approx(50 / 65)] * 2
+
+
+def test_what_was_captured_is_a_share_of_all_calls(filled: Filled) -> None:
+    rows = filled.ask("Captured", 5 * MINUTE)
+    assert [(row["input"], row["output"], row["schema"]) for row in rows] == [(1, 1, 1)] * 2
+    assert [row["tools"] for row in rows] == [pytest.approx(75 / 90)] * 2
 
 
 def test_the_alerts_come_with_their_evidence(filled: Filled) -> None:

@@ -6,24 +6,29 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata, produce_migrations
 from alembic.runtime.migration import MigrationContext
 
 from monitor.clock import ManualClock
 from monitor.errors import ConfigError, Transient
+from monitor.records import Attempt, FallbackScore
 from monitor.store import PostgresStore, connect
 from monitor.store import migrate as migrate_module
 from monitor.store.migrate import current_revision, migrate, newest_revision
+from monitor.store.partitions import ensure_partitions
 from monitor.store.reflection import include_object
-from monitor.store.tables import metadata
+from monitor.store.rollups import recompute_dirty
+from monitor.store.tables import calls, metadata, rollup_1m
 from tests.examples import batch, scored
 from tests.services.paths import ROOT
+from tests.store.helpers import rows
 
 
 @pytest.fixture
@@ -101,6 +106,72 @@ def test_a_database_that_is_away_is_transient() -> None:
 def test_a_url_that_cannot_be_read_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError):
         migrate("mysql://localhost/monitor")
+
+
+# -------------------------------------------------------------------------------------- from an older release
+
+CALLS_OF_0001 = """
+    INSERT INTO calls (
+        started_at, call_id, series_id, request_id, attempt, format, topic, partition, kafka_offset, item,
+        status, finish_reason, contract, json, tools, grounding, grounding_words, fallback, output_chars,
+        captured_input, captured_output, captured_tools, captured_schema
+    )
+    SELECT CAST(:at AS timestamptz), call_id, 1, 'q', 1, 'native', 'calls', 0, 0, 0, status, finish_reason,
+        'none', 'ok', 'ok', 'supported', 0, 'none', 1, true, true, false, true
+    FROM (VALUES
+        ('answered', 'ok', 'stop'), ('unknown', 'ok', NULL),
+        ('filtered', 'ok', 'content_filter'), ('failed', 'error', NULL)
+    ) AS old(call_id, status, finish_reason)
+"""
+
+
+def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
+    empty: sa.Engine, empty_database: str
+) -> None:
+    now = datetime.now(UTC)
+    minute = now.replace(second=0, microsecond=0)
+    with empty.begin() as connection:
+        config = migrate_module._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        ensure_partitions(connection, now)
+        connection.execute(sa.text(CALLS_OF_0001), {"at": now})
+        counters = [
+            column["name"]
+            for column in sa.inspect(connection).get_columns("rollup_1m")
+            if column["name"] not in ("bucket", "duration_buckets", "duration_counts")
+        ]
+        connection.execute(
+            sa.text(
+                f"INSERT INTO rollup_1m (bucket, duration_buckets, duration_counts, {', '.join(counters)})"
+                f" VALUES (:minute, '{{}}', '{{}}', {', '.join('7' for _ in counters)})"
+            ),
+            {"minute": minute},
+        )
+    assert migrate(empty_database) == ("0001", newest_revision())
+    assert {row.call_id: row.answered for row in rows(empty, sa.select(calls))} == {
+        "answered": True,
+        "unknown": True,
+        "filtered": False,
+        "failed": False,
+    }
+    (rollup,) = rows(empty, sa.select(rollup_1m))
+    assert (rollup.calls, rollup.fallback_exhausted, rollup.uncaptured_tools) == (7, 0, 0)
+    with empty.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": include_object})
+        assert compare_metadata(context, metadata) == []
+    old_day = {index["name"] for index in sa.inspect(empty).get_indexes(f"calls_{now:%Y%m%d}")}
+    assert len(old_day) == 3
+    asked: list[str] = []
+
+    def keep(attempts: Sequence[Attempt]) -> list[FallbackScore | None]:
+        asked.extend(attempt.call_id for attempt in attempts)
+        return [None] * len(attempts)
+
+    PostgresStore(empty).save(batch([scored("new", now, request_id="q")]))
+    recompute_dirty(empty, relate=keep)
+    assert sorted(asked) == ["answered", "failed", "filtered", "new", "unknown"]
+    assert [row.uncaptured_tools for row in rows(empty, sa.select(rollup_1m)) if row.series_id == 1] == [4]
 
 
 # ------------------------------------------------------------------------------------------------- comparing
