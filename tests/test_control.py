@@ -40,7 +40,7 @@ def engine(database: str) -> Iterator[sa.Engine]:
 def test_recompute_goes_on_until_nothing_is_dirty(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     left = [3, 3, 1, 0]
     monkeypatch.setattr(control, "SLICE", 3)
-    monkeypatch.setattr(control, "recompute_dirty", lambda _: left.pop(0))
+    monkeypatch.setattr(control, "recompute_dirty", lambda _, relate: left.pop(0))
     registry = CollectorRegistry()
     recompute(engine, ControlMetrics(registry))
     assert left == [0]
@@ -52,7 +52,7 @@ def test_recompute_lets_the_others_run_after_some_slices(
 ) -> None:
     asked = count(1)
 
-    def always_more(_: sa.Engine) -> int:
+    def always_more(_: sa.Engine, *, relate: object) -> int:
         next(asked)
         return SLICE
 
