@@ -31,9 +31,11 @@ POLL_S = 0.5
 #: First and longest wait, in seconds, before an unsaved batch is tried again.
 BACKOFF_S = (0.2, 10.0)
 
-#: How often a worker looks for parts whose wait ended, and how many groups of them it takes at once.
+#: How often a worker looks for parts whose wait ended, how many of them one transaction takes, and how many
+#: transactions may follow one another before the next poll.
 SWEEP = timedelta(seconds=1)
-SWEEP_GROUPS = 500
+SWEEP_PARTS = 500
+SWEEP_ROUNDS = 10
 
 #: How long a worker has to finish what it claimed before another does.
 LEASE = timedelta(seconds=30)
@@ -216,7 +218,7 @@ class Worker:
         return _Read(tuple(calls), tuple(letters), tuple(fragments), moves)
 
     def _sweep(self) -> None:
-        """Finish the calls that have waited long enough, once a second, or at every turn while they are many.
+        """Finish the calls that have waited long enough: once a second, some rounds of them.
 
         Raises:
             Transient: the store can't be reached. What was claimed is free again when its lease is over.
@@ -224,17 +226,23 @@ class Worker:
         now = self._clock.now()
         if self._swept is not None and now - self._swept < SWEEP:
             return
-        groups = self._store.claim_due(now, limit=SWEEP_GROUPS, lease=LEASE)
-        self._swept = now if len(groups) < SWEEP_GROUPS else None
-        if groups:
+        self._swept = now
+        for _ in range(SWEEP_ROUNDS):
+            groups = self._store.claim_due(now, limit=SWEEP_PARTS, lease=LEASE)
+            if not groups:
+                return
             with telemetry.span("ingest.sweep", groups=len(groups)):
-                batch = self._together(_Read((), (), (), {}), groups)
-                try:
-                    saved = self._store.save(batch)
-                except Raced as error:
-                    self._metrics.raced(error)
-                else:
-                    self._count(batch, saved)
+                self._finish(groups)
+        self._swept = None
+
+    def _finish(self, groups: Collection[str]) -> None:
+        batch = self._together(_Read((), (), (), {}), groups)
+        try:
+            saved = self._store.save(batch)
+        except Raced as error:
+            self._metrics.raced(error)
+        else:
+            self._count(batch, saved)
 
     def _together(self, read: _Read, groups: Collection[str]) -> Batch:
         """What was read, with what waits of these groups put together.
