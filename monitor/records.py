@@ -159,6 +159,9 @@ class Usage(_Value, frozen=True):
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    raw: dict[str, int | float] | None = None
+    """The provider's own counts, by their own names, nested ones joined by dots:
+    ``prompt_tokens_details.cached_tokens``."""
 
 
 class ErrorCategory(StrEnum):
@@ -188,8 +191,8 @@ class CallError(_Value, frozen=True):
 class FallbackHint(_Value, frozen=True):
     """What the emitter itself says about retries and fallbacks, where it says anything.
 
-    ``declared`` is ``none`` (it says: first choice), ``retry``, ``fallback``, ``exhausted`` (the last of several
-    attempts, and it failed too), or ``unknown``.
+    ``declared`` is ``none`` (it says: first choice), ``retry``, ``fallback``, ``exhausted`` (the last of
+    several attempts, and it failed too), or ``unknown``.
     """
 
     declared: Literal["none", "retry", "fallback", "exhausted", "unknown"] = "unknown"

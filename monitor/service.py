@@ -155,7 +155,7 @@ class Service:
 
     def _start_control(self, engine: sa.Engine, cleanup: ExitStack) -> None:
         config, clock, metrics = self._config, self._clock, self._control_metrics
-        alerts = Alerts(engine)
+        alerts, store = Alerts(engine), PostgresStore(engine)
         evaluator = Evaluator(
             self._settings.rules,
             Windows(engine),
@@ -175,6 +175,7 @@ class Service:
         def evaluate() -> None:
             recompute(engine, metrics)
             evaluator.evaluate(clock.now())
+            metrics.parts.set(store.parts_waiting())
 
         leader = Leader(config.database.url)
         cleanup.callback(leader.resign)

@@ -175,6 +175,9 @@ class ControlMetrics:
         self.pending = Gauge(
             "llm_monitor_notifications_pending", "Notifications not yet delivered.", registry=registry
         )
+        self.parts = Gauge(
+            "llm_monitor_parts_waiting", "Parts of calls that wait for the rest.", registry=registry
+        )
         self.job_problems = Counter(
             "llm_monitor_job_problems",
             "Jobs that failed, came late or overlapped.",
