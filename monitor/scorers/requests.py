@@ -2,9 +2,9 @@
 
 A call that starts after another call of its request gave no answer is a retry of it, where it asks the same
 model of the same provider again, or a fallback, where it asks another. Attempts arrive in any order and
-over several messages, so this looks at all that are stored of a request, and gives the same scores
-whatever was scored before. What the emitter itself declares stands. Evidence in the order of the research
-that this project follows: explicit declarations, then gateways' groups, then spans of one parent.
+over several messages, so this looks at all that are stored of a request, each with the score of its call
+alone. What the emitter itself declares stands. Evidence in the order of the research that this project
+follows: explicit declarations, then gateways' groups, then spans of one parent.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ TOLERANCE = timedelta(milliseconds=50)
 #: How many failed calls of one request may wait for the attempt that follows them.
 MAX_OPEN = 64
 
-#: How the evidence begins of what is said here, so that it can be said anew when another attempt arrives.
-EVIDENCE = "request: "
-
 
 class _Step(NamedTuple):
     """How an attempt stands in its chain of attempts, each of which but the last gave no answer."""
@@ -44,7 +41,7 @@ class _Step(NamedTuple):
 
 
 def relate(attempts: Sequence[Attempt]) -> list[FallbackScore | None]:
-    """The ``fallback`` score of each attempt of one request, or ``None`` where the one it has stands.
+    """The ``fallback`` score of each attempt of one request, or ``None`` where that of its call alone stands.
 
     Attempts may come in any order; the result is in theirs.
     """
@@ -53,16 +50,12 @@ def relate(attempts: Sequence[Attempt]) -> list[FallbackScore | None]:
     before = _predecessors(ordered)
     followed = set(before.values())
     steps: dict[int, _Step] = {}
-    changed: list[FallbackScore | None] = [None] * len(attempts)
+    scores: list[FallbackScore | None] = [None] * len(attempts)
     for place, attempt in enumerate(ordered):
-        score = None
         if (previous := before.get(place)) is not None:
             steps[place] = _step(steps.get(previous), ordered[previous], attempt)
-            score = _score(steps[place], attempt, ended=place not in followed)
-        score = score or _alone(attempt)
-        if score != attempt.fallback:
-            changed[order[place]] = score
-    return changed
+            scores[order[place]] = _score(steps[place], attempt, ended=place not in followed)
+    return scores
 
 
 def _step(previous: _Step | None, last: Attempt, attempt: Attempt) -> _Step:
@@ -124,7 +117,7 @@ def _score(step: _Step, attempt: Attempt, *, ended: bool) -> FallbackScore | Non
         from_model,
         to_model,
         cause=_cause(attempt if exhausted else step.last),
-        evidence=f"{EVIDENCE}attempt {step.number}, none before it was answered",
+        evidence=f"attempt {step.number}, none before it was answered",
     )
 
 
@@ -164,12 +157,4 @@ def _is_declared(score: FallbackScore) -> bool:
     """Whether the emitter said itself that this is no first attempt."""
     if score.outcome not in (FallbackOutcome.RETRY, FallbackOutcome.FALLBACK, FallbackOutcome.EXHAUSTED):
         return False
-    evidence = score.evidence or ""
-    return not evidence.startswith((EVIDENCE, "attempt "))
-
-
-def _alone(attempt: Attempt) -> FallbackScore:
-    """The score that stands, unless an earlier look at the request gave it."""
-    if not (attempt.fallback.evidence or "").startswith(EVIDENCE):
-        return attempt.fallback
-    return score_names(attempt.model_requested, attempt.model_served)
+    return not (score.evidence or "").startswith("attempt ")
