@@ -127,6 +127,7 @@ class Service:
         cleanup.callback(source.close)
         store = PostgresStore(engine, max_values=config.max_values_per_dimension)
         self._ingest_metrics.fold(store.series.folded.__getitem__)
+        self._ingest_metrics.drop(lambda: store.parts_dropped)
         mapping = Mapping(config.dimensions)
         self._worker = Worker(
             source,

@@ -51,6 +51,11 @@ class IngestMetrics:
             "parts_raced", "Batches put together anew because another worker took a part of a call."
         )
         self._late = counter("parts_late", "Parts of calls that came after their call was finished.")
+        self._dropped = Gauge(
+            "llm_monitor_parts_dropped",
+            "Retrieved passages and marks of finished calls that could not be stored or read.",
+            registry=registry,
+        )
         self._stale = counter("ingest_stale_records", "Records read again after they were saved.")
         self._bugs = counter("ingest_bugs", "Calls that a scorer of ours failed on.", "type")
         self._folded = Gauge(
@@ -136,6 +141,10 @@ class IngestMetrics:
         """Records came again that are saved already; they are left out."""
         self._stale.inc(records)
         log.warning("read again what was saved", records=records)
+
+    def drop(self, dropped: Callable[[], int]) -> None:
+        """Export how many retrieved passages and marks could not be stored or read."""
+        self._dropped.set_function(dropped)
 
     def fold(self, folded: Callable[[str], int]) -> None:
         """Export how many combinations of dimensions had a value replaced by ``other``."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,9 +19,9 @@ import msgspec
 from monitor import telemetry
 from monitor.clock import Clock
 from monitor.decode import Decoded, Window
-from monitor.decode.assemble import Waits, arrived, assemble
+from monitor.decode.assemble import Assembled, Waits, arrived, assemble, given_up
 from monitor.errors import DeadLetterReason, Fenced, Permanent, Raced, Transient
-from monitor.records import Call, DeadLetter, Fragment, Partition, Record, ScoredCall, Scores
+from monitor.records import Call, DeadLetter, Fragment, Partition, Record, ScoredCall, Scores, Waiting
 from monitor.source import Polled, Source
 from monitor.store import Batch, OffsetMove, Parts, Saved, Store
 
@@ -254,15 +254,29 @@ class Worker:
             return Batch(read.calls, read.dead_letters, read.offsets)
         now = self._clock.now()
         waiting = [*self._store.waiting(groups), *arrived(read.fragments, now)]
-        assembled = assemble(waiting, now, self._waits)
-        self._metrics.late(assembled.late)
-        scored, failed = self._scored(assembled.calls, b"")
-        return Batch(
-            (*read.calls, *scored),
-            (*read.dead_letters, *failed),
-            read.offsets,
-            Parts(assembled.put, assembled.taken),
-        )
+        calls, letters = list(read.calls), list(read.dead_letters)
+        put: list[Waiting] = []
+        taken: list[int] = []
+        for assembled in self._assembled(waiting, now):
+            scored, failed = self._scored(assembled.calls, b"")
+            calls += scored
+            letters += [*failed, *assembled.dead_letters]
+            put += assembled.put
+            taken += assembled.taken
+            self._metrics.late(assembled.late)
+        return Batch(tuple(calls), tuple(letters), read.offsets, Parts(tuple(put), tuple(taken)))
+
+    def _assembled(self, waiting: list[Waiting], now: datetime) -> Iterator[Assembled]:
+        """Put together what belongs together. A group that fails is a bug of ours: it costs itself only."""
+        groups: dict[str, list[Waiting]] = {}
+        for part in waiting:
+            groups.setdefault(part.fragment.group, []).append(part)
+        for group in groups.values():
+            try:
+                yield assemble(group, now, self._waits)
+            except Exception as error:  # noqa: BLE001 - the declared edge: one group must not stop the rest
+                self._metrics.bug(error)
+                yield given_up(group, type(error).__name__)
 
     def _scored(self, calls: Collection[Call], value: bytes) -> tuple[list[ScoredCall], list[DeadLetter]]:
         """Score calls that came of this value; a call of several values has none of its own."""

@@ -15,8 +15,9 @@ from prometheus_client import CollectorRegistry
 from monitor import telemetry
 from monitor.clock import ManualClock
 from monitor.decode import Decoded, Window
+from monitor.decode.assemble import Assembled, assemble
 from monitor.errors import DeadLetterReason, Fenced, Permanent, Transient
-from monitor.records import Call, Partition, Record, Scores
+from monitor.records import Call, Partition, Record, Scores, Waiting
 from monitor.source import Polled
 from monitor.store import Batch, Saved
 from monitor.worker import BACKOFF_S, Worker
@@ -731,6 +732,25 @@ def test_a_second_span_of_a_call_that_was_finished_is_not_counted(store: Failing
     two.read(1, "again")
     two.later(600)
     assert ids(store) == ["w"]
+
+
+def test_parts_that_putting_together_fails_on_cost_themselves_only(
+    store: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(group: list[Waiting], *others: Any) -> Assembled:
+        if any(part.fragment.span_id == "w" for part in group):
+            raise KeyError("secret")
+        return assemble(group, *others)
+
+    monkeypatch.setattr("monitor.worker.assemble", broken)
+    monkeypatch.setitem(TOLD, "other", whole("o", group="another trace"))
+    two = Raced(store)
+    produce(two.topics[0], "whole", "other")
+    two.workers[0].step()
+    assert ids(store) == ["o"]
+    assert [(letter.reason, letter.detail) for letter in store.dead_letters.values()] == [
+        ("decoder_failed", "KeyError, when its parts were put together")
+    ]
 
 
 def test_while_the_store_is_away_parts_that_were_read_are_kept(store: Failing) -> None:

@@ -17,7 +17,8 @@ import msgspec
 from msgspec import structs
 
 from monitor.decode.merge import is_whole, merge, with_documents
-from monitor.records import Call, FallbackHint, Fragment, FragmentKind, Status, Waiting
+from monitor.errors import DeadLetterReason
+from monitor.records import Call, DeadLetter, FallbackHint, Fragment, FragmentKind, Status, Waiting
 
 #: How far two clocks of one process may be apart: a span of an SDK inside one of an instrumentation.
 TOLERANCE = timedelta(milliseconds=5)
@@ -48,12 +49,14 @@ class Assembled(msgspec.Struct, frozen=True):
         put: what begins to wait: new fragments, and the marks of finished calls.
         taken: the rows in ``parts`` that waited and don't any more.
         late: how many came after their call was finished, and were dropped.
+        dead_letters: what could not be put together.
     """
 
-    calls: tuple[Call, ...]
+    calls: tuple[Call, ...] = ()
     put: tuple[Waiting, ...] = ()
     taken: tuple[int, ...] = ()
     late: int = 0
+    dead_letters: tuple[DeadLetter, ...] = ()
 
 
 def arrived(fragments: Iterable[Fragment], now: datetime) -> list[Waiting]:
@@ -100,6 +103,30 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
             elif part.part_id is None:
                 put.append(structs.replace(part, due_at=due))
     return Assembled(tuple(calls), tuple(put), tuple(taken), late)
+
+
+def given_up(waiting: Sequence[Waiting], why: str) -> Assembled:
+    """What becomes of parts that putting them together fails on: each call's parts are dead letters.
+
+    Args:
+        waiting: the parts.
+        why: the class of what was raised.
+    """
+    sources = [part.fragment.call.source for part in waiting if part.fragment.call]
+    letters = [
+        DeadLetter(
+            topic=source.topic,
+            partition=source.partition,
+            offset=source.offset,
+            item=source.item,
+            reason=DeadLetterReason.DECODER_FAILED,
+            detail=f"{why}, when its parts were put together",
+            size=0,
+            sha256=b"",
+        )
+        for source in sources
+    ]
+    return Assembled(taken=tuple(_rows(waiting)), dead_letters=tuple(letters))
 
 
 #: Fragments that tell of what stands around calls.
