@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from msgspec import structs
 from monitor.decode import decode
 from monitor.decode.assemble import Waits, arrived, assemble
 from monitor.files import Found
-from monitor.records import Attempt, Call, DeadLetter, Fragment, ScoredCall, attempt_of
+from monitor.records import Attempt, Call, DeadLetter, FallbackScore, Fragment, ScoredCall, attempt_of
 from monitor.scorers import score
 from monitor.scorers.requests import relate
 
@@ -87,23 +87,29 @@ class Offline:
             for call in assemble(arrived(self._fragments, now), now, _NO_WAIT).calls:
                 place, several = self._places[call.source.topic, call.source.offset]
                 self._hold(_scored(place, several, call.span_id, call))
-        requests: dict[str, list[int]] = {}
-        for index, (_, attempt) in enumerate(self._held):
-            requests.setdefault(attempt.request_id, []).append(index)
-        for indices in requests.values():
-            scores = relate([self._held[index][1] for index in indices])
-            for index, changed in zip(indices, scores, strict=True):
-                if changed is not None:
-                    placed, attempt = self._held[index]
-                    new = structs.replace(placed.scored.scores, fallback=changed)
-                    self._held[index] = (
-                        structs.replace(placed, scored=structs.replace(placed.scored, scores=new)),
-                        attempt,
-                    )
-        yield from (placed for placed, _ in self._held)
+        related = self._related()
+        for placed, attempt in self._held:
+            changed = related.get((attempt.started_at, attempt.call_id))
+            yield placed if changed is None else _with_fallback(placed, changed)
+
+    def _related(self) -> dict[tuple[datetime, str], FallbackScore | None]:
+        """What their requests say of the calls that were held. One that was read twice is one call."""
+        requests: dict[str, dict[tuple[datetime, str], Attempt]] = {}
+        for _, attempt in self._held:
+            key = (attempt.started_at, attempt.call_id)
+            requests.setdefault(attempt.request_id, {}).setdefault(key, attempt)
+        related: dict[tuple[datetime, str], FallbackScore | None] = {}
+        for attempts in requests.values():
+            related |= zip(attempts, relate(list(attempts.values())), strict=True)
+        return related
 
     def _hold(self, placed: Placed) -> None:
         self._held.append((placed, attempt_of(placed.scored.call, placed.scored.scores.fallback)))
+
+
+def _with_fallback(placed: Placed, fallback: FallbackScore) -> Placed:
+    scores = structs.replace(placed.scored.scores, fallback=fallback)
+    return structs.replace(placed, scored=structs.replace(placed.scored, scores=scores))
 
 
 class _OwnId(msgspec.Struct):

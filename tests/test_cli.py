@@ -259,7 +259,8 @@ def test_score_relates_the_calls_of_one_request_wherever_they_stand(tmp_path: Pa
 
     first, second = tmp_path / "1.json", tmp_path / "2.jsonl"
     first.write_text(json.dumps(attempt(1, "gpt-4o-mini", ok=True)))
-    second.write_text(json.dumps(attempt(0, "gpt-4o", ok=False)) + "\n" + json.dumps(pair(1)) + "\n")
+    failed = json.dumps(attempt(0, "gpt-4o", ok=False)) + "\n"
+    second.write_text(failed + json.dumps(pair(1)) + "\n" + failed)
     found = {one["id"]: one for one in lines(run("score", tmp_path))}
     told = [found["c1"][key] for key in ("fallback", "fallback_from", "fallback_to", "fallback_cause")]
     assert told == ["fallback", "gpt-4o", "gpt-4o-mini", "rate_limit"]
