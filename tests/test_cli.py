@@ -214,7 +214,9 @@ def test_score_of_a_path_that_is_not_there_is_one_line() -> None:
 def test_score_of_an_unknown_format_says_which_there_are(tmp_path: Path) -> None:
     done = run("score", tmp_path, "--format", "xml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "it can be auto, native, pair" in re.sub(r"[\s│]+", " ", done.stderr)
+    assert "it can be auto, gateway-log, langfuse, litellm, native, otlp-json, otlp-proto, pair" in re.sub(
+        r"[\s│]+", " ", done.stderr
+    )
 
 
 def test_score_into_a_pipe_that_closes_ends_quietly(tmp_path: Path) -> None:

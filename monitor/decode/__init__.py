@@ -49,8 +49,9 @@ class Decoded(msgspec.Struct, frozen=True):
 
 
 def formats() -> tuple[str, ...]:
-    """The names of the formats that are told apart; what carries a credential is only known to be refused."""
-    return tuple(sorted(registry.registered()))
+    """The names of the formats that can be read."""
+    registered = registry.registered().values()
+    return tuple(sorted(one.name for one in registered if isinstance(one, BinaryFormat) or not one.refused))
 
 
 def decode(
@@ -78,7 +79,7 @@ def decode(
     Raises:
         ConfigError: there is no such format.
     """
-    if format != AUTO and format not in registry.registered():
+    if format not in (AUTO, *formats()):
         raise ConfigError(f"no format {format!r}; there are {', '.join((AUTO, *formats()))}")
     calls: list[Call] = []
     fragments: list[Fragment] = []

@@ -32,4 +32,4 @@ def decode(value: dict[str, Any], context: Context) -> NoReturn:  # noqa: ARG001
     raise BadInput(DeadLetterReason.CARRIES_CREDENTIAL, "Helicone's internal message; send pairs instead")
 
 
-register(Format("helicone", recognises, decode))
+register(Format("helicone", recognises, decode, refused=True))

@@ -74,11 +74,13 @@ class Format(msgspec.Struct, frozen=True):
             never at a version, and no two formats recognise the same object.
         decode: what an object holds; nothing, where it holds no call. Raises ``BadInput`` for an object
             that can't be used, and yields one for a part of it that can't.
+        refused: whether it is known only to be refused with a reason.
     """
 
     name: str
     recognises: Callable[[dict[str, Any]], bool]
     decode: Callable[[dict[str, Any], Context], Iterable[Found]]
+    refused: bool = False
 
 
 class BinaryFormat(msgspec.Struct, frozen=True):

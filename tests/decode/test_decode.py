@@ -149,16 +149,13 @@ def test_without_a_window_any_age_is_accepted() -> None:
 def test_a_format_that_is_named_is_not_guessed() -> None:
     (letter,) = decode(record(chat()), format="native").dead_letters
     assert letter.reason == "invalid_record"
-    with pytest.raises(
-        ConfigError, match="auto, gateway-log, helicone, .*, native, otlp-json, otlp-proto, pair"
-    ):
+    with pytest.raises(ConfigError, match="auto, gateway-log, .*, native, otlp-json, otlp-proto, pair"):
         decode(record(native()), format="otlp")
 
 
 def test_the_formats_are_those_that_registered_themselves() -> None:
     assert formats() == (
         "gateway-log",
-        "helicone",
         "langfuse",
         "litellm",
         "native",
