@@ -190,7 +190,11 @@ def score(
     ],
     format_: Annotated[
         str,
-        typer.Option("--format", metavar="|".join(("auto", *formats())), help="How the calls are written."),
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"How the calls are written: auto (told by what is there), {', '.join(formats())}.",
+        ),
     ] = "auto",
     summary: Annotated[
         bool, typer.Option("--summary", help="Print a table of outcomes per model instead of the calls.")

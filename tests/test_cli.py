@@ -104,7 +104,7 @@ def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
         (["run", "--help"], ["--config", "--only", "Ctrl-C", "one of them leads"]),
         (["migrate", "--help"], ["--config", "Safe to run again"]),
         (["check", "--help"], ["--config", "without starting anything"]),
-        (["score", "--help"], ["PATH", "--format", "auto|native|pair", "standard error", "standard input"]),
+        (["score", "--help"], ["PATH", "--format", "native, otlp-json,", "standard error", "standard input"]),
     ],
 )
 def test_help_says_what_one_needs(arguments: list[str], expected: list[str]) -> None:

@@ -149,7 +149,7 @@ def test_without_a_window_any_age_is_accepted() -> None:
 def test_a_format_that_is_named_is_not_guessed() -> None:
     (letter,) = decode(record(chat()), format="native").dead_letters
     assert letter.reason == "invalid_record"
-    with pytest.raises(ConfigError, match="auto, gateway-log, .*, native, otlp-json, otlp-proto, pair"):
+    with pytest.raises(ConfigError, match=r"auto, gateway-log, .*, native, otlp-json, otlp-proto, pair"):
         decode(record(native()), format="otlp")
 
 
