@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import structs
 
+from monitor.decode.counts import raw_counts
 from monitor.errors import BadInput, DeadLetterReason
 from monitor.records import DIMENSIONS, Call, CallError, Captured, Contract, Document, Fragment, Tool, Usage
 
@@ -28,6 +29,8 @@ MAX_SCHEMA_DEPTH = 100
 MAX_DURATION_MS = 7 * 24 * 3600 * 1000.0
 #: The largest token count: Postgres' ``integer``.
 MAX_TOKENS = 2**31 - 1
+#: The largest raw number, either side of zero: what every reader of JSON takes exactly (RFC 8259, section 6).
+MAX_NUMBER = 2**53
 #: The largest attempt: Postgres' ``smallint``.
 MAX_ATTEMPT = 2**15 - 1
 
@@ -149,7 +152,22 @@ def _printable(text: str) -> str:
 
 
 def _usage(usage: Usage) -> Usage:
-    return Usage(**{name: count(getattr(usage, name)) for name in Usage.__struct_fields__})
+    return Usage(
+        input_tokens=count(usage.input_tokens),
+        output_tokens=count(usage.output_tokens),
+        cache_read_tokens=count(usage.cache_read_tokens),
+        cache_write_tokens=count(usage.cache_write_tokens),
+        reasoning_tokens=count(usage.reasoning_tokens),
+        raw=_raw(usage.raw),
+    )
+
+
+def _raw(raw: dict[str, int | float] | None) -> dict[str, int | float] | None:
+    """The numbers in range, under printable names; as few and as short as any format's, whoever sent them."""
+    bounded = raw_counts(raw) or {}
+    named = {name_of(name): value for name, value in bounded.items() if abs(value) <= MAX_NUMBER}
+    named.pop("", None)
+    return named or None
 
 
 def _error(error: CallError | None) -> CallError | None:

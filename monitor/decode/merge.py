@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import structs
 
@@ -24,6 +24,8 @@ from monitor.records import (
     Status,
     Usage,
 )
+
+T = TypeVar("T")
 
 #: Fields of which any value is better than none.
 _FILLED = (
@@ -199,5 +201,5 @@ def _better_contract(ours: Contract, theirs: Contract) -> Contract | None:
     return None
 
 
-def _first(ours: int | None, theirs: int | None) -> int | None:
+def _first(ours: T | None, theirs: T | None) -> T | None:
     return theirs if ours is None else ours

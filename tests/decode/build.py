@@ -6,8 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import structs
+
 from monitor.decode import decode
-from monitor.records import Call, DeadLetter, Record
+from monitor.records import Call, DeadLetter, Record, Usage
 
 RECEIVED = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -32,6 +34,11 @@ def dead_letter_of(value: Any) -> DeadLetter:
     assert not decoded.calls, decoded.calls
     (dead_letter,) = decoded.dead_letters
     return dead_letter
+
+
+def tokens(usage: Usage) -> Usage:
+    """The normalised counts alone, without the numbers that they were made of."""
+    return structs.replace(usage, raw=None)
 
 
 def native(**fields: Any) -> dict[str, Any]:

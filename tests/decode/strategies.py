@@ -14,6 +14,7 @@ _MAYBE_TEXT = st.none() | _TEXT
 _COUNT = st.none() | st.integers()
 _DURATION = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 _TIME = st.datetimes().map(lambda time: time.isoformat() + "Z")
+_RAW = st.none() | st.dictionaries(_NAME, st.integers() | st.floats(allow_nan=False, allow_infinity=False))
 _SCHEMA = st.none() | st.booleans() | st.dictionaries(_TEXT, st.integers() | st.lists(_TEXT), max_size=3)
 
 
@@ -63,6 +64,6 @@ CALL_FIELDS = _object(
     input=st.lists(_MESSAGE, max_size=2),
     documents=st.lists(st.fixed_dictionaries({"content": _TEXT}), max_size=2),
     outputs=st.lists(_OUTPUT, max_size=2),
-    usage=_object(input_tokens=_COUNT, output_tokens=_COUNT, cache_read_tokens=_COUNT),
+    usage=_object(input_tokens=_COUNT, output_tokens=_COUNT, cache_read_tokens=_COUNT, raw=_RAW),
     captured=_object(input=st.booleans(), schema=st.booleans()),
 )

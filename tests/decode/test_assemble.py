@@ -136,7 +136,7 @@ def test_the_account_with_content_is_the_base_and_lacks_nothing_that_another_has
         0.9,
         emitter="sdk",
         parent_span_id="a",
-        call_usage=Usage(input_tokens=7, cache_read_tokens=3),
+        call_usage=Usage(input_tokens=7, cache_read_tokens=3, raw={"input": 4, "cached": 3}),
         call_contract=Contract(ContractKind.JSON_OBJECT),
         call_tools=(Tool("f", schema={}),),
         call_captured=Captured(input=False, output=False, tools=True, schema=True),
@@ -144,11 +144,18 @@ def test_the_account_with_content_is_the_base_and_lacks_nothing_that_another_has
     )
     (call,) = in_the_end(native, whole("a", call_usage=Usage(input_tokens=8)))
 
-    assert call.usage == Usage(input_tokens=8, cache_read_tokens=3)
+    assert call.usage == Usage(input_tokens=8, cache_read_tokens=3, raw={"input": 4, "cached": 3})
     assert (call.contract.kind, call.ttft_ms, call.started_at) == ("json_object", 12.0, NOON)
     assert [tool.name for tool in call.tools] == ["f"]
     assert call.captured == Captured()
     assert (call.span_id, call.outputs) == ("a", ANSWERED)
+
+
+def test_the_raw_numbers_of_two_accounts_are_not_mixed() -> None:
+    native = fragment("b", emitter="sdk", parent_span_id="a", call_usage=Usage(7, raw={"input": 7}))
+    (call,) = in_the_end(native, whole("a", call_usage=Usage(raw={"prompt": 8})))
+
+    assert call.usage == Usage(7, raw={"prompt": 8})
 
 
 def test_a_failure_that_only_one_span_knows_is_the_calls() -> None:

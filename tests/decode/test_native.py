@@ -51,6 +51,7 @@ def test_unknown_fields_are_ignored() -> None:
     [
         ({"service": 5}, "$.service"),
         ({"usage": {"input_tokens": "many"}}, "$.usage.input_tokens"),
+        ({"usage": {"raw": {"input": {"cached": 1}}}}, "$.usage.raw[...]"),
         ({"outputs": [{"tool_calls": [{"name": "f"}]}]}, "$.outputs[0].tool_calls[0]"),
         ({"contract": {"kind": "yaml"}}, "$.contract.kind"),
         ({"started_at": "yesterday"}, "$.started_at"),

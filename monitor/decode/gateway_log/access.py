@@ -14,6 +14,7 @@ import msgspec
 from msgspec import structs
 
 from monitor.decode import halves
+from monitor.decode.counts import is_counted
 from monitor.decode.gateway_log.headers import Headers
 from monitor.decode.named import attributes
 from monitor.decode.pair import bodies
@@ -131,7 +132,7 @@ def call(line: Line, told: Told | None, context: Context) -> Call | None:
         input=asked.input,
         documents=asked.documents + answer.documents,
         outputs=outputs,
-        usage=answer.usage if answer.usage != Usage() else told.usage,
+        usage=answer.usage if is_counted(answer.usage) else told.usage,
         fallback=answer.fallback,
         captured=structs.replace(captured, output=bool(outputs) or read.error is not None),
         **dimensions,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from monitor.decode.counts import raw_counts
 from monitor.decode.gateway_log.access import Line, Told, call
 from monitor.decode.pair.shapes import at, flag, integer, mapping, text
 from monitor.decode.registry import Context
@@ -48,10 +49,20 @@ def _told(logged: dict[str, Any]) -> Told | None:
     stream = flag(request.get("stream"))
     return Told(
         model_requested=text(summary.get("request_model")) or text(summary.get("model")),
-        usage=Usage(integer(summary.get("prompt_tokens")), integer(summary.get("completion_tokens"))),
+        usage=_usage(summary),
         # The name is older than its meaning: the time to the first token, of a stream.
         ttft_ms=number(summary.get("duration")),
         stream=flag(summary.get("stream")) if stream is None else stream,
         messages=messages if isinstance(messages, list) else None,
         answer=text(answer) or text(at(answer, "content")),
+    )
+
+
+def _usage(summary: dict[str, Any]) -> Usage:
+    """The tokens, which stand in the summary among its durations."""
+    given, written = summary.get("prompt_tokens"), summary.get("completion_tokens")
+    return Usage(
+        input_tokens=integer(given),
+        output_tokens=integer(written),
+        raw=raw_counts({"prompt_tokens": given, "completion_tokens": written}),
     )

@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from msgspec import structs
+
 from monitor.decode import halves
+from monitor.decode.counts import raw_counts
 from monitor.decode.gateway_log.access import Line, Told, call
 from monitor.decode.pair.endpoint import Endpoint
 from monitor.decode.pair.shapes import at, mapping, string, text
@@ -93,4 +96,6 @@ def _known(section: dict[str, Any], field: str) -> str:
 def _usage(counts: dict[str, Any]) -> Usage:
     spelled = {name: counts.get(name, counts.get(name.removesuffix("s"))) for name in _COUNTS}
     found = halves.answer({"choices": [], "usage": {**counts, **spelled}}, "chat.completions").usage
-    return found if found.input_tokens or found.output_tokens else Usage()
+    if not found.input_tokens and not found.output_tokens:
+        return Usage()
+    return structs.replace(found, raw=raw_counts(counts))

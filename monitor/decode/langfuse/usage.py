@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
+
 from monitor.decode import halves
+from monitor.decode.counts import is_counted, raw_counts
 from monitor.decode.pair.shapes import integer, mapping
 from monitor.records import Usage
 
@@ -23,8 +26,8 @@ def read(body: dict[str, Any]) -> Usage:
     """The tokens that an observation's body counts."""
     for counts in (mapping(body.get("usageDetails")), mapping(body.get("usage"))):
         found = _read(counts)
-        if found != Usage():
-            return found
+        if is_counted(found):
+            return structs.replace(found, raw=raw_counts(counts))
     return Usage()
 
 

@@ -43,6 +43,9 @@ _OPERATIONS = {"completions": "text_completion", "generateContent": "generate_co
 #: Under which name each API's request has what LiteLLM logs as ``messages``.
 _ASKED_AS = {"responses": "input", "completions": "prompt", "generateContent": "contents"}
 
+#: The counts that stand in the payload itself.
+_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
 #: What stands in the place of content that was not to be logged: a whole string, or within a shortened one.
 _REDACTED = (b'"redacted-by-litellm"', b'"REDACTED_BY_LITELM"', b"(litellm_truncated skipped ")
 
@@ -192,7 +195,8 @@ def _with_refusals(response: dict[str, Any]) -> dict[str, Any]:
 
 def _usage(payload: dict[str, Any], answer: Answer) -> Usage:
     """The tokens as LiteLLM counted them, in OpenAI's words; else as the answer says."""
-    places = at(payload, "metadata", "usage_object"), at(payload, "response", "usage"), payload
+    summed = {name: payload.get(name) for name in _SUMS}
+    places = at(payload, "metadata", "usage_object"), at(payload, "response", "usage"), summed
     counts = next((mapping(found) for found in places if integer(at(found, "prompt_tokens"))), {})
     usage = (
         halves.answer({"choices": [], "usage": counts}, "chat.completions").usage if counts else answer.usage

@@ -18,23 +18,24 @@ from monitor.decode.otlp.dialect import Dialect, register
 from monitor.decode.otlp.numbered import numbered
 from monitor.decode.otlp.passages import retrieved
 from monitor.decode.otlp.span import Attributes, Span
+from monitor.decode.otlp.tokens import usage_of
 from monitor.decode.otlp.told import CHAT, MESSAGES, RESPONSES, is_complete, joined, read_as, sent, told
 from monitor.decode.pair import bodies
 from monitor.decode.pair.api import Body
 from monitor.decode.pair.bodies import Read
-from monitor.decode.pair.shapes import at, integer, mapping, objects, text
+from monitor.decode.pair.shapes import at, mapping, objects, text
 from monitor.decode.registry import Context
-from monitor.records import Call, Contract, Fragment, Status, Usage
+from monitor.records import Call, Contract, Fragment, Status
 
 #: What stands in the place of content that the application hides.
 _REDACTED = "__REDACTED__"
 
 _TOKENS = {
-    "input_tokens": "llm.token_count.prompt",
-    "output_tokens": "llm.token_count.completion",
-    "cache_read_tokens": "llm.token_count.prompt_details.cache_read",
-    "cache_write_tokens": "llm.token_count.prompt_details.cache_write",
-    "reasoning_tokens": "llm.token_count.completion_details.reasoning",
+    "input_tokens": ("llm.token_count.prompt",),
+    "output_tokens": ("llm.token_count.completion",),
+    "cache_read_tokens": ("llm.token_count.prompt_details.cache_read",),
+    "cache_write_tokens": ("llm.token_count.prompt_details.cache_write",),
+    "reasoning_tokens": ("llm.token_count.completion_details.reasoning",),
 }
 
 #: Where spans of a kind have the passages that they found.
@@ -67,7 +68,7 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
         model_requested=requested or named,
         model_served=served,
         stream=read.stream,
-        usage=Usage(**{field: integer(attributes.get(name)) for field, name in _TOKENS.items()}),
+        usage=usage_of(attributes, _TOKENS),
     )
     return told(known, read)
 

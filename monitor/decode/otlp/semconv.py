@@ -14,10 +14,11 @@ from monitor.decode.otlp import failures, messages, offers
 from monitor.decode.otlp.attributes import elements, first
 from monitor.decode.otlp.dialect import Dialect, register
 from monitor.decode.otlp.span import Attributes, Span
-from monitor.decode.pair.shapes import flag, integer, number, string, text
+from monitor.decode.otlp.tokens import usage_of
+from monitor.decode.pair.shapes import flag, number, string, text
 from monitor.decode.providers import provider_name
 from monitor.decode.registry import Context
-from monitor.records import Call, Captured, ContractKind, Fragment, FragmentKind, Status, Usage
+from monitor.records import Call, Captured, ContractKind, Fragment, FragmentKind, Status
 
 #: The operations that are a model answering, under all their names.
 OPERATIONS = {
@@ -89,7 +90,7 @@ def call_of(span: Span, context: Context, format_name: str) -> Call:
         input=messages.conversation(sent, system),
         documents=messages.documents(sent) + messages.documents(answered),
         outputs=messages.choices(answered, attributes.get("gen_ai.response.finish_reasons")),
-        usage=Usage(**{field: integer(first(attributes, *names)) for field, names in _TOKENS.items()}),
+        usage=usage_of(attributes, _TOKENS),
         captured=Captured(
             input=sent is not None and not cut and messages.is_whole([*sent, *(answered or ())]),
             output=answered is not None and (error is None or bool(answered)),

@@ -11,10 +11,11 @@ from typing import Any
 
 from msgspec import structs
 
+from monitor.decode.counts import is_counted
 from monitor.decode.pair import bodies
 from monitor.decode.pair.bodies import Read
 from monitor.decode.pair.shapes import at
-from monitor.records import Call, FinishReason, Output, Status, Usage
+from monitor.records import Call, FinishReason, Output, Status
 
 #: The names of the APIs whose shapes emitters borrow: OpenAI's two and Anthropic's.
 CHAT, RESPONSES, MESSAGES = "chat.completions", "responses", "messages"
@@ -73,7 +74,7 @@ def told(call: Call, read: Read) -> Call:
         input=asked.input,
         documents=asked.documents + answer.documents,
         outputs=answer.outputs,
-        usage=call.usage if answer.usage == Usage() else answer.usage,
+        usage=answer.usage if is_counted(answer.usage) else call.usage,
         fallback=answer.fallback,
         captured=structs.replace(read.captured, output=read.captured.output and bool(answer.outputs)),
     )

@@ -17,6 +17,7 @@ from monitor.decode.otlp import semconv
 from monitor.decode.otlp.attributes import elements, first, structured
 from monitor.decode.otlp.dialect import Dialect, register
 from monitor.decode.otlp.span import Attributes, Span
+from monitor.decode.otlp.tokens import usage_of
 from monitor.decode.otlp.told import is_complete
 from monitor.decode.pair import errors
 from monitor.decode.pair.api import Body
@@ -48,7 +49,6 @@ from monitor.records import (
     Tool,
     ToolCall,
     ToolChoice,
-    Usage,
 )
 
 _CALLS = (".doGenerate", ".doStream")
@@ -115,7 +115,7 @@ def _call(span: Span, context: Context, format_name: str, operation: str) -> Cal
         tool_choice=_tool_choice(mapping(structured(attributes.get("ai.prompt.toolChoice")))),
         input=tuple(map(_message, objects(messages))),
         outputs=outputs,
-        usage=Usage(**{field: integer(first(attributes, *names)) for field, names in _TOKENS.items()}),
+        usage=usage_of(attributes, _TOKENS),
         fallback=_routing(mapping(structured(attributes.get("ai.response.providerMetadata")))),
         captured=Captured(
             input=messages is not None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.shapes import integer, objects, text
 from monitor.records import FinishReason, Message, Output, Part, PartType, Usage
@@ -43,11 +44,25 @@ def answer(body: Body) -> Answer | None:
     results = _results(body)
     if not results:
         return None
-    written = [count for result in results if (count := integer(_first(result, _OUTPUT_TOKENS))) is not None]
     return Answer(
         outputs=tuple(_output(result, body) for result in results),
-        usage=Usage(integer(_first(body, _INPUT_TOKENS)), sum(written) if written else None),
+        usage=_usage(body, results),
     )
+
+
+def _usage(body: Body, results: list[Body]) -> Usage:
+    """The tokens. Titan counts those that came out in each of its results."""
+    written = [count for result in results if (count := integer(_first(result, _OUTPUT_TOKENS))) is not None]
+    listed = {str(number): _counts(result) for number, result in enumerate(results) if result is not body}
+    return Usage(
+        input_tokens=integer(_first(body, _INPUT_TOKENS)),
+        output_tokens=sum(written) if written else None,
+        raw=raw_counts({**_counts(body), "results": listed}),
+    )
+
+
+def _counts(value: Body) -> Body:
+    return {name: value[name] for name in (*_INPUT_TOKENS, *_OUTPUT_TOKENS) if name in value}
 
 
 def _results(body: Body) -> list[Body]:

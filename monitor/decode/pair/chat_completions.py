@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.chat_messages import conversation, offered_tools, reasoning_of, tool_calls
 from monitor.decode.pair.chat_stream import assemble
@@ -141,6 +142,7 @@ def usage_of(body: Body) -> Usage:
         cache_read_tokens=integer(usage.get("prompt_cache_hit_tokens") if cached is None else cached),
         cache_write_tokens=integer(at(usage, "prompt_tokens_details", "cache_write_tokens")),
         reasoning_tokens=reasoning,
+        raw=raw_counts(usage),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
+from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.chat_messages import (
     conversation,
@@ -133,6 +134,7 @@ def usage_of(usage: Body) -> Usage:
         output_tokens=integer(tokens.get("output_tokens")),
         cache_read_tokens=integer(usage.get("cached_tokens")),
         reasoning_tokens=integer(tokens.get("reasoning_tokens")),
+        raw=raw_counts(usage),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import structs
 
 from monitor.decode import text as json
+from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.converse_stream import OWN_EVENTS, assemble
 from monitor.decode.pair.shapes import (
@@ -249,6 +250,7 @@ def _usage(usage: Body) -> Usage:
         output_tokens=integer(usage.get("outputTokens")),
         cache_read_tokens=read,
         cache_write_tokens=written,
+        raw=raw_counts(usage),
     )
 
 

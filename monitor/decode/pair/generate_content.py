@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.generate_content_stream import assemble
 from monitor.decode.pair.offers import NO_PARAMETERS
@@ -291,6 +292,7 @@ def _usage(usage: Body) -> Usage:
         else (candidates or 0) + (thoughts or 0),
         cache_read_tokens=integer(field(usage, "cachedContentTokenCount")),
         reasoning_tokens=thoughts,
+        raw=raw_counts(usage),
     )
 
 

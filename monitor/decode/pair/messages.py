@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.messages_stream import assemble
 from monitor.decode.pair.offers import contract_of
@@ -241,6 +242,7 @@ def _usage(usage: Body) -> Usage:
         cache_read_tokens=read,
         cache_write_tokens=written,
         reasoning_tokens=integer(at(usage, "output_tokens_details", "thinking_tokens")),
+        raw=raw_counts(usage),
     )
 
 

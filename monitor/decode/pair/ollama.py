@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
+from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.chat_messages import conversation, offered_tools, reasoning_of, tool_calls
 from monitor.decode.pair.shapes import integer, mapping, objects, strings, text
@@ -80,8 +81,18 @@ def _answer(body: Body, message: Body) -> Answer:
         model=text(body.get("model")),
         created=body.get("created_at"),
         outputs=(output,) if message or reason else (),
-        usage=Usage(integer(body.get("prompt_eval_count")), integer(body.get("eval_count"))),
+        usage=_usage(body),
         duration_ms=None if took is None else took / _NANOSECONDS_IN_MS,
+    )
+
+
+def _usage(body: Body) -> Usage:
+    """The tokens, which stand in the body among its durations."""
+    given, written = body.get("prompt_eval_count"), body.get("eval_count")
+    return Usage(
+        input_tokens=integer(given),
+        output_tokens=integer(written),
+        raw=raw_counts({"prompt_eval_count": given, "eval_count": written}),
     )
 
 

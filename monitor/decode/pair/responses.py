@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.offers import contract_of, function_tool, tool_choice, tool_name
 from monitor.decode.pair.responses_stream import assemble
@@ -208,6 +209,7 @@ def _usage(usage: Body) -> Usage:
         cache_read_tokens=integer(at(usage, "input_tokens_details", "cached_tokens")),
         cache_write_tokens=integer(at(usage, "input_tokens_details", "cache_write_tokens")),
         reasoning_tokens=integer(at(usage, "output_tokens_details", "reasoning_tokens")),
+        raw=raw_counts(usage),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.decode import decode
 from monitor.records import Captured, Contract, ErrorCategory, Status, Usage
-from tests.decode.build import call_of, record, sse
+from tests.decode.build import call_of, record, sse, tokens
 from tests.decode.gateway_log.build import ANSWERED, ASKED, apisix
 
 SUMMARY = {"model": "gpt-4o", "duration": 250, "prompt_tokens": 9, "completion_tokens": 3}
@@ -29,7 +29,7 @@ def test_an_entry_with_bodies_is_a_whole_call() -> None:
         "gpt-4o-2024-08-06",
     )
     assert (call.input[0].parts[0].content, call.outputs[0].text) == ("hello", "hi")
-    assert (call.captured, call.usage, call.status) == (Captured(), Usage(9, 3), Status.OK)
+    assert (call.captured, tokens(call.usage), call.status) == (Captured(), Usage(9, 3), Status.OK)
     assert (call.duration_ms, call.ttft_ms, call.stream) == (720.5, None, False)
     assert call.started_at.isoformat() == "2026-11-22T11:59:00+00:00"
     assert call.request_id == "r1"
@@ -70,7 +70,7 @@ def test_without_bodies_the_address_tells_that_it_was_a_call() -> None:
 
 def test_an_ai_plugin_s_summary_tells_model_and_tokens() -> None:
     call = call_of(apisix(path="/anything", llm_summary=SUMMARY))
-    assert (call.model_requested, call.usage, call.captured.input) == ("gpt-4o", Usage(9, 3), False)
+    assert (call.model_requested, tokens(call.usage), call.captured.input) == ("gpt-4o", Usage(9, 3), False)
     assert call.ttft_ms is None, "of what wasn't streamed, it is the whole duration"
 
 

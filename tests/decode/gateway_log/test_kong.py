@@ -9,7 +9,7 @@ import pytest
 from monitor.decode import decode
 from monitor.decode.gateway_log.kong import MAX_PLUGINS
 from monitor.records import Captured, ContractKind, ErrorCategory, Status, Usage
-from tests.decode.build import RECEIVED, call_of, record
+from tests.decode.build import RECEIVED, call_of, record, tokens
 from tests.decode.gateway_log.build import ANSWERED, ASKED, kong, proxied
 
 
@@ -22,7 +22,7 @@ def test_a_line_with_payloads_is_a_whole_call() -> None:
         "gpt-4o-2024-08-06",
     )
     assert (call.input[0].parts[0].content, call.outputs[0].text) == ("hello", "hi")
-    assert (call.captured, call.usage, call.status) == (Captured(), Usage(9, 3), Status.OK)
+    assert (call.captured, tokens(call.usage), call.status) == (Captured(), Usage(9, 3), Status.OK)
     assert (call.duration_ms, call.ttft_ms, call.stream) == (650.0, None, False)
     assert call.started_at.isoformat() == "2026-11-22T11:59:00+00:00"
     assert (call.route, call.service, call.request_id) == ("assistant", "llm-upstream", "r1")
@@ -32,7 +32,7 @@ def test_statistics_alone_tell_model_tokens_latency_and_status() -> None:
     call = call_of(kong(proxied()))
     assert call.call_id == "9ec9264afbbbad5fe5c64877d92eeb04"
     assert (call.model_requested, call.model_served) == ("gpt-4o", "gpt-4o-2024-08-06")
-    assert (call.usage, call.duration_ms, call.status) == (Usage(9, 3), 650.0, Status.OK)
+    assert (tokens(call.usage), call.duration_ms, call.status) == (Usage(9, 3), 650.0, Status.OK)
     assert call.captured == Captured(input=False, output=False, tools=False)
     assert (call.contract.kind, call.stream) == (ContractKind.UNKNOWN, None)
 
@@ -47,7 +47,7 @@ def test_older_plugins_have_one_request_and_count_in_the_singular() -> None:
         },
     }
     call = call_of(kong(old))
-    assert (call.provider, call.model_requested, call.usage) == ("cohere", "command", Usage(28, 20))
+    assert (call.provider, call.model_requested, tokens(call.usage)) == ("cohere", "command", Usage(28, 20))
     assert (call.captured.input, call.captured.output) == (True, False)
     assert call.duration_ms == 720.0, "without the model's latency, the request's"
 

@@ -17,7 +17,7 @@ from monitor.records import (
     Status,
     Usage,
 )
-from tests.decode.build import RECEIVED, record
+from tests.decode.build import RECEIVED, record, tokens
 from tests.decode.langfuse.build import (
     END,
     FIRST_TOKEN,
@@ -370,7 +370,7 @@ USAGES: dict[str, tuple[dict[str, Any], Usage]] = {
 
 @pytest.mark.parametrize(("body", "usage"), USAGES.values(), ids=USAGES.keys())
 def test_tokens_are_counted_in_every_spelling(body: dict[str, Any], usage: Usage) -> None:
-    assert call_of(created(), updated(**body)).usage == usage
+    assert tokens(call_of(created(), updated(**body)).usage) == usage
 
 
 # ------------------------------------------------------------------------------------------- what is around

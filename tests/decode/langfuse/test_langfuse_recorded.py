@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.records import Call, FragmentKind, Status
+from tests.decode.build import tokens
 from tests.decode.junk import borne, spoilt
 from tests.decode.langfuse.build import calls_of, fragments_of
 from tests.decode.recorded import call_of_pair, differences
@@ -86,7 +87,7 @@ def test_a_generation_scores_as_its_pair() -> None:
 
 def test_a_generation_has_the_tokens_of_its_pair() -> None:
     for pair_id, call in calls().items():
-        assert call.usage == call_of_pair(pair_id).usage
+        assert tokens(call.usage) == tokens(call_of_pair(pair_id).usage)
 
 
 @given(spoilt(batches))

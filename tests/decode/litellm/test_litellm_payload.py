@@ -17,7 +17,7 @@ from monitor.records import (
     Status,
     Usage,
 )
-from tests.decode.build import call_of, dead_letter_of, record
+from tests.decode.build import call_of, dead_letter_of, record, tokens
 from tests.decode.litellm.build import answer, failed, payload
 
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
@@ -182,7 +182,7 @@ def test_a_failure_has_its_name_its_category_and_its_status(
 
 def test_a_failure_counts_no_tokens() -> None:
     counts = {"prompt_tokens": 0, "completion_tokens": 0}
-    assert call_of({**failed(), **counts}).usage == Usage()
+    assert tokens(call_of({**failed(), **counts}).usage) == Usage()
 
 
 USAGES = {
@@ -205,8 +205,8 @@ USAGES = {
 
 @pytest.mark.parametrize(("counted", "usage"), USAGES.values(), ids=USAGES.keys())
 def test_tokens_are_those_that_litellm_counted(counted: dict[str, Any], usage: Usage) -> None:
-    assert call_of(payload(metadata={"usage_object": counted})).usage == usage
-    assert call_of(payload(response={**answer("hi"), "usage": counted})).usage == usage
+    assert tokens(call_of(payload(metadata={"usage_object": counted})).usage) == usage
+    assert tokens(call_of(payload(response={**answer("hi"), "usage": counted})).usage) == usage
 
 
 def test_a_refusal_that_litellm_keeps_aside_is_a_refusal() -> None:
@@ -238,7 +238,7 @@ def test_what_was_redacted_is_not_captured() -> None:
     assert call.captured == Captured(input=False, output=False)
     assert (call.input, call.outputs) == ((), ())
     assert (call.contract.kind, call.model_served) == (ContractKind.JSON_OBJECT, "gpt-4o-2024-08-06")
-    assert call.usage == Usage(20, 9)
+    assert tokens(call.usage) == Usage(20, 9)
 
 
 @pytest.mark.parametrize(

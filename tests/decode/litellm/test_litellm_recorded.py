@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from monitor.decode import decode
 from monitor.records import Call, ErrorCategory, Status
-from tests.decode.build import call_of, record
+from tests.decode.build import call_of, record, tokens
 from tests.decode.junk import borne, spoilt
 from tests.decode.recorded import call_of_pair, differences
 from tests.paths import SHARED
@@ -133,10 +133,10 @@ def test_an_answer_has_the_contract_the_tools_and_the_tokens_of_its_pair() -> No
                 "tool_choice",
                 "parallel_tool_calls",
                 "input",
-                "usage",
                 "stream",
             ):
                 assert getattr(call, name) == getattr(pair, name), (number, name)
+            assert tokens(call.usage) == tokens(pair.usage), number
             texts = [(o.text, o.refusal, o.tool_calls) for o in call.outputs]
             assert texts == [(o.text, o.refusal, o.tool_calls) for o in pair.outputs], number
 

@@ -19,7 +19,7 @@ from monitor.records import (
     Usage,
 )
 from monitor.scorers import score
-from tests.decode.build import call_of, record
+from tests.decode.build import call_of, record, tokens
 from tests.decode.junk import borne, spoilt
 from tests.decode.litellm.build import answer, row
 
@@ -35,7 +35,7 @@ def test_a_row_without_prompts_is_a_call_without_content() -> None:
     call = call_of(row())
     assert (call.call_id, call.request_id, call.route) == ("chatcmpl-1", "t1", "chat-backup")
     assert (call.model_requested, call.model_served, call.duration_ms) == ("gpt-4o", "", 2000.0)
-    assert call.usage == Usage(9, 3)
+    assert tokens(call.usage) == Usage(9, 3)
     assert call.captured == Captured(input=False, output=False, tools=False)
     assert call.contract.kind is ContractKind.UNKNOWN
 

@@ -8,7 +8,7 @@ import pytest
 from monitor.decode import decode
 from monitor.decode.dimensions import Mapping
 from monitor.records import FinishReason, FragmentKind, Status, Usage
-from tests.decode.build import record
+from tests.decode.build import record, tokens
 from tests.decode.otlp import build
 from tests.decode.otlp.build import chat, fragment_of, fragments_of, plain_call, span, told, traces, words
 
@@ -85,7 +85,7 @@ def test_a_span_without_an_operation_or_an_answer_is_no_call() -> None:
 )
 def test_tokens_are_read_under_their_names_of_all_generations(values: dict[str, Any], usage: Usage) -> None:
     named = {f"gen_ai.{name}": value for name, value in values.items()}
-    assert plain_call({**chat(), **named}).usage == usage
+    assert tokens(plain_call({**chat(), **named}).usage) == usage
 
 
 def test_models_and_ids_are_those_of_the_response() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from monitor.records import Contract, ContractKind, FinishReason, Usage
-from tests.decode.build import call_of, pair, sse
+from tests.decode.build import call_of, pair, sse, tokens
 
 CHOICE = {"index": 0, "text": "x", "finish_reason": "stop"}
 ANSWER = {"id": "r", "object": "text_completion", "model": "m-1", "choices": [CHOICE]}
@@ -56,7 +56,7 @@ def test_the_answer() -> None:
         ("x", FinishReason.STOP),
         ("y", FinishReason.UNKNOWN),
     ]
-    assert (call.usage, call.model_served, call.operation) == (Usage(3, 2), "m-1", "text_completion")
+    assert (tokens(call.usage), call.model_served, call.operation) == (Usage(3, 2), "m-1", "text_completion")
 
 
 def _chunk(text: str, index: int = 0, finish: str | None = None) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def test_a_stream_is_put_together() -> None:
         ("Hello", FinishReason.LENGTH),
         ("a", FinishReason.UNKNOWN),
     ]
-    assert (call.usage, call.stream, call.call_id) == (Usage(3, 2), True, "r")
+    assert (tokens(call.usage), call.stream, call.call_id) == (Usage(3, 2), True, "r")
 
 
 def test_writer_streams_values() -> None:

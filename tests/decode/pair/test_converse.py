@@ -20,7 +20,7 @@ from monitor.records import (
     ToolChoice,
     Usage,
 )
-from tests.decode.build import call_of, pair
+from tests.decode.build import call_of, pair, tokens
 from tests.decode.pair.test_event_stream import event
 
 SCHEMA = {"type": "object"}
@@ -184,7 +184,7 @@ def test_input_tokens_include_the_cache() -> None:
         "cacheWriteInputTokenCount": 3,
     }
     for usage in (counts, nova):
-        assert _answered({"text": "x"}, usage=usage).usage == Usage(18, 2, 10, 3)
+        assert tokens(_answered({"text": "x"}, usage=usage).usage) == Usage(18, 2, 10, 3)
 
 
 def test_a_prompt_router_names_the_model_that_answered() -> None:
@@ -257,7 +257,7 @@ def test_a_stream_is_put_together(body: Any) -> None:
     (output,) = call.outputs
     assert (output.text, output.reasoning, output.citations) == ("Hello", "thought", ("facts",))
     assert output.tool_calls == (ToolCall("f", '{"a":1}', "1"),)
-    assert (output.finish_reason, call.usage) == (FinishReason.TOOL_CALL, Usage(3, 2))
+    assert (output.finish_reason, tokens(call.usage)) == (FinishReason.TOOL_CALL, Usage(3, 2))
     assert (call.stream, call.duration_ms) == (True, 9.0)
 
 

@@ -18,7 +18,7 @@ from monitor.records import (
     ToolChoice,
     Usage,
 )
-from tests.decode.build import call_of, pair, sse
+from tests.decode.build import call_of, pair, sse, tokens
 
 JSON = "application/json"
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -212,7 +212,7 @@ def test_the_answer() -> None:
     ],
 )
 def test_thoughts_are_output_and_what_tools_bring_is_input(counts: dict[str, int], usage: Usage) -> None:
-    assert call_of(pair("generateContent", HELLO, _body(usageMetadata=counts))).usage == usage
+    assert tokens(call_of(pair("generateContent", HELLO, _body(usageMetadata=counts))).usage) == usage
 
 
 def test_passages_of_a_store_are_documents() -> None:
@@ -260,7 +260,7 @@ def test_a_stream_is_put_together(body: Any) -> None:
     (output,) = call.outputs
     assert (output.text, output.finish_reason) == ("Hello", FinishReason.TOOL_CALL)
     assert output.tool_calls == (ToolCall("f", "{}"),)
-    assert (call.usage, call.stream) == (Usage(3, 3, reasoning_tokens=1), True)
+    assert (tokens(call.usage), call.stream) == (Usage(3, 3, reasoning_tokens=1), True)
 
 
 def test_candidates_are_told_apart_by_their_index() -> None:

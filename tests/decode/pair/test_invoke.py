@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.records import FinishReason, Part, Usage
-from tests.decode.build import call_of, dead_letter_of, pair
+from tests.decode.build import call_of, dead_letter_of, pair, tokens
 from tests.decode.pair.test_event_stream import event
 
 URL = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/invoke"
@@ -88,7 +88,7 @@ def test_a_body_is_read_as_its_family_writes_it(
     request_: Any, response: Any, text: str, reason: FinishReason, usage: Usage
 ) -> None:
     call = call_of({"request": {"url": URL, "body": request_}, "response": {"body": response}})
-    assert (call.outputs[0].text, call.outputs[0].finish_reason, call.usage) == (text, reason, usage)
+    assert (call.outputs[0].text, call.outputs[0].finish_reason, tokens(call.usage)) == (text, reason, usage)
     assert (call.model_requested, call.provider) == ("m", "aws.bedrock")
     assert any("hello" in part.content for message in call.input for part in message.parts)
 

@@ -16,7 +16,7 @@ from monitor.records import (
     ToolChoice,
     Usage,
 )
-from tests.decode.build import call_of, pair, sse
+from tests.decode.build import call_of, pair, sse, tokens
 
 SCHEMA = {"type": "object"}
 F = {"type": "function", "name": "f", "parameters": SCHEMA, "strict": True}
@@ -156,7 +156,7 @@ def test_an_answer() -> None:
     assert (output.text, output.reasoning, output.citations) == ("It is so.", "hm", ("https://a",))
     assert output.tool_calls == (ToolCall("f", "{}", "t1"),)
     assert (output.finish_reason, output.finish_reason_raw) == (FinishReason.TOOL_CALL, "completed")
-    assert call.usage == Usage(10, 7, 4, reasoning_tokens=3)
+    assert tokens(call.usage) == Usage(10, 7, 4, reasoning_tokens=3)
     assert (call.call_id, call.model_served, call.started_at.year) == ("resp", "m-1", 2023)
 
 
