@@ -44,7 +44,8 @@ CALLS = """
 ALTER TABLE calls
     ADD COLUMN answered BOOLEAN DEFAULT true NOT NULL,
     ADD COLUMN fallback_evidence TEXT,
-    ADD COLUMN fallback_alone TEXT;
+    ADD COLUMN fallback_alone TEXT,
+    ADD COLUMN usage_raw JSONB;
 ALTER TABLE calls ALTER COLUMN answered DROP DEFAULT;
 UPDATE calls SET answered = false WHERE status <> 'ok' OR finish_reason = 'content_filter';
 CREATE INDEX calls_request_id_started_at_idx ON calls (request_id, started_at);

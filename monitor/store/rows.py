@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
+from psycopg.types.json import Jsonb
+
 from monitor.records import ScoredCall, answered
 
 #: Column, its PostgreSQL type for binary COPY. ``ingested_at`` is the server's default.
@@ -48,6 +51,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("cache_read_tokens", "int4"),
     ("cache_write_tokens", "int4"),
     ("reasoning_tokens", "int4"),
+    ("usage_raw", "jsonb"),
     ("output_chars", "int4"),
     ("captured_input", "bool"),
     ("captured_output", "bool"),
@@ -55,7 +59,9 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("captured_schema", "bool"),
 )
 
-Row = tuple[datetime | str | int | float | bool | None, ...]
+Row = tuple[datetime | str | int | float | bool | Jsonb | None, ...]
+
+_dumps = msgspec.json.Encoder().encode
 
 
 def row(scored: ScoredCall, series_id: int) -> Row:
@@ -103,6 +109,7 @@ def row(scored: ScoredCall, series_id: int) -> Row:
         usage.cache_read_tokens,
         usage.cache_write_tokens,
         usage.reasoning_tokens,
+        None if usage.raw is None else Jsonb(usage.raw, _dumps),
         sum(len(output.text) for output in call.outputs),
         call.captured.input,
         call.captured.output,

@@ -82,6 +82,8 @@ calls = sa.Table(
     sa.Column("cache_read_tokens", sa.Integer),
     sa.Column("cache_write_tokens", sa.Integer),
     sa.Column("reasoning_tokens", sa.Integer),
+    # The provider's own numbers, by their own names.
+    sa.Column("usage_raw", JSONB),
     sa.Column("output_chars", sa.Integer, nullable=False),
     sa.Column("captured_input", sa.Boolean, nullable=False),
     sa.Column("captured_output", sa.Boolean, nullable=False),

@@ -38,6 +38,9 @@ from tests.store.helpers import rows
 
 AT = NOON + timedelta(microseconds=123_456)
 
+#: Names that need escaping, and the largest numbers that decode lets by.
+RAW: dict[str, int | float] = {"prompt_tokens": 1, 'details."ž"': -(2**53), "cost": 0.1, "ticks": 2**53}
+
 FULL = ScoredCall(
     call(
         "call-1",
@@ -55,7 +58,7 @@ FULL = ScoredCall(
         ),
         duration_ms=1234.5,
         ttft_ms=0.25,
-        usage=Usage(1, 2, 3, 4, 5),
+        usage=Usage(1, 2, 3, 4, 5, RAW),
         captured=Captured(input=True, output=False, tools=True, schema=False),
         source=Source("pair", "topic", 7, 2**40, 3),
     ),
@@ -108,6 +111,7 @@ EXPECTED = {
     "cache_read_tokens": (3, None),
     "cache_write_tokens": (4, None),
     "reasoning_tokens": (5, None),
+    "usage_raw": (RAW, None),
     "output_chars": (12, 0),
     "captured_input": (True, True),
     "captured_output": (False, True),
