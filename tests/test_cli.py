@@ -150,6 +150,22 @@ def test_score_prints_one_line_a_call_with_the_fixed_keys(tmp_path: Path) -> Non
     assert found[0]["tools_risk"] is None
 
 
+def test_score_prints_the_tokens_and_the_numbers_that_they_were_made_of(tmp_path: Path) -> None:
+    counted = pair(1)
+    counted["response"]["body"]["usage"] = {
+        "prompt_tokens": 9,
+        "prompt_tokens_details": {"cached_tokens": 4},
+    }
+    path = tmp_path / "calls.json"
+    path.write_text(json.dumps(counted))
+    (found,) = lines(run("score", path))
+    assert found["usage"] == {
+        "input_tokens": 9,
+        "cache_read_tokens": 4,
+        "raw": {"prompt_tokens": 9, "prompt_tokens_details.cached_tokens": 4},
+    }
+
+
 def test_score_reads_a_file_a_folder_an_array_and_standard_input(tmp_path: Path) -> None:
     single, array = tmp_path / "a" / "single.json", tmp_path / "a" / "array.json"
     single.parent.mkdir()
