@@ -166,7 +166,7 @@ def test_the_formats_are_those_that_registered_themselves() -> None:
 
 
 def test_a_bug_in_a_decoder_costs_its_item_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(value: dict[str, object], context: registry.Context) -> Call:
+    def broken(value: dict[str, object], context: registry.Context) -> tuple[Call]:
         raise KeyError(SECRET)
 
     buggy = registry.Format("buggy", lambda value: "buggy" in value, broken)
