@@ -23,8 +23,8 @@ from monitor.records import Call, DeadLetter, FallbackHint, Fragment, FragmentKi
 #: How far two clocks of one process may be apart: a span of an SDK inside one of an instrumentation.
 TOLERANCE = timedelta(milliseconds=5)
 
-#: With how many of its neighbours in time a span is compared: a trace may hold ten thousand.
-_NEIGHBOURS = 64
+#: How many pairs of spans of a trace are compared, the nearest in time: a trace may hold thousands of spans.
+_PAIRS = 200_000
 
 
 class Waits(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
         around = [part for part in group if part.fragment.kind in _AROUND]
         above = _above(part.fragment for part in group)
         for cluster in clusters([part for part in group if part.fragment.kind not in _AROUND]):
-            due = _due(cluster, around, waits)
+            due = _due(cluster, waits)
             if due is not None and due <= now and _is_astray(cluster, above):
                 due = None
             if due is None:
@@ -133,7 +133,7 @@ def given_up(waiting: Sequence[Waiting], why: str) -> Assembled:
 _AROUND = frozenset({FragmentKind.DOCUMENTS, FragmentKind.CHAIN})
 
 
-def _due(cluster: list[Waiting], around: list[Waiting], waits: Waits) -> datetime | None:
+def _due(cluster: list[Waiting], waits: Waits) -> datetime | None:
     """When the call of a cluster is to be finished; ``None`` if it was."""
     fragments = [part.fragment for part in cluster]
     if any(fragment.kind is FragmentKind.DONE for fragment in fragments):
@@ -146,8 +146,7 @@ def _due(cluster: list[Waiting], around: list[Waiting], waits: Waits) -> datetim
     if not spans or not (settled or is_whole(call) or call.status is Status.ERROR):
         return since + waits.part
     alone = all(fragment.parent_span_id is None for fragment in spans)
-    retrieved = any(part.fragment.kind is FragmentKind.DOCUMENTS for part in around)
-    return since if alone or retrieved else since + waits.context
+    return since if alone else since + waits.context
 
 
 def _call(cluster: list[Waiting], around: list[Waiting]) -> Call:
@@ -279,10 +278,11 @@ def _join_twins(fragments: Sequence[Fragment], joined: _Union) -> None:
     for index in spans:
         emitters.setdefault(joined.root(index), set()).add(fragments[index].emitter)
     starts = [fragments[index].started_at for index in spans]
+    neighbours = 1 + _PAIRS // len(spans)
     pairs = []
     for place, index in enumerate(spans):
         ours = fragments[index]
-        end = bisect_left(starts, ours.ended_at + TOLERANCE, place, min(len(spans), place + _NEIGHBOURS))
+        end = bisect_left(starts, ours.ended_at + TOLERANCE, place, min(len(spans), place + neighbours))
         pairs += [
             (_distance(ours, fragments[other]), index, other)
             for other in spans[place + 1 : end]

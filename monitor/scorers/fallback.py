@@ -11,14 +11,20 @@ from monitor.records import Call, FallbackOutcome, FallbackScore
 from monitor.scorers.models import Match, compare
 
 
+#: The cause of a retry or fallback of which the emitter doesn't say why.
+UNTOLD = "unknown"
+
+
 def score_fallback(call: Call) -> FallbackScore:
     """Whether this call is a retry, a fallback, or answered by another model than asked for. Never raises."""
     hint = call.fallback
     from_model = hint.from_model or call.model_requested or None
     to_model = hint.to_model or call.model_served or call.model_requested or None
-    cause = hint.cause
+    cause = hint.cause or UNTOLD
     if hint.declared in ("retry", "fallback", "exhausted"):
         outcome = FallbackOutcome(hint.declared)
+        if outcome is FallbackOutcome.FALLBACK and hint.from_model is None and _is_same(from_model, to_model):
+            from_model = None  # the model that was asked for at first is not in the record
         return FallbackScore(outcome, from_model, to_model, cause, hint.evidence or "declared")
     if hint.declared == "unknown" and call.attempt > 1:
         changed = _match(call.model_requested, call.model_served) == Match.OTHER or (
@@ -41,6 +47,10 @@ def score_names(requested: str, served: str) -> FallbackScore:
     if match in (Match.SAME, Match.ALIAS):
         return FallbackScore(FallbackOutcome.NONE, evidence=match.value if match == Match.ALIAS else None)
     return FallbackScore(FallbackOutcome.UNKNOWN, evidence=_why_unknown(requested, served))
+
+
+def _is_same(one: str | None, other: str | None) -> bool:
+    return one == other or compare(one or "", other or "") in (Match.SAME, Match.ALIAS)
 
 
 def _match(requested: str, served: str) -> Match:

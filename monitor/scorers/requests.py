@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec import structs
+
 from monitor.records import Attempt, FallbackOutcome, FallbackScore
-from monitor.scorers.fallback import score_names
+from monitor.scorers.fallback import UNTOLD, score_names
 from monitor.scorers.models import Match, compare
 
 #: Longest time from the end of a failed call to the start of its next attempt: a provider's "retry after"
@@ -102,7 +104,7 @@ def _predecessors(attempts: Sequence[Attempt]) -> dict[int, int]:
 def _score(step: _Step, attempt: Attempt, *, ended: bool) -> FallbackScore | None:
     """What its chain says of an attempt; ``None`` if nothing, or if the emitter has said it."""
     if _is_declared(attempt.fallback):
-        return None
+        return _completed(step, attempt)
     same = _same_place(step.first, attempt)
     if same is None:
         return None
@@ -124,17 +126,18 @@ def _score(step: _Step, attempt: Attempt, *, ended: bool) -> FallbackScore | Non
 def _same_place(one: Attempt, other: Attempt) -> bool | None:
     """Whether two attempts asked the same model in the same place; ``None`` where that isn't known.
 
-    A gateway's route is its group of interchangeable deployments, whoever serves them.
+    A gateway's route is its group of interchangeable deployments, whoever serves them. Names that are no
+    model's (deployments, aliases of one's own) are the same where they are spelled the same.
     """
     if one.route != other.route:
         return False
-    match = compare(_model(one), _model(other)) if _model(one) and _model(other) else Match.UNKNOWN
-    if match is Match.UNKNOWN:
-        same_name = bool(_model(one)) and _model(one) == _model(other)
-        return True if same_name or one.route else None
-    if one.route or not one.provider or not other.provider:
-        return match is not Match.OTHER
-    return match is not Match.OTHER and one.provider == other.provider
+    if not one.route and one.provider and other.provider and one.provider != other.provider:
+        return False
+    ours, theirs = _model(one), _model(other)
+    if not ours or not theirs:
+        return True if one.route else None
+    match = compare(ours, theirs)
+    return ours.lower() == theirs.lower() if match is Match.UNKNOWN else match is not Match.OTHER
 
 
 def _model(attempt: Attempt) -> str:
@@ -151,6 +154,19 @@ def _names(origin: Attempt, attempt: Attempt) -> tuple[str | None, str | None]:
 
 def _cause(attempt: Attempt) -> str:
     return attempt.error_category.value if attempt.error_category else "no_answer"
+
+
+def _completed(step: _Step, attempt: Attempt) -> FallbackScore | None:
+    """What the emitter declared, with the model and the cause that it left out; ``None`` if it left out none."""
+    told = attempt.fallback
+    if told.from_model and told.cause not in (None, UNTOLD):
+        return None
+    from_model, _ = _names(step.origin, attempt)
+    return structs.replace(
+        told,
+        from_model=told.from_model or from_model,
+        cause=_cause(step.last) if told.cause in (None, UNTOLD) else told.cause,
+    )
 
 
 def _is_declared(score: FallbackScore) -> bool:

@@ -67,6 +67,11 @@ def settled(attempts: list[Attempt]) -> list[FallbackScore]:
             ["unknown", "fallback", "fallback"],  # a retry of the fallback is the fallback still
         ),
         ([attempt(0, ok=False), attempt(2), attempt(4)], ["unknown", "retry", "none"]),
+        # Names that are no model's: what is spelled otherwise is another one.
+        ([attempt(0, "prod", ok=False), attempt(2, "backup")], ["unknown", "fallback"]),
+        ([attempt(0, "prod", ok=False), attempt(2, "prod")], ["unknown", "retry"]),
+        ([attempt(0, "", ok=False), attempt(2, "", provider="anthropic")], ["unknown", "fallback"]),
+        ([attempt(0, "", ok=False), attempt(2, "")], ["unknown", "unknown"]),
         # A gateway's group of deployments is one place, whoever serves it; another group is another place.
         ([attempt(0, ok=False, route="a"), attempt(2, provider="azure", route="a")], ["unknown", "retry"]),
         ([attempt(0, ok=False, route="a"), attempt(2, route="b")], ["unknown", "fallback"]),
@@ -101,6 +106,16 @@ def test_what_the_emitter_declares_stands() -> None:
     declared = FallbackScore(FallbackOutcome.FALLBACK, "a", "b", "timeout", "x-gateway-attempt")
 
     assert relate([attempt(0, ok=False), attempt(2, fallback=declared)])[1] is None
+
+
+def test_what_the_emitter_left_out_of_a_declared_fallback_is_filled_in() -> None:
+    declared = FallbackScore(FallbackOutcome.FALLBACK, None, "gpt-4o-mini", "unknown", "a header")
+
+    _, second = settled([attempt(0, ok=False), attempt(2, "gpt-4o-mini", fallback=declared)])
+
+    assert second == FallbackScore(
+        FallbackOutcome.FALLBACK, "gpt-4o", "gpt-4o-mini", "rate_limit", "a header"
+    )
 
 
 _MODELS = st.sampled_from(["gpt-4o", "gpt-4o-mini", "claude-3-5-sonnet", ""])
