@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from typing import Any
 
@@ -17,6 +18,14 @@ from monitor.errors import BadInput
 #: Events of a stream that are looked at to tell an API by: the very first may be a ping.
 _FIRST_EVENTS = 3
 
+#: What compressed bytes that a log keeps as text have at once, and no page that a person reads.
+_UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
+#: Characters of a text's beginning in which that is looked for.
+_BEGINNING = 256
+
+#: How a text in Base64 begins, and no page either, whose words are shorter.
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{60}")
+
 
 class Received(msgspec.Struct, frozen=True):
     """What could be read of a body. At most one of ``body`` and ``events`` is there.
@@ -24,7 +33,7 @@ class Received(msgspec.Struct, frozen=True):
     Attributes:
         body: the JSON object.
         events: the events of a stream.
-        missing: nothing was kept, or the log kept only the beginning of a JSON text.
+        missing: nothing was kept, or what can't be read: compressed bytes, the beginning of a JSON text.
     """
 
     body: Body | None = None
@@ -53,25 +62,26 @@ def read(value: Any) -> Received:
     try:
         parsed = text.parse(value)
     except BadInput:
-        lines = sse.lines(value)
-        return (
-            Received(events=[event_stream.plain(line) for line in lines])
-            if lines
-            else Received(missing=value.lstrip().startswith(("{", "[")))
-        )
+        return _other_text(value)
     return Received() if isinstance(parsed, str) else read(parsed)
+
+
+def _other_text(value: str) -> Received:
+    """A text that is no JSON: JSON lines, bytes in Base64, what can't be read, or else a proxy's page."""
+    if lines := sse.lines(value):
+        return Received(events=[event_stream.plain(line) for line in lines])
+    if _BASE64.match(value.lstrip()):
+        return _bytes("".join(value.split()))
+    is_cut = value.lstrip().startswith(("{", "["))
+    return Received(missing=is_cut or _UNREADABLE.search(value, 0, _BEGINNING) is not None)
 
 
 def _bytes(encoded: Any) -> Received:
     """Bytes in Base64: an AWS event stream or text; compressed ones can't be read."""
     try:
         raw = b64decode(encoded, validate=True)
+        if event_stream.looks_like_events(raw):
+            return Received(events=event_stream.events(raw))
+        return read(raw.decode())
     except (binascii.Error, TypeError, ValueError):
         return Received(missing=True)
-    if event_stream.looks_like_events(raw):
-        return Received(events=event_stream.events(raw))
-    try:
-        received = read(raw.decode())
-    except UnicodeDecodeError:
-        return Received(missing=True)
-    return received if received.samples else Received(missing=True)

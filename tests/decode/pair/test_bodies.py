@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -158,3 +161,55 @@ def test_a_stream_is_read_however_it_was_kept(response: Any) -> None:
 def test_bytes_that_cant_be_read_are_missing(encoded: Any) -> None:
     read = _read(CHAT, {"__base64__": encoded})
     assert (read.error, read.captured.output) == (None, False)
+
+
+WRITTEN = json.dumps(ANSWER).encode()
+
+#: Brotli and zstd: what their libraries make of ``WRITTEN``.
+COMPRESSED = {
+    "gzip": gzip.compress(WRITTEN),
+    "zlib": zlib.compress(WRITTEN),
+    "deflate": zlib.compress(WRITTEN, wbits=-15),
+    "brotli": base64.b64decode(
+        "G18AgKwObPdY9LMRBUX85hD+tcjeVsuMIUvLNjm81mHp6hsgJfKlkwPW/9stCtuSPBAq8JBFUbYX484hweUy8hWpfpAl7IM9"
+        "G4uFDCpDkjs="
+    ),
+    "zstd": base64.b64decode(
+        "KLUv/SBgpQIAQsURF5C1bUttI4EiuXajSSPzc9cNnECWujuGrWgX8OrlLqkM1Lp6/Ej7YG2uZXN2+ASU7kxnxOE7jTIyg5B+"
+        "+EAeTj9y9cMfPQsDBAF1BjhFmokH"
+    ),
+}
+
+
+@pytest.mark.parametrize("compressed", COMPRESSED.values(), ids=COMPRESSED.keys())
+def test_compressed_bytes_that_a_log_keeps_as_text_are_missing(compressed: bytes) -> None:
+    in_base64 = base64.b64encode(compressed).decode()
+    texts = (compressed.decode("latin-1"), compressed.decode("utf-8", "replace"), in_base64, in_base64[:-5])
+    for kept in (*texts, {"__base64__": in_base64}):
+        read = _read(CHAT, kept, status=200)
+        assert (read.error, read.captured) == (None, Captured(output=False)), kept
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.encodebytes])
+@pytest.mark.parametrize("written", [WRITTEN, sse(*STREAM).encode()])
+def test_a_text_in_base64_is_read(encode: Callable[[bytes], bytes], written: bytes) -> None:
+    encoded = encode(written).decode()
+    assert _read(CHAT, encoded).answer == _read(CHAT, written.decode()).answer
+    assert _read(encoded, ANSWER, api="chat.completions").captured.input is (written == WRITTEN)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!DOCTYPE html>\r\n<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n</html>",
+        "upstream connect error or disconnect/reset before headers. reset reason: connection timeout",
+        "Forbidden",
+        "no_healthy_upstream",
+        "Zu viele Anfragen – später erneut versuchen",
+        "<html>" + "ok " * 200 + "\ufffd\x00",
+    ],
+)
+def test_a_page_that_a_person_can_read_is_not_what_was_promised(page: str) -> None:
+    for kept in (page, {"__base64__": base64.b64encode(page.encode()).decode()}):
+        read = _read(CHAT, kept, status=200)
+        assert read.error == CallError("unparsable_response", ErrorCategory.OTHER, 200)
