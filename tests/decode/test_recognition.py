@@ -1,4 +1,4 @@
-"""No two formats recognise the same object, whatever is recorded of any of them."""
+"""No two formats recognise the same object, and none fails on another's, whatever is recorded."""
 
 from __future__ import annotations
 
@@ -7,24 +7,35 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from monitor.decode import registry, text
+from monitor.decode import decode, formats, registry, text
 from monitor.decode.registry import Format
-from tests.decode.build import chat, native
+from tests.decode.build import chat, native, record
 from tests.decode.gateway_log.build import ANSWERED, ASKED, apisix, kong, proxied
+from tests.decode.langfuse.build import batch, created, updated
 from tests.decode.litellm.build import payload, row
 from tests.decode.test_helicone import MESSAGE
 from tests.paths import PAIRS, SHARED
 
 RECORDED = SHARED / "data" / "recorded"
-WRITTEN = {
+WRITTEN: dict[str, list[dict[str, Any]]] = {
     "native": [native()],
     "pair": [chat(), chat(id="c", service="s", started_at="2026-11-22T12:00:00Z", route="r")],
     "litellm": [payload(), {"event": "success", "payload": payload()}, row()],
     "gateway-log": [kong(), kong(proxied(ASKED, ANSWERED)), apisix(), apisix(ASKED, ANSWERED)],
     "helicone": [MESSAGE, {"value": MESSAGE}],
-    "langfuse": [{"batch": [], "metadata": {}}],
+    "langfuse": [{"batch": [], "metadata": {}}, batch(created(), updated())],
+    "otlp-json": [{"resourceSpans": []}, {"resourceLogs": [{"scopeLogs": [{"logRecords": [{}]}]}]}],
 }
+
+_FIELDS = sorted({name for values in WRITTEN.values() for value in values for name in value})
+_ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
 
 
 def _formats_of(value: dict[str, Any]) -> set[str]:
@@ -36,6 +47,29 @@ def _formats_of(value: dict[str, Any]) -> set[str]:
 def test_a_message_is_of_one_format(name: str) -> None:
     for value in WRITTEN[name]:
         assert _formats_of(value) == {name}
+
+
+@given(
+    st.sampled_from([value for values in WRITTEN.values() for value in values])
+    | st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=4), _ANY_JSON, max_size=4)
+)
+def test_a_format_that_is_named_bears_any_object(value: dict[str, Any]) -> None:
+    for name in formats():
+        reasons = {letter.reason for letter in decode(record(value), format=name).dead_letters}
+        assert reasons <= {
+            "not_json",
+            "unknown_format",
+            "invalid_record",
+            "unsupported_version",
+            "unsupported_api",
+        }, name
+
+
+@pytest.mark.parametrize("name", ["langfuse", "litellm"])
+def test_what_is_not_of_the_named_format_is_said_to_be_unknown(name: str) -> None:
+    for value in [{}, native(), chat(), {"batch": {}}, {"payload": []}]:
+        (letter,) = decode(record(value), format=name).dead_letters
+        assert letter.reason == "unknown_format"
 
 
 def _recorded() -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from monitor.decode.langfuse import generation, retriever
 from monitor.decode.langfuse.observation import Observation, observations
 from monitor.decode.pair.shapes import at, text
 from monitor.decode.registry import Context, Found
-from monitor.errors import BadInput
+from monitor.errors import BadInput, DeadLetterReason
 
 #: What reads each kind of observation.
 _READ = {"generation": generation.read, "retriever": retriever.read}
@@ -35,7 +35,14 @@ def recognises(value: dict[str, Any]) -> bool:
 
 
 def decode(value: dict[str, Any], context: Context) -> Iterable[Found]:
-    """The fragments of a batch; one ``BadInput`` for each event that can't be used."""
+    """The fragments of a batch; one ``BadInput`` for each event that can't be used.
+
+    Raises:
+        BadInput: ``unknown_format`` for what is no batch.
+    """
+    batch = value.get("batch")
+    if not isinstance(batch, list):
+        raise BadInput(DeadLetterReason.UNKNOWN_FORMAT, "no batch of Langfuse's: no list under batch")
     integration = text(at(value, "metadata", "sdk_integration"))
 
     def read(found: Observation | BadInput) -> Iterable[Found]:
@@ -43,7 +50,7 @@ def decode(value: dict[str, Any], context: Context) -> Iterable[Found]:
             raise found
         return _READ[found.kind](found, integration, context)
 
-    return registry.each(observations(value["batch"]), read)
+    return registry.each(observations(batch), read)
 
 
 registry.register(registry.Format("langfuse", recognises, decode))

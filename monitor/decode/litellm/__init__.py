@@ -14,27 +14,32 @@ from monitor.decode import registry
 from monitor.decode.litellm import payload, spend_logs
 from monitor.decode.pair.shapes import mapping
 from monitor.decode.registry import Context
+from monitor.errors import BadInput, DeadLetterReason
 from monitor.records import Call
 
 
 def recognises(value: dict[str, Any]) -> bool:
     """Whether an object, or what it has under ``payload``, has LiteLLM's names for a call's kind and time."""
-    return _is_logged(value) or _is_logged(mapping(value.get("payload")))
+    return _logged(value) is not None
 
 
 def decode(value: dict[str, Any], context: Context) -> tuple[Call, ...]:
     """The call of one log; nothing, where it is of something else than asking a model: an embedding, a file.
 
     Raises:
-        BadInput: ``invalid_record`` where it has no time.
+        BadInput: ``unknown_format`` for what is no log of LiteLLM's; ``invalid_record`` where it has no time.
     """
-    logged = value if _is_logged(value) else value["payload"]
+    logged = _logged(value)
+    if logged is None:
+        raise BadInput(DeadLetterReason.UNKNOWN_FORMAT, "no log of LiteLLM's: no call_type and startTime")
     call = spend_logs.read(logged, context) if _is_row(logged) else payload.read(logged, context)
     return () if call is None else (call,)
 
 
-def _is_logged(value: dict[str, Any]) -> bool:
-    return "call_type" in value and "startTime" in value
+def _logged(value: dict[str, Any]) -> dict[str, Any] | None:
+    """The log itself, if there is one."""
+    places = value, mapping(value.get("payload"))
+    return next((place for place in places if "call_type" in place and "startTime" in place), None)
 
 
 def _is_row(logged: dict[str, Any]) -> bool:
