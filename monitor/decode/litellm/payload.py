@@ -2,7 +2,8 @@
 
 LiteLLM speaks OpenAI's dialect whatever the provider speaks: the request is in ``messages`` and
 ``model_parameters``, the answer in ``response``, put together if it was streamed. Its error texts are not
-read.
+read. An answer out of LiteLLM's cache is scored like any, since someone got it; but no model was asked for
+it, so it has no times and no tokens.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def read(payload: dict[str, Any], context: Context) -> Call | None:
     provider = _provider(payload)
     started_at, ended_at = moment(payload.get("startTime")), moment(payload.get("endTime"))
     first_token_at = moment(payload.get("completionStartTime"))
+    cached = is_cached(payload)
     stream, model = _stream(payload), text(payload.get("model")).removeprefix(f"{provider}/")
+    streamed = stream and first_token_at != ended_at and not cached
     names = [payload.get("id"), payload.get("litellm_call_id")]
     named = attributes({**payload, "tag": tags(payload.get("request_tags"))}, context.mapping)
     dimensions: dict[str, Any] = {
@@ -85,9 +88,9 @@ def read(payload: dict[str, Any], context: Context) -> Call | None:
         model_served="" if stream and answer.model == model else answer.model,
         status=Status.ERROR if failed else Status.OK,
         error=error,
-        duration_ms=between(started_at, ended_at),
+        duration_ms=None if cached else between(started_at, ended_at),
         # Where nothing was streamed, LiteLLM has the end here.
-        ttft_ms=between(started_at, first_token_at) if stream and first_token_at != ended_at else None,
+        ttft_ms=between(started_at, first_token_at) if streamed else None,
         stream=stream,
         contract=asked.contract,
         tools=asked.tools + answer.tools,
@@ -96,7 +99,7 @@ def read(payload: dict[str, Any], context: Context) -> Call | None:
         input=asked.input,
         documents=(*asked.documents, *answer.documents, *_retrieved(payload)),
         outputs=answer.outputs,
-        usage=_usage(payload, answer),
+        usage=Usage() if cached else _usage(payload, answer),
         fallback=answer.fallback,
         captured=Captured(
             input=captured.input and answer.whole,
@@ -106,6 +109,14 @@ def read(payload: dict[str, Any], context: Context) -> Call | None:
         ),
         **dimensions,
     )
+
+
+def is_cached(payload: dict[str, Any]) -> bool:
+    """Whether the answer is out of LiteLLM's cache: the times are the cache's, the tokens were paid before.
+
+    A row of SpendLogs says it as text.
+    """
+    return payload.get("cache_hit") is True or text(payload.get("cache_hit")).lower() == "true"
 
 
 def is_redacted(value: Any) -> bool:

@@ -118,6 +118,20 @@ def test_the_duration_never_stands_for_the_time_to_the_first_token(
     assert (call.stream, call.ttft_ms) == told
 
 
+@pytest.mark.parametrize("hit", [True, "True", "true"])
+def test_an_answer_out_of_the_cache_is_a_call_without_times_and_tokens(hit: Any) -> None:
+    counts = {"prompt_tokens": 9, "completion_tokens": 3, "metadata": {"usage_object": {"prompt_tokens": 9}}}
+    call = call_of(payload(cache_hit=hit, stream=True, completionStartTime=1795338814.0, **counts))
+    assert (call.duration_ms, call.ttft_ms, call.usage) == (None, None, Usage())
+    assert (call.outputs[0].text, call.captured.output) == ("hi", True)
+
+
+@pytest.mark.parametrize("miss", [False, None, "False", "None", "", 1, {}])
+def test_an_answer_of_a_model_has_its_times_and_tokens(miss: Any) -> None:
+    call = call_of(payload(cache_hit=miss, prompt_tokens=9, completion_tokens=3))
+    assert (call.duration_ms, call.usage.input_tokens) == (2000.0, 9)
+
+
 def test_who_answered_a_stream_is_unknown_where_the_requested_name_stands() -> None:
     echoed = {**answer("hi"), "model": "gpt-4o"}
     assert call_of(payload(stream=True, response=echoed)).model_served == ""
