@@ -257,13 +257,18 @@ class Worker:
         calls, letters = list(read.calls), list(read.dead_letters)
         put: list[Waiting] = []
         taken: list[int] = []
+        whole: list[Call] = []
         for assembled in self._assembled(waiting, now):
-            scored, failed = self._scored(assembled.calls, b"")
-            calls += scored
-            letters += [*failed, *assembled.dead_letters]
+            whole += assembled.calls
+            letters += assembled.dead_letters
             put += assembled.put
             taken += assembled.taken
             self._metrics.late(assembled.late)
+        counted = self._store.counted(whole)
+        self._metrics.late(len(counted))
+        scored, failed = self._scored([call for call in whole if call.call_id not in counted], b"")
+        calls += scored
+        letters += failed
         return Batch(tuple(calls), tuple(letters), read.offsets, Parts(tuple(put), tuple(taken)))
 
     def _assembled(self, waiting: list[Waiting], now: datetime) -> Iterator[Assembled]:

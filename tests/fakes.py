@@ -15,9 +15,10 @@ from typing import Literal
 from msgspec import structs
 
 from monitor.errors import Fenced, Raced, Transient
-from monitor.records import DeadLetter, FragmentKind, Partition, Record, ScoredCall, Waiting
+from monitor.records import Call, DeadLetter, FragmentKind, Partition, Record, ScoredCall, Waiting
 from monitor.source import Polled
 from monitor.store import Batch, Saved
+from monitor.store.ingest import APART
 
 
 class MemoryStore:
@@ -80,6 +81,11 @@ class MemoryStore:
         """See ``Store.waiting``."""
         return [part for part in self.parts.values() if part.fragment.group in groups]
 
+    def counted(self, calls: Collection[Call]) -> set[str]:
+        """See ``Store.counted``."""
+        stored = [scored.call for scored in self.calls.values()]
+        return {call.call_id for call in calls if any(_is_same_call(call, other) for other in stored)}
+
     def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
         """See ``Store.claim_due``."""
         over = {part_id: part for part_id, part in self.parts.items() if part.due_at <= now}
@@ -99,6 +105,17 @@ class MemoryStore:
     def parts_waiting(self) -> int:
         """See ``Store.parts_waiting``."""
         return sum(not mark_keys(part) for part in self.parts.values())
+
+
+def _is_same_call(call: Call, stored: Call) -> bool:
+    """Whether the call was stored with another start."""
+    return (
+        call.trace_id is not None
+        and call.trace_id == stored.trace_id
+        and abs(call.started_at - stored.started_at) <= APART
+        and (call.call_id == stored.call_id or (call.span_id is not None and call.span_id == stored.span_id))
+        and (call.started_at, call.call_id) != (stored.started_at, stored.call_id)
+    )
 
 
 def _place(batch: Batch) -> Partition | None:

@@ -30,6 +30,7 @@ def fragment(span: str, start: float = 0, end: float = 1, **fields: Any) -> Frag
             "started_at": at(start),
             "duration_ms": (end - start) * 1000,
             "request_id": f"t:{fields.get('parent_span_id', '')}",
+            "trace_id": fields.get("group", "t"),
             "span_id": span,
             "captured": NOTHING,
             "source": Source("otlp-json", offset=fields.pop("offset", 0)),

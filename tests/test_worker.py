@@ -734,6 +734,20 @@ def test_a_second_span_of_a_call_that_was_finished_is_not_counted(store: Failing
     assert ids(store) == ["w"]
 
 
+@pytest.mark.parametrize(("first", "then", "counted"), [("span", "event", "r"), ("event", "span", "s")])
+def test_a_part_that_comes_long_after_the_other_was_counted_is_not_counted_again(
+    store: Failing, first: str, then: str, counted: str
+) -> None:
+    two = Raced(store)
+    two.read(0, first)
+    two.later(600)
+    two.later(600)
+    assert (ids(store), store.parts) == ([counted], {})
+    two.read(1, then)
+    two.later(600)
+    assert ids(store) == [counted]
+
+
 def test_parts_that_putting_together_fails_on_cost_themselves_only(
     store: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ ALTER TABLE calls
 ALTER TABLE calls ALTER COLUMN answered DROP DEFAULT;
 UPDATE calls SET answered = false WHERE status <> 'ok' OR finish_reason = 'content_filter';
 CREATE INDEX calls_request_id_started_at_idx ON calls (request_id, started_at);
+CREATE INDEX calls_trace_id_started_at_idx ON calls (trace_id, started_at) WHERE trace_id IS NOT NULL;
 CREATE INDEX calls_unanswered_idx ON calls (request_id, started_at) WHERE NOT answered;
 """
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from monitor.records import Call, FallbackOutcome, FallbackScore
 from monitor.scorers.models import Match, compare
 
-
 #: The cause of a retry or fallback of which the emitter doesn't say why.
 UNTOLD = "unknown"
 

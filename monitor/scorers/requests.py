@@ -157,7 +157,7 @@ def _cause(attempt: Attempt) -> str:
 
 
 def _completed(step: _Step, attempt: Attempt) -> FallbackScore | None:
-    """What the emitter declared, with the model and the cause that it left out; ``None`` if it left out none."""
+    """What the emitter declared, with the model and the cause that it left out; ``None`` if it left none."""
     told = attempt.fallback
     if told.from_model and told.cause not in (None, UNTOLD):
         return None

@@ -94,6 +94,17 @@ class Store(Protocol):
         """
         ...
 
+    def counted(self, calls: Collection[Call]) -> set[str]:
+        """The ids of those calls of which another part was stored before, as a call of its own.
+
+        Such a call has the same trace and the same id or span, and another start: an event that came long
+        before its span, or a span long before its event. Looked for within ``APART`` of the call's start.
+
+        Raises:
+            Transient: the store can't be reached now.
+        """
+        ...
+
     def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
         """At most ``limit`` groups with a part that is due; no other worker is given them for ``lease``.
 
@@ -113,6 +124,24 @@ class Store(Protocol):
         """
         ...
 
+
+#: How far apart the parts of one call may have started that became calls of their own.
+APART = timedelta(hours=1)
+
+# The constant bounds tell the planner which days are meant.
+_COUNTED = sa.text(
+    """
+    SELECT DISTINCT wanted.call_id
+    FROM unnest(
+        CAST(:traces AS text[]), CAST(:spans AS text[]), CAST(:ids AS text[]), CAST(:starts AS timestamptz[])
+    ) AS wanted (trace_id, span_id, call_id, started_at)
+    JOIN calls ON calls.trace_id = wanted.trace_id
+        AND calls.started_at BETWEEN wanted.started_at - :apart AND wanted.started_at + :apart
+    WHERE calls.started_at BETWEEN :first AND :last
+        AND (calls.call_id = wanted.call_id OR calls.span_id = wanted.span_id)
+        AND (calls.started_at, calls.call_id) <> (wanted.started_at, wanted.call_id)
+    """
+)
 
 _STAGE = "CREATE TEMP TABLE IF NOT EXISTS staged_calls (LIKE calls INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
 _NAMES = ", ".join(name for name, _ in COLUMNS)
@@ -185,6 +214,24 @@ class PostgresStore:
                 book(connection, place, Saved(0, 0, 1).counts())
         self.parts_dropped += unreadable.dropped
         return found
+
+    def counted(self, calls: Collection[Call]) -> set[str]:
+        """See ``Store.counted``."""
+        traced = [call for call in calls if call.trace_id]
+        if not traced:
+            return set()
+        starts = [call.started_at for call in traced]
+        wanted = {
+            "traces": [call.trace_id for call in traced],
+            "spans": [call.span_id for call in traced],
+            "ids": [call.call_id for call in traced],
+            "starts": starts,
+            "first": min(starts) - APART,
+            "last": max(starts) + APART,
+            "apart": APART,
+        }
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return set(connection.execute(_COUNTED, wanted).scalars())
 
     def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
         """See ``Store.claim_due``."""

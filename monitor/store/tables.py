@@ -92,6 +92,8 @@ calls = sa.Table(
     sa.Column("ingested_at", _TIME, nullable=False, server_default=_now()),
     sa.Index(None, "series_id", "started_at"),
     sa.Index(None, "request_id", "started_at"),
+    # For parts of a call that come so late that they are no longer known, and for people with a trace id.
+    sa.Index(None, "trace_id", "started_at", postgresql_where=sa.text("trace_id IS NOT NULL")),
     # The few calls that others of their request may be retries of.
     sa.Index("calls_unanswered_idx", "request_id", "started_at", postgresql_where=sa.text("NOT answered")),
     postgresql_partition_by="RANGE (started_at)",

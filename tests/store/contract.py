@@ -12,7 +12,7 @@ import pytest
 from monitor.errors import Fenced, Raced
 from monitor.records import FragmentKind, Partition, Waiting
 from monitor.store import Batch, OffsetMove, Parts, Saved, Store
-from tests.examples import NOON, PARTITION, batch, dead_letter, part, scored
+from tests.examples import NOON, PARTITION, batch, call, dead_letter, part, scored
 
 OTHER = Partition("calls", 1)
 
@@ -224,6 +224,29 @@ class StoreContract:
         assert sum(subject.contents().ledger.values()) == 0
 
     # -------------------------------------------------------------------------------------------------- due
+
+    @pytest.mark.parametrize(
+        ("later", "counts"),
+        [
+            ({"at": NOON + timedelta(minutes=5)}, True),
+            ({"at": NOON - timedelta(minutes=5), "call_id": "other"}, True),  # the same span
+            ({"at": NOON + timedelta(minutes=5), "span_id": "s2"}, True),  # the same response
+            ({"at": NOON + timedelta(hours=2)}, False),
+            ({"at": NOON + timedelta(minutes=5), "call_id": "other", "span_id": "s2"}, False),
+            ({"at": NOON + timedelta(minutes=5), "trace_id": "t2"}, False),
+            ({"at": NOON + timedelta(minutes=5), "trace_id": None}, False),
+            ({}, False),  # itself: a duplicate, which a save tells
+        ],
+    )
+    def test_a_call_of_which_another_part_was_counted_is_known(
+        self, subject: Subject, later: dict[str, Any], counts: bool
+    ) -> None:
+        first: dict[str, Any] = {"call_id": "r", "trace_id": "t1", "span_id": "s1", "at": NOON}
+        subject.store.save(batch([scored(**first)]))
+        again = call(**(first | later))
+        assert subject.store.counted([again, call("unknown", trace_id="t9")]) == (
+            {again.call_id} if counts else set()
+        )
 
     def test_a_group_is_claimed_when_a_part_of_it_has_waited_long_enough(self, subject: Subject) -> None:
         soon = part("s2", "t2", due_at=NOON + timedelta(seconds=15))
