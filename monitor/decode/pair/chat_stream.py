@@ -9,13 +9,15 @@ from monitor.decode.pair.shapes import integer, json_text, mapping, objects, str
 
 
 def assemble(events: list[Body]) -> Body:
-    """The chunks as one response body; an ``error`` chunk leaves its error in the body."""
+    """The chunks as one response body; an ``error``, of a chunk or of a choice, is left in the body."""
     body: Body = {}
     choices: dict[int, _Choice] = {}
     for chunk in events:
         body.update({key: value for key, value in chunk.items() if value is not None})
         for part in objects(chunk.get("choices")):
             choices.setdefault(integer(part.get("index")) or 0, _Choice()).add(part)
+            if error := part.get("error"):
+                body["error"] = error
     body["choices"] = [choices[index].whole() for index in sorted(choices)]
     return body
 

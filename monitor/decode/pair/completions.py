@@ -52,7 +52,7 @@ def _output(choice: Body) -> Output:
 
 
 def assemble(events: list[Body]) -> Body:
-    """The chunks as one response body; an ``error`` chunk leaves its error in the body."""
+    """The chunks as one response body; an ``error``, of a chunk or of a choice, is left in the body."""
     body: Body = {}
     texts: dict[int, list[str]] = {}
     reasons: dict[int, Any] = {}
@@ -62,6 +62,8 @@ def assemble(events: list[Body]) -> Body:
             index = integer(choice.get("index")) or 0
             texts.setdefault(index, []).append(text(choice.get("text")))
             reasons[index] = choice.get("finish_reason") or reasons.get(index)
+            if error := choice.get("error"):
+                body["error"] = error
     body["choices"] = [
         {"text": "".join(texts[index]), "finish_reason": reasons[index]} for index in sorted(texts)
     ]

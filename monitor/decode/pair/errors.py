@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from monitor.decode.pair.shapes import at, integer, mapping, text
+from monitor.decode.pair.shapes import at, integer, mapping, objects, text
 from monitor.records import CallError, ErrorCategory
 
 #: A 200 whose body is not what its API promises: a proxy's page, an empty object.
@@ -92,7 +92,7 @@ def read(body: Any, status: int | None, named: str | None = None) -> CallError |
         named: the error's name, where a header has it: ``ThrottlingException:http://…``.
     """
     failed = status is not None and status >= 400
-    error = at(body, "error")
+    error = _stated(body)
     if not error and not failed:
         return None
     details = mapping(error)
@@ -107,6 +107,15 @@ def read(body: Any, status: int | None, named: str | None = None) -> CallError |
         category=_category(names, http_status if http_status and http_status >= 400 else None, message),
         http_status=http_status,
     )
+
+
+def _stated(body: Any) -> Any:
+    """What a body has under ``error``: itself, or one of its choices, as OpenRouter's do.
+
+    https://openrouter.ai/docs/api-reference/overview
+    """
+    within = (choice["error"] for choice in objects(at(body, "choices")) if choice.get("error"))
+    return at(body, "error") or next(within, None)
 
 
 def _category(names: list[str], status: int | None, message: str) -> ErrorCategory:

@@ -5,17 +5,22 @@ from typing import Any
 import pytest
 
 from monitor.records import (
+    CallError,
     Contract,
     ContractKind,
     Document,
+    ErrorCategory,
     FinishReason,
+    JsonOutcome,
     Part,
     PartType,
+    Status,
     Tool,
     ToolCall,
     ToolChoice,
     Usage,
 )
+from monitor.scorers import score
 from tests.decode.build import call_of, chat, pair, sse, tokens
 
 SCHEMA = {"type": "object"}
@@ -362,6 +367,18 @@ def test_an_error_in_a_stream_is_an_error_with_the_text_so_far() -> None:
     call = _stream(_delta(content="so f"), {"error": {"message": "…", "code": "server_error"}})
     assert (call.status.value, call.error.type, call.outputs[0].text) == ("error", "server_error", "so f")
     assert call.outputs[0].finish_reason is FinishReason.UNKNOWN
+
+
+@pytest.mark.parametrize("key", ["message", "delta"])
+@pytest.mark.parametrize(("reason", "content"), [("error", '{"a":'), (None, "")])
+def test_an_error_of_a_choice_is_an_error_of_the_call(key: str, reason: str | None, content: str) -> None:
+    error = {"code": 429, "message": "…"}
+    choice = {"index": 0, key: {"content": content}, "finish_reason": reason, "error": error}
+    body: Any = {"choices": [choice]}
+    asked = {"messages": [], "response_format": {"type": "json_object"}}
+    call = call_of(pair("chat.completions", asked, body if key == "message" else sse(body, "[DONE]")))
+    assert (call.status, call.error) == (Status.ERROR, CallError("http_429", ErrorCategory.RATE_LIMIT, 429))
+    assert (call.outputs[0].text, score(call).json.outcome) == (content, JsonOutcome.NOT_APPLICABLE)
 
 
 @pytest.mark.parametrize("streamed", [True, False])

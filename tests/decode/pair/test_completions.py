@@ -79,10 +79,11 @@ def test_writer_streams_values() -> None:
     assert call.outputs[0].text == "Hello"
 
 
-def test_an_error_inside_a_stream_keeps_the_text() -> None:
-    call = call_of(
-        pair("completions", {"prompt": "p"}, sse(_chunk("Hel"), {"error": {"type": "server_error"}}))
-    )
+@pytest.mark.parametrize(
+    "failed", [{"error": {"type": "server_error"}}, {"choices": [{"error": {"type": "server_error"}}]}]
+)
+def test_an_error_inside_a_stream_keeps_the_text(failed: dict[str, Any]) -> None:
+    call = call_of(pair("completions", {"prompt": "p"}, sse(_chunk("Hel"), failed)))
     assert call.error is not None
     assert (call.error.type, call.outputs[0].text) == ("server_error", "Hel")
 

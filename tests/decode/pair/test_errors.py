@@ -76,6 +76,11 @@ def _google(code: int, status: str, message: str = SECRET) -> dict[str, Any]:
         (_anthropic("throttlingException"), 200, ("throttlingException", C.RATE_LIMIT, 200)),
         (_anthropic("modelTimeoutException"), 200, ("modelTimeoutException", C.TIMEOUT, 200)),
         ({"error": "x"}, None, ("unknown", C.OTHER, None)),
+        (
+            {"choices": [{}, {"error": {"code": 502, "message": SECRET}}]},
+            200,
+            ("http_502", C.SERVER_ERROR, 502),
+        ),
         (None, 504, ("http_504", C.TIMEOUT, 504)),
         ("<html>", 502, ("http_502", C.SERVER_ERROR, 502)),
     ],
@@ -88,7 +93,9 @@ def test_an_error_is_named_and_classed_and_never_quoted(
     assert SECRET not in repr(found)
 
 
-@pytest.mark.parametrize("body", [{}, {"error": None}, {"error": {}}, {"choices": []}, None, "text", []])
+@pytest.mark.parametrize(
+    "body", [{}, {"error": None}, {"error": {}}, {"choices": [{"error": None}, 7]}, None, "text", []]
+)
 def test_a_success_has_no_error(body: Any) -> None:
     assert read(body, 200) is None
     assert read(body, None) is None
