@@ -90,10 +90,10 @@ def _call(
     named = attributes({**body, "tag": tags(body.get("tags"))}, context.mapping)
     version = body.get("promptVersion")
     dimensions: dict[str, Any] = {
-        "environment": text(body.get("environment")),
+        "environment": text(body.get("environment")) or text(found.trace.get("environment")),
         "prompt_name": text(body.get("promptName")),
         "prompt_version": str(version) if isinstance(version, str | int) else "",
-        **context.mapping.read(named),
+        **context.mapping.read(named, attributes(found.trace, context.mapping)),
     }
     return Call(
         source=context.source("langfuse"),

@@ -426,3 +426,60 @@ def test_what_a_retriever_found_is_given_to_the_calls_of_its_trace(
 @pytest.mark.parametrize("output", [None, "", [], {}, 3, [3, None, {"score": 1}]])
 def test_a_retriever_that_found_nothing_gives_nothing(output: Any) -> None:
     assert fragments_of(batch(event("retriever-create", output=output))) == []
+
+
+TRACE = event(
+    "trace-create",
+    id="t1",
+    name="checkout",
+    tags=["agent:of the trace", "team:pay"],
+    metadata={"tenant": "acme", "stage": "of the trace"},
+    environment="production",
+    release="v7",
+)
+OF_THE_TRACE = Mapping(
+    {
+        "service": ("metadata.tenant",),
+        "agent": ("tag.agent",),
+        "route": ("trace.name",),
+        "prompt_name": ("release",),
+        "prompt_version": ("tag.team",),
+    }
+)
+
+
+def _dimensions(*events: dict[str, Any]) -> tuple[str, ...]:
+    (fragment,) = decode(record(batch(*events)), mapping=OF_THE_TRACE).fragments
+    assert fragment.call is not None
+    call = fragment.call
+    return call.service, call.agent, call.route, call.prompt_name, call.prompt_version, call.environment
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_generation_has_the_attributes_of_its_trace_that_it_lacks_itself(place: int) -> None:
+    events = [created(), updated()]
+    events.insert(place, TRACE)
+    assert _dimensions(*events) == ("acme", "of the trace", "checkout", "v7", "pay", "production")
+    own = created(tags=["agent:clerk"], metadata={"tenant": "own"}, environment="staging", name="a name")
+    assert _dimensions(TRACE, own, updated()) == ("own", "clerk", "checkout", "v7", "pay", "staging")
+
+
+def test_what_is_told_of_a_trace_in_several_events_adds_up() -> None:
+    later = event("trace-create", id="t1", metadata={"tenant": "later"}, release="v8")
+    assert _dimensions(TRACE, created(), later)[:4] == ("later", "of the trace", "checkout", "v8")
+
+
+def test_another_trace_and_another_batch_say_nothing_of_a_generation() -> None:
+    other = {**TRACE, "body": {**TRACE["body"], "id": "t2"}}
+    assert _dimensions(other, created()) == ("", "", "", "", "", "")
+    assert decode(record(batch(TRACE))).fragments == ()
+
+
+@pytest.mark.parametrize("body", [None, [], {"id": "t1", "tags": {}, "metadata": [], "name": 3}])
+def test_a_broken_trace_costs_no_generation(body: Any) -> None:
+    assert _dimensions({"type": "trace-create", "body": body}, created())[0] == ""
+
+
+def test_metadata_of_a_trace_asks_for_no_json() -> None:
+    asks = event("trace-create", id="t1", metadata={"response_format": '{"type": "json_object"}'})
+    assert call_of(asks, created(), updated()).contract == call_of(created(), updated()).contract
