@@ -3,28 +3,23 @@
 An application's call may be told by several spans (its instrumentation's and its SDK's own), by events
 that come over another topic, and be explained by spans around it (a retriever's, an agent's). They have a
 trace in common and nothing else: not their order, not the message they come in, not the worker that reads
-them. Which of them are one call is decided here, as is when a call has waited long enough. Pure: the time
-is an argument, and the same fragments give the same calls wherever they waited.
+them. ``clusters.py`` decides which of them are one call, ``merge.py`` what it says, and this module when it
+has waited long enough. Pure: the time is an argument, and the same fragments give the same calls wherever
+they waited.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import structs
 
+from monitor.decode.clusters import by_parent, clusters, is_astray
 from monitor.decode.merge import is_whole, merge, with_documents
 from monitor.errors import DeadLetterReason
 from monitor.records import Call, DeadLetter, FallbackHint, Fragment, FragmentKind, Status, Waiting
-
-#: How far two clocks of one process may be apart: a span of an SDK inside one of an instrumentation.
-TOLERANCE = timedelta(milliseconds=5)
-
-#: How many pairs of spans of a trace are compared, the nearest in time: a trace may hold thousands of spans.
-_PAIRS = 200_000
 
 
 class Waits(msgspec.Struct, frozen=True):
@@ -81,10 +76,10 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
     late = 0
     for group in groups.values():
         around = [part for part in group if part.fragment.kind in _AROUND]
-        above = _above(part.fragment for part in group)
+        calls_below = by_parent(part.fragment for part in group)
         for cluster in clusters([part for part in group if part.fragment.kind not in _AROUND]):
             due = _due(cluster, waits)
-            if due is not None and due <= now and _is_astray(cluster, above):
+            if due is not None and due <= now and is_astray(cluster, calls_below):
                 due = None
             if due is None:
                 fresh = [part for part in cluster if part.fragment.kind is not FragmentKind.DONE]
@@ -208,129 +203,3 @@ def _marks(cluster: list[Waiting], now: datetime, waits: Waits) -> list[Waiting]
 
 def _rows(parts: Iterable[Waiting]) -> list[int]:
     return [part.part_id for part in parts if part.part_id is not None]
-
-
-def clusters(parts: Sequence[Waiting]) -> list[list[Waiting]]:
-    """The parts of one group, those of one call together, in the order in which they came.
-
-    Parts are of one call that have a span or a response id in common; so are two spans of different
-    emitters, one inside the other, of which one has no response id; and an event that names the span above
-    a call, and the call that ended just then.
-    """
-    joined = _Union(len(parts))
-    fragments = [part.fragment for part in parts]
-    above = _above(fragments)
-    first: dict[tuple[str, str], int] = {}
-    for index, fragment in enumerate(fragments):
-        keys = [("response", fragment.response_id)] if fragment.response_id else []
-        if (fragment.emitter, fragment.span_id) not in above or fragment.kind in _SPANS:
-            keys.append(("span", fragment.span_id))
-        elif (below := _ended_with(fragment, above)) is not None:
-            keys.append(("span", below.span_id))
-        for key in keys:
-            joined.join(first.setdefault(key, index), index)
-    _join_twins(fragments, joined)
-    found: dict[int, list[Waiting]] = {}
-    for index, part in enumerate(parts):
-        found.setdefault(joined.root(index), []).append(part)
-    return list(found.values())
-
-
-def _above(fragments: Iterable[Fragment]) -> dict[tuple[str, str], list[Fragment]]:
-    """The calls below each span that is itself no call, by emitter and span id."""
-    spans = [fragment for fragment in fragments if fragment.kind in _SPANS]
-    own = {fragment.span_id for fragment in spans}
-    found: dict[tuple[str, str], list[Fragment]] = {}
-    for fragment in spans:
-        if fragment.parent_span_id and fragment.parent_span_id not in own:
-            found.setdefault((fragment.emitter, fragment.parent_span_id), []).append(fragment)
-    return found
-
-
-def _ended_with(event: Fragment, above: dict[tuple[str, str], list[Fragment]]) -> Fragment | None:
-    """The call that an event belongs to which names the span above it: the one that ended just then.
-
-    OpenLLMetry writes the event of a stream when the stream is read, and then the call's own span is no
-    longer the current one.
-    """
-    ended = ((abs(call.ended_at - event.started_at), call) for call in above[event.emitter, event.span_id])
-    apart, call = min(ended, key=lambda pair: pair[0])
-    return call if apart <= TOLERANCE else None
-
-
-def _is_astray(cluster: list[Waiting], above: dict[tuple[str, str], list[Fragment]]) -> bool:
-    """Whether these are events that name a span above calls, and the call they belong to never came."""
-    return all(
-        part.fragment.kind is FragmentKind.CONTENT and (part.fragment.emitter, part.fragment.span_id) in above
-        for part in cluster
-    )
-
-
-def _join_twins(fragments: Sequence[Fragment], joined: _Union) -> None:
-    """Join spans that two emitters wrote of one call, the closest first."""
-    spans = sorted(
-        (index for index, fragment in enumerate(fragments) if fragment.kind in _SPANS),
-        key=lambda index: fragments[index].started_at,
-    )
-    if len({fragments[index].emitter for index in spans}) < 2:
-        return
-    emitters: dict[int, set[str]] = {}
-    for index in spans:
-        emitters.setdefault(joined.root(index), set()).add(fragments[index].emitter)
-    starts = [fragments[index].started_at for index in spans]
-    neighbours = 1 + _PAIRS // len(spans)
-    pairs = []
-    for place, index in enumerate(spans):
-        ours = fragments[index]
-        end = bisect_left(starts, ours.ended_at + TOLERANCE, place, min(len(spans), place + neighbours))
-        pairs += [
-            (_distance(ours, fragments[other]), index, other)
-            for other in spans[place + 1 : end]
-            if _are_twins(ours, fragments[other])
-        ]
-    for _, one, other in sorted(pairs):
-        left, right = joined.root(one), joined.root(other)
-        if left != right and not emitters[left] & emitters[right]:
-            joined.join(left, right)
-            emitters[joined.root(left)] = emitters[left] | emitters[right]
-
-
-#: Fragments that are spans: of a call that waits, or of one that was finished.
-_SPANS = frozenset({FragmentKind.CALL, FragmentKind.DONE})
-
-
-def _are_twins(one: Fragment, other: Fragment) -> bool:
-    if one.emitter == other.emitter or (one.response_id and other.response_id):
-        return False
-    models = {fragment.call.model_requested for fragment in (one, other) if fragment.call} - {""}
-    return len(models) < 2 and (_contains(one, other) or _contains(other, one))
-
-
-def _contains(outer: Fragment, inner: Fragment) -> bool:
-    starts = outer.started_at - TOLERANCE <= inner.started_at
-    return starts and inner.ended_at <= outer.ended_at + TOLERANCE
-
-
-def _distance(one: Fragment, other: Fragment) -> tuple[bool, timedelta]:
-    """How unlike two spans are: parent and child are closest, then those of nearly the same times."""
-    related = one.span_id == other.parent_span_id or other.span_id == one.parent_span_id
-    apart = abs(one.started_at - other.started_at) + abs(one.ended_at - other.ended_at)
-    return (not related, apart)
-
-
-class _Union:
-    """Disjoint sets of indices, by union-find with path halving."""
-
-    def __init__(self, size: int) -> None:
-        self._parent = list(range(size))
-
-    def root(self, index: int) -> int:
-        while self._parent[index] != index:
-            self._parent[index] = self._parent[self._parent[index]]
-            index = self._parent[index]
-        return index
-
-    def join(self, one: int, other: int) -> None:
-        # The smaller index is the root, so that clusters stand in the order of their first part.
-        low, high = sorted((self.root(one), self.root(other)))
-        self._parent[high] = low
