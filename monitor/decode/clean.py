@@ -1,8 +1,8 @@
 """The one place where values are made safe: a call as a format read it comes in, one fit to store goes out.
 
-What can be kept is kept: an absurd duration, token count or status becomes null, a long name is cut, and
-NUL characters (which Postgres refuses in any text) are dropped. Only a call without a usable id or time is
-refused.
+What can be kept is kept: an absurd duration, token count or status becomes null, a long name is cut, NUL
+characters (which Postgres refuses in any text) are dropped, and so are marks in the place of content. Only a
+call without a usable id or time is refused.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import structs
 
+from monitor.decode import withheld
 from monitor.decode.counts import raw_counts
 from monitor.errors import BadInput, DeadLetterReason
 from monitor.records import DIMENSIONS, Call, CallError, Captured, Contract, Document, Fragment, Tool, Usage
@@ -49,6 +50,7 @@ def clean(call: Call) -> Call:
     call_id = identifier(call.call_id)
     if call_id is None:
         raise BadInput(DeadLetterReason.INVALID_RECORD, "call_id is empty")
+    call = withheld.without_marks(call)
     changes: dict[str, Any] = {name: name_of(getattr(call, name)) for name in DIMENSIONS}
     tools = tuple(_with_shallow_schema(tool) for tool in call.tools)
     contract = _with_shallow_schema(call.contract)
@@ -87,7 +89,7 @@ def fragment(found: Fragment) -> Fragment:
     group, span_id = identifier(found.group), identifier(found.span_id)
     if group is None or span_id is None:
         raise BadInput(DeadLetterReason.INVALID_RECORD, "a part of a call without a trace or a span")
-    documents = found.documents
+    documents = withheld.shown(found.documents)
     if any("\x00" in text for document in documents for text in structs.astuple(document) if text):
         documents = msgspec.convert(_drop_nul(msgspec.to_builtins(documents)), tuple[Document, ...])
     return structs.replace(

@@ -27,9 +27,6 @@ from monitor.decode.pair.shapes import at, mapping, objects, text
 from monitor.decode.registry import Context
 from monitor.records import Call, Contract, Fragment, Status
 
-#: What stands in the place of content that the application hides.
-_REDACTED = "__REDACTED__"
-
 _TOKENS = {
     "input_tokens": ("llm.token_count.prompt",),
     "output_tokens": ("llm.token_count.completion",),
@@ -113,8 +110,7 @@ def _flat_request(attributes: Attributes) -> Read:
     messages = [_message(message) for message in numbered(attributes, "llm.input_messages")]
     offered = {"tools": tools} if tools else {}
     read = read_as(CHAT, {**mapping(parameters), **offered, "messages": messages}, None)
-    hidden = any(part.content == _REDACTED for message in read.asked.input for part in message.parts)
-    whole = structs.replace(read.captured, input=bool(messages) and not hidden)
+    whole = structs.replace(read.captured, input=bool(messages))
     silent = structs.replace(read.asked, contract=Contract())
     return structs.replace(read, asked=silent if parameters is None else read.asked, captured=whole)
 
@@ -127,9 +123,8 @@ def _flat_response(attributes: Attributes) -> Read:
     reason = attributes.get("llm.finish_reason")
     choices = [{"message": message, "finish_reason": reason} for message in answers]
     read = read_as(CHAT, None, {"choices": choices})
-    outputs = read.answer.outputs
-    whole = is_complete(outputs) and not any(output.text == _REDACTED for output in outputs)
-    return read if whole else structs.replace(read, captured=structs.replace(read.captured, output=False))
+    whole = read.captured.output and is_complete(read.answer.outputs)
+    return structs.replace(read, captured=structs.replace(read.captured, output=whole))
 
 
 def _tool(given: Any) -> Body:
