@@ -14,7 +14,8 @@ import msgspec
 
 from monitor.errors import BadInput, DeadLetterReason
 
-#: Most items one record may hold. A record of five million zeros must not become as many dead letters.
+#: Most items that are read of one record, and most things that are found in it, unless told otherwise. A
+#: record of five million zeros must not become as many dead letters.
 MAX_ITEMS = 10_000
 
 _BOM = b"\xef\xbb\xbf"
@@ -36,10 +37,11 @@ def within(value: bytes | None, max_bytes: int) -> bytes:
     return value
 
 
-def split(value: bytes) -> list[bytes]:
+def split(value: bytes, max_items: int = MAX_ITEMS) -> list[bytes]:
     """The items of a value, each as JSON text to be parsed by itself.
 
-    A JSON array holds its elements, JSON lines hold a value a line, and anything else is one item.
+    A JSON array holds its elements, JSON lines hold a value a line, of which an array holds its elements,
+    and anything else is one item.
 
     Raises:
         BadInput: ``empty``, ``too_large``, or what ``parse`` says of a broken array.
@@ -47,12 +49,15 @@ def split(value: bytes) -> list[bytes]:
     text = value.removeprefix(_BOM).strip(_JSON_SPACE)
     if not text:
         raise BadInput(DeadLetterReason.EMPTY, "the value holds nothing but white space")
-    items = _elements(text) if text.startswith(b"[") else _lines(text)
+    lines = _lines(text, max_items)
+    items: list[bytes] = []
+    for line in lines:
+        items += _items(line, alone=len(lines) == 1)
+        if len(items) > max_items:
+            raise BadInput(DeadLetterReason.TOO_LARGE, f"more than {max_items} items; no more are read")
     if not items:
         raise BadInput(DeadLetterReason.EMPTY, "the value is an array without elements")
-    if len(items) > MAX_ITEMS:
-        raise BadInput(DeadLetterReason.TOO_LARGE, f"{len(items)} items; at most {MAX_ITEMS} are read")
-    return items
+    return [bytes(item) for item in items]
 
 
 def parse(text: bytes | str) -> Any:
@@ -72,27 +77,56 @@ def parse(text: bytes | str) -> Any:
         return _parse_tolerantly(text)
 
 
-def _elements(array: bytes) -> list[bytes]:
-    try:
-        return [msgspec.json.encode(element) for element in parse(array)]
-    except RecursionError:
-        raise BadInput(DeadLetterReason.TOO_DEEP, "nested too deeply to take apart") from None
-
-
-def _lines(text: bytes) -> list[bytes]:
-    """JSON lines if at least one line is an object by itself, else the whole text as the only item."""
-    if b"\n" not in text or _is_object(text):
+def _lines(text: bytes, max_items: int) -> list[bytes]:
+    """JSON lines if at least one line is an object or an array by itself, else the whole text alone."""
+    if b"\n" not in text or _holds_items(text):
         return [text]
     lines = [line for line in text.split(b"\n") if line.strip(_JSON_SPACE)]
-    many = len(lines) > MAX_ITEMS  # too many to look at each, whatever they are
-    return lines if many or any(_is_object(line) for line in lines) else [text]
+    many = len(lines) > max_items  # too many to look at each, whatever they are
+    return lines if many or any(map(_holds_items, lines)) else [text]
 
 
-def _is_object(text: bytes) -> bool:
+def _items(line: bytes, *, alone: bool) -> list[bytes]:
+    """The elements of an array, or the line itself. A broken array among lines is one item, to be refused."""
+    if not line.lstrip(_JSON_SPACE).startswith(b"["):
+        return [line]
     try:
-        return isinstance(parse(text), dict)
+        return _elements(line)
+    except BadInput:
+        if alone:
+            raise
+        return [line]
+
+
+def _elements(array: bytes) -> list[bytes]:
+    try:
+        # Views of the array: nothing is built of what is inside, nor copied before it is counted.
+        return list(msgspec.json.decode(array, type=list[msgspec.Raw]))
+    except RecursionError:
+        raise BadInput(DeadLetterReason.TOO_DEEP, "nested too deeply to take apart") from None
+    except ValueError:
+        return [msgspec.json.encode(element) for element in _parse_tolerantly(array)]
+
+
+def _holds_items(text: bytes) -> bool:
+    """Whether a text is one JSON object or array."""
+    if text.lstrip(_JSON_SPACE)[:1] not in (b"{", b"["):
+        return False
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except RecursionError:
+        return False
+    except ValueError:
+        return _is_tolerable(text)
+    return True
+
+
+def _is_tolerable(text: bytes) -> bool:
+    try:
+        _parse_tolerantly(text)
     except BadInput:
         return False
+    return True
 
 
 def _parse_tolerantly(text: bytes | str) -> Any:

@@ -107,6 +107,17 @@ def test_a_bad_element_costs_no_neighbour() -> None:
     ]
 
 
+def test_lines_of_arrays_come_apart() -> None:
+    lines = [[native(call_id="a"), native(call_id="b")], [native(call_id="c")], native(call_id="d")]
+    decoded = decode(record("\n".join(map(json.dumps, lines)).encode()))
+    assert [(call.call_id, call.source.item) for call in decoded.calls] == [
+        ("a", 0),
+        ("b", 1),
+        ("c", 2),
+        ("d", 3),
+    ]
+
+
 def test_a_call_knows_where_it_was_read() -> None:
     source = call_of(native()).source
     assert (source.format, source.topic, source.partition, source.offset) == ("native", "llm-calls", 3, 41)
