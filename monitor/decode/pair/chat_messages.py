@@ -7,7 +7,7 @@ from typing import Any
 
 from monitor.decode.pair.api import Body
 from monitor.decode.pair.offers import function_tool, tool_name
-from monitor.decode.pair.shapes import at, json_text, merged_text, objects, string, strings, text
+from monitor.decode.pair.shapes import at, json_text, mapping, merged_text, objects, string, strings, text
 from monitor.records import Message, Part, PartType, Tool, ToolCall
 
 
@@ -57,7 +57,7 @@ def reasoning_of(message: Body) -> str | None:
 def document_text(block: Body) -> str:
     """The text of a Cohere document block: its data, or every field of its data that is text."""
     data = at(block, "document", "data")
-    return data if isinstance(data, str) else "\n".join(strings(list(data.values()))) if data else ""
+    return data if isinstance(data, str) else "\n".join(strings(list(mapping(data).values())))
 
 
 def _parts(message: Body) -> Iterator[Part]:

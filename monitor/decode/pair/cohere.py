@@ -147,8 +147,8 @@ def asks(request: Body) -> bool:
 
 def answers(response: Body) -> bool:
     """Whether a message came back beside a reason in capitals, or the first event of a stream."""
-    finished = isinstance(response.get("message"), dict) and response.get("finish_reason") in FINISH_REASONS
-    return finished or response.get("type") == "message-start"
+    finished = text(response.get("finish_reason")) in FINISH_REASONS
+    return (finished and isinstance(response.get("message"), dict)) or response.get("type") == "message-start"
 
 
 register(

@@ -24,6 +24,7 @@ from monitor.decode.pair.shapes import (
     objects,
     schema,
     string,
+    strings,
     text,
 )
 from monitor.errors import BadInput
@@ -181,7 +182,7 @@ def _documents(block: Body, origin: str) -> Iterator[Document]:
     if content := _document_text(block):
         named = (at(block, "searchResult", "source"), at(block, "document", "name"))
         yield Document(content, next(filter(None, map(string, named)), None), origin)
-    elif "grounding_source" in (at(block, "guardContent", "text", "qualifiers") or ()):
+    elif "grounding_source" in strings(at(block, "guardContent", "text", "qualifiers")):
         yield Document(text(at(block, "guardContent", "text", "text")), None, origin)
     for part in objects(at(block, "toolResult", "content")):
         if content := _document_text(part):
