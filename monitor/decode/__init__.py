@@ -46,6 +46,8 @@ class Decoded(msgspec.Struct, frozen=True):
     calls: tuple[Call, ...]
     dead_letters: tuple[DeadLetter, ...]
     fragments: tuple[Fragment, ...] = ()
+    empty: int = 0
+    """Items that were read and held nothing of a call."""
 
 
 def formats() -> tuple[str, ...]:
@@ -60,6 +62,7 @@ def decode(
     format: str = AUTO,  # noqa: A002 (fixed interface)
     window: Window | None = None,
     max_bytes: int = MAX_BYTES,
+    max_items: int = text.MAX_ITEMS,
     keep_content: bool = False,
     mapping: Mapping = Mapping(),  # noqa: B008 - frozen
 ) -> Decoded:
@@ -73,40 +76,49 @@ def decode(
         format: the format to expect, or ``auto`` to go by each item's shape.
         window: when an accepted call may have started; ``None`` accepts any time.
         max_bytes: the largest value that is parsed.
-        keep_content: whether a dead letter keeps its bytes.
+        max_items: most items that are read, and most things that are found; the rest is one dead letter.
+        keep_content: whether a dead letter keeps its bytes; of several in one item the first keeps them.
         mapping: which attributes become which dimensions.
 
     Raises:
         ConfigError: there is no such format.
     """
-    if format not in (AUTO, *formats()):
+    if format != AUTO and format not in formats():
         raise ConfigError(f"no format {format!r}; there are {', '.join((AUTO, *formats()))}")
-    calls: list[Call] = []
-    fragments: list[Fragment] = []
-    dead_letters: list[DeadLetter] = []
-    number = 0
     try:
         value = _unframed(text.within(record.value, max_bytes))
         binary = _binary(value, format)
-        items = [value] if binary else text.split(value)
+        items = [value] if binary else text.split(value, max_items)
     except BadInput as bad:
-        return Decoded((), (_dead_letter(record, 0, record.value or b"", bad, keep_content),))
-    # A record that is one item is sized and hashed as it came, with whatever surrounds the JSON.
-    whole = record.value if len(items) == 1 else None
-    for item in items:
-        context = Context(record, number, item, mapping)
-        beyond = number + 1
-        for found in registry.each([item], lambda raw: _read(raw, binary, format, context)):  # noqa: B023
+        return Decoded((), (_Item(record, record.value or b"", keep_content).dead_letter(0, bad),))
+    calls: list[Call] = []
+    fragments: list[Fragment] = []
+    dead_letters: list[DeadLetter] = []
+    empty = number = 0
+    for raw in items:
+        # A record that is one item is sized and hashed as it came, with whatever surrounds the JSON.
+        item = _Item(record, record.value or raw if len(items) == 1 else raw, keep_content)
+        context = Context(record, number, raw, mapping)
+        first = number
+        for found in registry.each([raw], lambda raw: _read(raw, binary, format, context)):  # noqa: B023
+            if len(calls) + len(fragments) + len(dead_letters) == max_items:
+                beyond = BadInput(
+                    DeadLetterReason.TOO_LARGE, f"more than {max_items} calls or parts of calls"
+                )
+                dead_letters.append(item.dead_letter(number, beyond))
+                return Decoded(tuple(calls), tuple(dead_letters), tuple(fragments), empty)
             usable = _usable(found, number, window)
             if isinstance(usable, Call):
                 calls.append(usable)
             elif isinstance(usable, Fragment):
                 fragments.append(usable)
             else:
-                dead_letters.append(_dead_letter(record, number, whole or item, usable, keep_content))
+                dead_letters.append(item.dead_letter(number, usable))
             number += 1
-        number = max(number, beyond)
-    return Decoded(tuple(calls), tuple(dead_letters), tuple(fragments))
+        if number == first:
+            empty += 1
+            number += 1
+    return Decoded(tuple(calls), tuple(dead_letters), tuple(fragments), empty)
 
 
 def _unframed(value: bytes) -> bytes:
@@ -177,15 +189,31 @@ def _check_time(started_at: datetime, window: Window | None) -> None:
         raise BadInput(DeadLetterReason.FROM_FUTURE, f"started at {started}, after {latest}")
 
 
-def _dead_letter(record: Record, item: int, value: bytes, bad: BadInput, keep_content: bool) -> DeadLetter:
-    return DeadLetter(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        item=item,
-        reason=bad.reason.value,
-        detail=bad.detail,
-        size=len(value),
-        sha256=hashlib.sha256(value).digest(),
-        value=value if keep_content and bad.reason is not DeadLetterReason.CARRIES_CREDENTIAL else None,
-    )
+class _Item:
+    """One item of a record, hashed and kept once for all dead letters of what is wrong in it."""
+
+    def __init__(self, record: Record, value: bytes, keep_content: bool) -> None:
+        self._record = record
+        self._value = value
+        self._sha256: bytes | None = None
+        self._keep_content = keep_content
+
+    def dead_letter(self, number: int, bad: BadInput) -> DeadLetter:
+        """The dead letter of the thing with this number."""
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256(self._value).digest()
+        kept = None
+        if self._keep_content and bad.reason is not DeadLetterReason.CARRIES_CREDENTIAL:
+            self._keep_content = False
+            kept = self._value
+        return DeadLetter(
+            topic=self._record.topic,
+            partition=self._record.partition,
+            offset=self._record.offset,
+            item=number,
+            reason=bad.reason.value,
+            detail=bad.detail,
+            size=len(self._value),
+            sha256=self._sha256,
+            value=kept,
+        )

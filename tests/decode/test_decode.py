@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from monitor.decode import Window, decode, formats, registry
 from monitor.errors import ConfigError, DeadLetterReason
 from monitor.records import Call, Record
 from tests.decode.build import RECEIVED, call_of, chat, dead_letter_of, native, record
+from tests.decode.langfuse.build import batch, created, event
 
 SECRET = "sk-live-4f9a"  # stands for whatever must not show up in a detail
 
@@ -130,6 +133,45 @@ def test_a_dead_letter_keeps_its_bytes_only_when_told_to() -> None:
     lines = json.dumps(native()).encode() + b"\n{bad\n"
     (letter,) = decode(record(lines), keep_content=True).dead_letters
     assert letter.value == b"{bad"
+
+
+def _generations(count: int) -> dict[str, Any]:
+    return batch(*(created(id=f"g{number}") for number in range(count)))
+
+
+def _broken_events(count: int) -> dict[str, Any]:
+    return batch(created(), *range(count - 1))
+
+
+@pytest.mark.parametrize("of", [_generations, _broken_events])
+def test_what_one_record_yields_is_bounded(of: Callable[[int], dict[str, Any]]) -> None:
+    decoded = decode(record(of(3)), max_items=3)
+    assert "too_large" not in {letter.reason for letter in decoded.dead_letters}
+    decoded = decode(record(of(500)), max_items=3)
+    *letters, last = decoded.dead_letters
+    assert len(decoded.fragments) + len(letters) == 3
+    assert (last.reason, last.item) == ("too_large", 3)
+
+
+def test_the_bound_is_of_a_record_and_not_of_its_items() -> None:
+    decoded = decode(record([_generations(2), _generations(2), native()]), max_items=3)
+    assert (len(decoded.fragments), len(decoded.calls)) == (3, 0)
+    assert [letter.reason for letter in decoded.dead_letters] == ["too_large"]
+
+
+def test_of_several_dead_letters_of_one_item_the_first_keeps_the_bytes() -> None:
+    value = json.dumps(batch(*range(3), event("generation-create"))).encode()
+    first, *others = decode(record(value), keep_content=True).dead_letters
+    assert first.value == value
+    assert {letter.value for letter in others} == {None}
+    assert {letter.sha256 for letter in others} == {first.sha256}
+
+
+def test_items_that_hold_nothing_of_a_call_are_counted() -> None:
+    embedding = {"call_type": "embedding", "startTime": 1, "response": {}}
+    decoded = decode(record([embedding, native(), {"resourceMetrics": []}, 7, native()]))
+    assert (len(decoded.calls), len(decoded.dead_letters), decoded.empty) == (2, 1, 2)
+    assert [call.source.item for call in decoded.calls] == [1, 4]
 
 
 WINDOW = Window(RECEIVED - timedelta(days=1), RECEIVED + timedelta(minutes=5))

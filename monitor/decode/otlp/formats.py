@@ -12,7 +12,6 @@ from typing import Any
 
 from msgspec import structs
 
-from monitor.decode import text
 from monitor.decode.otlp import dialect, events, json_wire, proto_wire
 from monitor.decode.otlp.span import Span
 from monitor.decode.otlp.wire import Item
@@ -35,15 +34,11 @@ def decode_json(value: dict[str, Any], context: Context) -> Iterator[Found]:
 
 
 def _found(items: Iterable[Item | BadInput], context: Context, format_name: str) -> Iterator[Found]:
-    """What is found in items that each are read by themselves, up to as many as one record may hold."""
+    """What is found in items that each are read by themselves."""
     count = 0
     for item in items:
         here = structs.replace(context, item=context.item + count)
         for found in each([item], lambda item: _read(item, here, format_name)):  # noqa: B023 - used at once
-            if count == text.MAX_ITEMS:
-                detail = f"more than {text.MAX_ITEMS} parts of calls; the rest is not read"
-                yield BadInput(DeadLetterReason.TOO_LARGE, detail)
-                return
             yield found
             count += 1
 

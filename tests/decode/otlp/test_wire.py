@@ -11,7 +11,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 from opentelemetry.proto.profiles.v1development.profiles_pb2 import ProfilesData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from monitor.decode import decode, formats, text
+from monitor.decode import decode, formats
 from monitor.decode.otlp import json_wire, proto_wire, wire
 from monitor.decode.otlp.wire import Item
 from monitor.errors import BadInput, DeadLetterReason
@@ -214,9 +214,8 @@ def test_a_span_with_more_attributes_than_anybodys_is_refused(monkeypatch: pytes
     assert letter.reason == "too_large"
 
 
-def test_a_record_of_too_many_calls_is_read_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "MAX_ITEMS", 3)
-    decoded = decode(record(traces(*(span(chat()) for _ in range(5)))))
+def test_a_record_of_too_many_calls_is_read_to_the_limit() -> None:
+    decoded = decode(record(traces(*(span(chat()) for _ in range(5)))), max_items=3)
     assert len(decoded.fragments) == 3
     assert [letter.reason for letter in decoded.dead_letters] == ["too_large"]
 
