@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import structs
 
+from monitor.decode import withheld
 from monitor.decode.otlp import semconv
 from monitor.decode.otlp.attributes import first, structured
 from monitor.decode.otlp.dialect import Dialect, register
@@ -26,6 +27,9 @@ from monitor.records import Call, Contract, Fragment, Tool
 
 _PROMPTS = ("gen_ai.prompt", "llm.prompts")
 _COMPLETIONS = ("gen_ai.completion", "llm.completions")
+
+#: How the attributes of a message begin that say something.
+_SAYING = ("content", "refusal", "tool_calls.", "function_call.")
 
 
 def _recognises(span: Span) -> bool:
@@ -117,7 +121,7 @@ def _openai(prompts: list[Attributes], completions: list[Attributes]) -> Read:
         {
             "finish_reason": choice.get("finish_reason"),
             "message": {
-                "content": choice.get("content"),
+                "content": withheld.MISSING if _is_silent(choice) else choice.get("content"),
                 "refusal": choice.get("refusal"),
                 "tool_calls": _tool_calls(choice),
                 "function_call": _function_call(choice),
@@ -147,8 +151,15 @@ def _anthropic(prompts: list[Attributes], completions: list[Attributes]) -> Read
     return read_as(MESSAGES, {"messages": messages}, answer if completions else None)
 
 
+def _is_silent(flat: Attributes) -> bool:
+    """Whether a message says nothing, not even an empty text."""
+    return not any(name.startswith(_SAYING) for name in flat)
+
+
 def _content(prompt: Attributes) -> Any:
     """A message's content: text, or the JSON text of a list of blocks."""
+    if _is_silent(prompt):
+        return withheld.MISSING
     said = prompt.get("content")
     blocks = structured(said) if isinstance(said, str) and said.startswith("[") else None
     is_blocks = isinstance(blocks, list) and all(isinstance(at(block, "type"), str) for block in blocks)
@@ -156,16 +167,18 @@ def _content(prompt: Attributes) -> Any:
 
 
 def _tool_calls(flat: Attributes) -> list[Body]:
-    return [
-        {"id": call.get("id"), "function": {"name": call.get("name"), "arguments": call.get("arguments")}}
-        for call in numbered(flat, "tool_calls")
-    ]
+    return [{"id": call.get("id"), "function": _function(call)} for call in numbered(flat, "tool_calls")]
+
+
+def _function(flat: Attributes) -> Body:
+    return {"name": flat.get("name"), "arguments": flat.get("arguments", withheld.MISSING)}
 
 
 def _function_call(flat: Attributes) -> Body | None:
     if "function_call.name" not in flat:
         return None
-    return {"name": flat["function_call.name"], "arguments": flat.get("function_call.arguments")}
+    arguments = flat.get("function_call.arguments", withheld.MISSING)
+    return {"name": flat["function_call.name"], "arguments": arguments}
 
 
 register(Dialect("indexed", _recognises, _read))

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from monitor.decode.otlp.attributes import elements
+from monitor.decode import withheld
+from monitor.decode.otlp.attributes import elements, first
 from monitor.decode.pair import chat_completions, cohere, converse, generate_content, messages, responses
 from monitor.decode.pair.api import Asked, Body
 from monitor.decode.pair.shapes import at, json_text, mapping, objects, string, strings, text
@@ -115,7 +116,7 @@ def choices(answered: Any, reasons: Any = None) -> tuple[Output, ...]:
 def choice(given: Sequence[Body], *reasons: str) -> Output:
     """One choice, from its parts and the reasons to stop that are given for it; a known one counts first."""
     calls = tuple(call for part in given if (call := tool_call(part)) is not None)
-    refusal = "".join(text(part.get("content")) for part in given if part.get("type") == "refusal")
+    refusal = "".join(_words(part) for part in given if part.get("type") == "refusal")
     read = [part for one in given if one.get("type") != "refusal" for part in parts(one)]
     known = (reason for reason in reasons if _normal(reason) in FINISH_REASONS)
     reason = next(known, None) or next(filter(None, reasons), None)
@@ -145,8 +146,7 @@ def parts(part: Body) -> tuple[Part, ...]:
     """What a message's part is; a tool's result that holds media is several."""
     kind = text(part.get("type"))
     if kind in ("text", "refusal", "reasoning"):
-        written = PartType.REASONING if kind == "reasoning" else PartType.TEXT
-        return (Part(written, text(part.get("content")) or text(part.get("text"))),)
+        return (Part(PartType.REASONING if kind == "reasoning" else PartType.TEXT, _words(part)),)
     if kind in ("tool_call", "server_tool_call"):
         call = tool_call(part)
         return () if call is None else (Part(PartType.TOOL_CALL, "", call.id, call.name, call.arguments),)
@@ -155,8 +155,13 @@ def parts(part: Body) -> tuple[Part, ...]:
     return tuple(read for message in _as_blocks([part]).input for read in message.parts)
 
 
+def _words(part: Body) -> str:
+    """What a part says. One without its content is of an emitter that may not tell it."""
+    return withheld.told(first(part, "content", "text"))
+
+
 def tool_call(part: Body) -> ToolCall | None:
-    """The call that a part is, if it is one.
+    """The call that a part is, if it is one; one without its arguments is not told to its end.
 
     Emitters that parse arguments write an object; a text is what they could not parse, or what an
     emitter that doesn't parse passed on: either way what the model wrote, so it stays as it is.
@@ -164,7 +169,7 @@ def tool_call(part: Body) -> ToolCall | None:
     kind, name, id_ = part.get("type"), text(part.get("name")), string(part.get("id"))
     if kind == "tool_call":
         arguments = part.get("arguments")
-        return ToolCall(name, json_text({} if arguments is None else arguments), id_)
+        return ToolCall(name, withheld.MISSING if arguments is None else json_text(arguments), id_)
     if kind == "server_tool_call" and name != _LISTING:
         given = (at(part, "server_tool_call", field) for field in ("arguments", "input", "action", "code"))
         asked: Any = next((value for value in given if value is not None), {})
@@ -193,7 +198,7 @@ def _blocks(given: Sequence[Body]) -> Iterator[Body]:
     for part in given:
         kind, id_ = part.get("type"), part.get("id")
         if kind == "tool_call_response":
-            returned = _returned(part.get("response", part.get("result")))
+            returned = _returned(part.get("response", part.get("result", withheld.MISSING)))
             yield {"type": "tool_result", "tool_use_id": id_, "content": returned}
         elif kind == "server_tool_call_response":
             response = mapping(part.get("server_tool_call_response"))

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import structs
 
+from monitor.decode import withheld
 from monitor.decode.otlp import semconv
 from monitor.decode.otlp.attributes import first, structured
 from monitor.decode.otlp.dialect import Dialect, register
@@ -137,21 +138,23 @@ def _tool(given: Any) -> Body:
 
 
 def _message(flat: Attributes) -> Body:
-    """A message that was flattened, as OpenAI's API has it."""
+    """A message that was flattened, as OpenAI's API has it; of one that says nothing, content is missing."""
     calls = [
         {
             "id": call.get("tool_call.id"),
             "function": {
                 "name": call.get("tool_call.function.name"),
-                "arguments": call.get("tool_call.function.arguments"),
+                "arguments": call.get("tool_call.function.arguments", withheld.MISSING),
             },
         }
         for call in numbered(flat, "message.tool_calls")
     ]
     blocks = [_block(block) for block in numbered(flat, "message.contents")]
+    is_silent = not blocks and not calls and "message.content" not in flat
+    said = withheld.MISSING if is_silent else flat.get("message.content")
     return {
         "role": flat.get("message.role"),
-        "content": flat.get("message.content") or [block for block in blocks if block],
+        "content": said or [block for block in blocks if block],
         "tool_calls": calls,
         "tool_call_id": flat.get("message.tool_call_id"),
         "name": flat.get("message.name"),

@@ -37,9 +37,6 @@ _PARAMETERS = "model_request_parameters"
 _ATTEMPT = "pydantic_ai.model_request.attempt"
 _FALLBACK = "fallback:"
 
-#: What parts of a message hold their content under; without it content is not captured.
-_CONTENT = {"text": "content", "tool_call": "arguments"}
-
 
 def _recognises(span: Span) -> bool:
     return any(name in span.attributes for name in (_PARAMETERS, _ATTEMPT, "pydantic_ai.all_messages")) or (
@@ -64,14 +61,8 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
     asked = mapping(structured(attributes.get(_PARAMETERS)))
     if asked:
         call = _asked(call, asked)
-    told = structs.replace(
-        call.captured,
-        input=call.captured.input and not _is_hidden(attributes.get("gen_ai.input.messages")),
-        output=call.captured.output
-        and is_complete(call.outputs)
-        and not _is_hidden(attributes.get("gen_ai.output.messages")),
-    )
-    call = structs.replace(call, captured=told)
+    whole = call.captured.output and is_complete(call.outputs)
+    call = structs.replace(call, captured=structs.replace(call.captured, output=whole))
     models = _models(call.model_requested)
     if not models:
         return call
@@ -128,16 +119,6 @@ def _tool(tool: Body) -> Tool:
         description=string(tool.get("description")),
         schema=schema(tool.get("parameters_json_schema")),
         strict=flag(tool.get("strict")),
-    )
-
-
-def _is_hidden(messages: Any) -> bool:
-    """Whether messages lack their content: with ``include_content=False`` parts have their type only."""
-    return any(
-        _CONTENT[kind] not in part
-        for message in objects(structured(messages))
-        for part in objects(message.get("parts"))
-        if (kind := text(part.get("type"))) in _CONTENT
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from monitor.decode import withheld
 from monitor.decode.otlp import failures, messages, offers
 from monitor.decode.otlp.attributes import elements, first
 from monitor.decode.otlp.dialect import Dialect, register
@@ -160,7 +161,7 @@ def recognises(span: Span) -> bool:
 
 def read(span: Span, context: Context, format_name: str) -> tuple[Fragment]:
     """The call of an inference span. What it doesn't carry may still come in an event."""
-    call = call_of(span, context, format_name)
+    call = withheld.without_marks(call_of(span, context, format_name))
     is_answered = call.captured.output or call.status is Status.ERROR
     lists_tools = call.captured.tools or bool(call.tools)
     return (fragment_of(span, call, settled=bool(call.input) and is_answered and lists_tools),)

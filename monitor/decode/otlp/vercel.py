@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import structs
 
+from monitor.decode import withheld
 from monitor.decode.otlp import semconv
 from monitor.decode.otlp.attributes import elements, first, structured
 from monitor.decode.otlp.dialect import Dialect, register
@@ -234,7 +235,7 @@ def _tool_call(call: Body) -> ToolCall:
     arguments = first(call, "input", "args")
     return ToolCall(
         name=text(call.get("toolName")),
-        arguments=json_text({} if arguments is None else arguments),
+        arguments=withheld.MISSING if arguments is None else json_text(arguments),
         id=string(call.get("toolCallId")),
         server_side=call.get("providerExecuted") is True,
     )

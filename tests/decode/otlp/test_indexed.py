@@ -145,7 +145,7 @@ def test_embeddings_are_no_calls() -> None:
 @pytest.mark.parametrize(
     ("emitter", "count", "answered", "tools"),
     [
-        ("traceloop-openai-0.15.13", 25, 14, 14),
+        ("traceloop-openai-0.15.13", 25, 13, 14),
         ("traceloop-openai-0.40.14", 29, 28, 18),
         ("traceloop-anthropic-0.40.14", 29, 25, 19),
     ],

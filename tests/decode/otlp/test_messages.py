@@ -88,7 +88,6 @@ def test_a_message_of_plain_content_is_read() -> None:
     [
         ({"city": "Rome"}, '{"city":"Rome"}'),
         ({}, "{}"),
-        (None, "{}"),
         ('{"city": "Ro', '{"city": "Ro'),
         ('{"city": "Rome"}', '{"city": "Rome"}'),
         ("", ""),
