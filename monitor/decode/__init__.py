@@ -18,6 +18,7 @@ from msgspec import structs
 
 from monitor.decode import clean, registry, text
 from monitor.decode.dimensions import Mapping
+from monitor.decode.redact import redact
 from monitor.decode.registry import BinaryFormat, Context, Format, Found
 from monitor.errors import BadInput, ConfigError, DeadLetterReason
 from monitor.records import Call, DeadLetter, Fragment, Record
@@ -77,7 +78,8 @@ def decode(
         window: when an accepted call may have started; ``None`` accepts any time.
         max_bytes: the largest value that is parsed.
         max_items: most items that are read, and most things that are found; the rest is one dead letter.
-        keep_content: whether a dead letter keeps its bytes; of several in one item the first keeps them.
+        keep_content: whether a dead letter keeps its bytes, without the credentials in them. Of several in
+            one item the first does.
         mapping: which attributes become which dimensions.
 
     Raises:
@@ -205,7 +207,7 @@ class _Item:
         kept = None
         if self._keep_content and bad.reason is not DeadLetterReason.CARRIES_CREDENTIAL:
             self._keep_content = False
-            kept = self._value
+            kept = redact(self._value)
         return DeadLetter(
             topic=self._record.topic,
             partition=self._record.partition,
