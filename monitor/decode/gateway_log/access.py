@@ -102,9 +102,8 @@ def call(line: Line, told: Told | None, context: Context) -> Call | None:
     told = told or Told()
     asked, captured = _asked(read, told)
     answer, stream = read.answer, told.stream if read.stream is None else read.stream
-    outputs = answer.outputs or ((Output(text=told.answer),) if told.answer else ())
-    if stream and any(output.finish_reason_raw is None for output in answer.outputs):
-        outputs = ()  # a stream without an end was cut off by the gateway's limit
+    whole = answer.outputs if captured.output else ()
+    outputs = whole or ((Output(text=told.answer),) if told.answer else answer.outputs)
     sent_with, came_with = (Headers(at(line.logged, side, "headers")) for side in ("request", "response"))
     trace_id, span_id = sent_with.trace
     headers = {"request": sent_with.by_name, "response": came_with.by_name}
@@ -134,7 +133,7 @@ def call(line: Line, told: Told | None, context: Context) -> Call | None:
         outputs=outputs,
         usage=answer.usage if is_counted(answer.usage) else told.usage,
         fallback=answer.fallback,
-        captured=structs.replace(captured, output=bool(outputs) or read.error is not None),
+        captured=structs.replace(captured, output=captured.output or bool(told.answer)),
         **dimensions,
     )
 

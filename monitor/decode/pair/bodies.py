@@ -16,7 +16,7 @@ from monitor.decode.pair.endpoint import CARRIERS, Endpoint
 from monitor.decode.pair.headers import ERROR_TYPE, named
 from monitor.decode.pair.received import Received
 from monitor.decode.pair.shapes import flag, mapping, text
-from monitor.records import CallError, Captured, Contract, ContractKind
+from monitor.records import CallError, Captured, Contract, ContractKind, FinishReason
 
 #: Fields of responses to other requests: embeddings, and lists of them, of images or of models.
 _NO_ANSWER = frozenset({"data", "embedding", "embeddings"})
@@ -35,7 +35,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
         model_requested: the model that was asked for; empty where unknown.
         model_served: the model that answered; empty where unknown.
         stream: whether the response was streamed; ``None`` where unknown.
-        captured: what of the call the two bodies carry.
+        captured: what of the call the two bodies carry; of a stream that has no end, not the output.
     """
 
     api: str
@@ -129,11 +129,22 @@ def _read(
         stream=_stream(reply, request, endpoint),
         captured=Captured(
             input=asked.whole and answer.whole,
-            output=bool(answer.outputs) or error is not None,
+            output=error is not None or _is_whole(reply, answer),
             tools=request is not None,
             schema=asked.contract.kind is not ContractKind.JSON_SCHEMA or asked.contract.schema is not None,
         ),
     )
+
+
+def _is_whole(reply: Received, answer: Answer) -> bool:
+    """Whether there is an answer that is known to have ended.
+
+    A stream that says of no end was cut, and it isn't known by whom: the log, or whoever answered.
+    """
+    if reply.events is None or reply.ended:
+        return bool(answer.outputs)
+    reasons = [(output.finish_reason, output.finish_reason_raw) for output in answer.outputs]
+    return bool(reasons) and (FinishReason.UNKNOWN, None) not in reasons
 
 
 def _model(request: Body) -> str:

@@ -131,7 +131,7 @@ def decode(value: dict[str, Any], context: Context) -> tuple[Call]:
         outputs=read.answer.outputs,
         usage=read.answer.usage,
         fallback=read.answer.fallback,
-        captured=structs.replace(read.captured, output=bool(read.answer.outputs) or error is not None),
+        captured=structs.replace(read.captured, output=read.captured.output or error is not None),
     )
     return (call,)
 

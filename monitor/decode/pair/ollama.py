@@ -67,7 +67,9 @@ def answer_generate(body: Body) -> Answer | None:
 
 
 def _answer(body: Body, message: Body) -> Answer:
-    reason, calls = text(body.get("done_reason")), tuple(tool_calls(message))
+    # Until https://github.com/ollama/ollama/pull/4235 servers said that they were done, and not why.
+    reason = text(body.get("done_reason")) or ("done" if body.get("done") is True else "")
+    calls = tuple(tool_calls(message))
     finish_reason = FINISH_REASONS.get(reason, FinishReason.UNKNOWN)
     output = Output(
         text=text(message.get("content")),

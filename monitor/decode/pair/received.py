@@ -33,11 +33,13 @@ class Received(msgspec.Struct, frozen=True):
     Attributes:
         body: the JSON object.
         events: the events of a stream.
+        ended: a stream's text has the end that APIs after OpenAI's write: ``[DONE]``.
         missing: nothing was kept, or what can't be read: compressed bytes, the beginning of a JSON text.
     """
 
     body: Body | None = None
     events: list[Body] | None = None
+    ended: bool = False
     missing: bool = False
 
     @property
@@ -58,7 +60,7 @@ def read(value: Any) -> Received:
     if not value.strip():
         return Received(missing=True)
     if sse.looks_like_events(value):
-        return Received(events=sse.events(value))
+        return Received(events=sse.events(value), ended=value.rstrip().endswith("[DONE]"))
     try:
         parsed = text.parse(value)
     except BadInput:

@@ -39,6 +39,9 @@ SERVER_CALLS = frozenset(
 #: Server tools whose findings the model reads, and which the response shows only when asked to.
 _LOOKUPS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
 
+#: Statuses of a response that is still being made.
+_UNFINISHED = frozenset({"queued", "in_progress"})
+
 #: Input items that stand for something kept at the provider.
 _REFERENCES = frozenset({"item_reference", "compaction"})
 
@@ -182,7 +185,7 @@ def _output(items: list[Body], body: Body) -> Output:
         tool_calls=calls,
         citations=tuple(dict.fromkeys(name for name in cited if name)),
         finish_reason=_finish_reason(reason, refusal, items, calls),
-        finish_reason_raw=reason or None,
+        finish_reason_raw=None if reason in _UNFINISHED else reason or None,
     )
 
 

@@ -58,7 +58,13 @@ CUT: dict[str, tuple[Any, Any, Captured]] = {
 def test_what_a_limit_cut_off_is_not_captured(request_: Any, response: Any, captured: Captured) -> None:
     call = call_of(apisix(request_, response))
     assert (call.captured, call.status) == (captured, Status.OK)
-    assert captured.output or call.outputs == ()
+
+
+def test_what_came_of_a_cut_stream_is_kept_unless_the_gateway_tells_the_whole_answer() -> None:
+    cut = STREAM.partition("\n\n")[0]
+    assert [output.text for output in call_of(apisix(ASKED, cut)).outputs] == ["hi"]
+    told = call_of(apisix(ASKED, cut, llm_summary=SUMMARY, llm_response_text="hi there"))
+    assert ([output.text for output in told.outputs], told.captured) == (["hi there"], Captured())
 
 
 def test_without_bodies_the_address_tells_that_it_was_a_call() -> None:

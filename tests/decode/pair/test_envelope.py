@@ -133,6 +133,7 @@ def test_what_is_no_call_is_named(url: str | None, detail: str) -> None:
 
 
 PROMISE = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}
+OVERLOADED = CallError("overloaded", ErrorCategory.OTHER, 200)
 UNPARSABLE = CallError("unparsable_response", ErrorCategory.OTHER, 200)
 
 
@@ -142,7 +143,10 @@ UNPARSABLE = CallError("unparsable_response", ErrorCategory.OTHER, 200)
         (PROMISE, None, True),
         ('{"choices": [{"message": {"content": "x"}}]}', None, True),
         (sse({"choices": [{"delta": {"content": "x"}}]}, "[DONE]"), None, True),
-        ([{"choices": [{"delta": {"content": "x"}}]}], None, True),
+        (sse({"choices": [{"delta": {"content": "x"}}]}), None, False),
+        ([{"choices": [{"delta": {"content": "x"}}]}], None, False),
+        ([{"choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}]}], None, True),
+        ([{"choices": [{"delta": {"content": "x"}}]}, {"error": {"code": "overloaded"}}], OVERLOADED, True),
         (None, None, False),
         ("", None, False),
         ({"__base64__": "AAAA"}, None, False),

@@ -121,6 +121,18 @@ def test_a_stream_is_json_lines(api: str, events: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(("api", "events"), [("ollama.chat", CHAT), ("ollama.generate", GENERATED)])
+def test_a_stream_is_whole_when_it_is_done_whether_or_not_it_says_why(
+    api: str, events: list[dict[str, Any]]
+) -> None:
+    unexplained = [
+        {name: value for name, value in event.items() if name != "done_reason"} for event in events
+    ]
+    assert call_of(pair(api, {}, events)).captured.output
+    assert call_of(pair(api, {}, unexplained)).captured.output
+    assert not call_of(pair(api, {}, events[:-1])).captured.output
+
+
+@pytest.mark.parametrize(("api", "events"), [("ollama.chat", CHAT), ("ollama.generate", GENERATED)])
 def test_an_error_inside_a_stream_keeps_the_text(api: str, events: list[dict[str, Any]]) -> None:
     call = call_of(pair(api, {}, [events[0], {"error": "out of memory"}]))
     assert call.error is not None

@@ -18,6 +18,7 @@ from monitor.decode import decode
 from monitor.decode.pair import bodies, received
 from monitor.decode.pair.shapes import at
 from monitor.records import Call, ContractKind, FinishReason, Status
+from monitor.scorers import score
 from tests.decode.build import call_of, dead_letter_of, record
 from tests.paths import PAIRS
 
@@ -254,6 +255,15 @@ def test_a_whole_body_is_a_stream_of_one_piece() -> None:
     assert found == 162
 
 
+#: Writer's stream says of no end.
+UNENDED = {"0550a8bdeee3c060"}
+
+
+def test_every_recorded_answer_is_whole_or_says_of_no_end() -> None:
+    uncaptured = {name for name, call in calls().items() if not call.captured.output}
+    assert {name for name in uncaptured if calls()[name].outputs} == UNENDED
+
+
 def test_a_cut_stream_keeps_its_text_and_knows_no_finish() -> None:
     for name, call in calls().items():
         body = pairs()[name]["response"]["body"]
@@ -270,10 +280,16 @@ def test_cut_bytes_of_a_stream_keep_their_text() -> None:
             _is_beginning(_with_body(name, half), call, name)
 
 
+ABSTAINING = {"unknown", "not_applicable"}
+
+
 def _is_beginning(cut: Call, whole: Call, name: str) -> None:
     for one, part in zip(whole.outputs, cut.outputs, strict=False):
         assert one.text.startswith(part.text), name
         assert part.finish_reason in (FinishReason.UNKNOWN, one.finish_reason), name
+        assert not cut.captured.output or (part.text, part.tool_calls) == (one.text, one.tool_calls), name
+    scores = score(cut)
+    assert cut.captured.output or {scores.json.outcome, scores.tools.outcome} <= ABSTAINING, name
 
 
 def test_tokens_of_a_part_are_never_more_than_of_the_whole() -> None:

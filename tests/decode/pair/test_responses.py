@@ -289,6 +289,7 @@ def test_a_cut_stream_keeps_what_came() -> None:
     (output,) = call.outputs
     assert (output.reasoning, output.text, output.finish_reason) == ("hm", "Hello", FinishReason.UNKNOWN)
     assert output.tool_calls == (ToolCall("f", '{"a": ', "t1"),)
+    assert (call.status.value, call.captured.output) == ("ok", False)
 
 
 @pytest.mark.parametrize(
