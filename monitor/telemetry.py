@@ -44,6 +44,9 @@ class IngestMetrics:
         self._stored = counter("calls_stored", "Calls stored.")
         self._duplicates = counter("calls_duplicate", "Calls that were already stored.")
         self._letters = counter("dead_letters", "Records that could not be used.", "reason")
+        self._without_call = counter(
+            "items_without_call", "Items that were read and held nothing of a call, such as HTTP spans."
+        )
         self._outcomes = counter("outcomes", "Outcomes of scored calls.", "score", "outcome")
         self._waits = counter("ingest_waits", "Times that ingest waited for Kafka or Postgres.")
         self._fenced = counter("ingest_fenced", "Batches dropped because another worker owns the partition.")
@@ -117,6 +120,10 @@ class IngestMetrics:
             self._records.labels(partition.topic).inc(count)
         for partition, behind in lag.items():
             self._lag.labels(partition.topic, str(partition.partition)).set(behind)
+
+    def without_call(self, items: int) -> None:
+        """Items were read that held nothing of a call."""
+        self._without_call.inc(items)
 
     def waiting(self, error: Exception) -> None:
         """Kafka or Postgres is away; the loop tries again."""

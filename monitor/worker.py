@@ -20,6 +20,7 @@ from monitor import telemetry
 from monitor.clock import Clock
 from monitor.decode import Decoded, Window
 from monitor.decode.assemble import Assembled, Waits, arrived, assemble, given_up
+from monitor.decode.redact import redact
 from monitor.errors import DeadLetterReason, Fenced, Permanent, Raced, Transient
 from monitor.records import Call, DeadLetter, Fragment, Partition, Record, ScoredCall, Scores, Waiting
 from monitor.source import Polled, Source
@@ -61,7 +62,7 @@ class Worker:
         clock: what time it is, for the window.
         max_lateness: how old a call may be.
         max_skew: how far ahead a call may be.
-        keep_content: whether a dead letter may keep the record's bytes.
+        keep_content: whether a dead letter may keep the record's bytes, without the credentials in them.
         waits: how long parts of calls wait for the rest.
         metrics: where to count.
         on_turn: called at every turn of the loop, for the health check.
@@ -201,6 +202,7 @@ class Worker:
         ends: dict[Partition, int] = {}
         for record in records:
             decoded = self._decode(record, window)
+            self._metrics.without_call(decoded.empty)
             letters += decoded.dead_letters
             fragments += decoded.fragments
             scored, failed = self._scored(decoded.calls, record.value or b"")
@@ -311,7 +313,7 @@ class Worker:
                 detail=type(error).__name__,
                 size=len(value),
                 sha256=hashlib.sha256(value).digest(),
-                value=value if self._keep_content else None,
+                value=redact(value) if self._keep_content else None,
             )
 
     def _save(self, read: _Read) -> Saved | None:

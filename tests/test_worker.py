@@ -127,6 +127,18 @@ def test_the_first_turn_finds_the_place_and_the_next_one_saves(kafka: MemoryKafk
     assert worker.step() is None
 
 
+def test_items_without_a_call_are_counted(kafka: MemoryKafka, store: Failing) -> None:
+    registry = CollectorRegistry()
+    metrics = telemetry.IngestMetrics(registry)
+    produce(kafka, "a", "b")
+    worker = make_worker(
+        MemorySource(kafka), store, decode=lambda _, __: Decoded((), (), empty=3), metrics=metrics
+    )
+    worker.step()
+    worker.step()
+    assert registry.get_sample_value("llm_monitor_items_without_call_total") == 6
+
+
 def test_a_worker_goes_on_where_the_store_is_not_where_kafka_says(kafka: MemoryKafka, store: Failing) -> None:
     produce(kafka, "a", "b", "c")
     store.save(batch([scored("a")]))
@@ -195,20 +207,22 @@ def test_decode_is_given_the_window_of_the_moment(kafka: MemoryKafka, store: Fai
 def test_a_scorer_that_raises_costs_that_call_only(
     kafka: MemoryKafka, store: Failing, keep_content: bool
 ) -> None:
+    bad = "sk-live-4f9a"
+
     def score(call: Call) -> Scores:
-        if call.call_id == "bad":
+        if call.call_id == bad:
             raise ZeroDivisionError
         return scores()
 
-    produce(kafka, "a", "bad", "c")
+    produce(kafka, "a", bad, "c")
     worker = make_worker(MemorySource(kafka), store, score=score, keep_content=keep_content)
     worker.step()
     assert worker.step() == Saved(2, 0, 1)
     assert ids(store) == ["a", "c"]
     (letter,) = store.dead_letters.values()
     assert (letter.reason, letter.detail) == (DeadLetterReason.SCORER_FAILED, "ZeroDivisionError")
-    assert (letter.offset, letter.size, letter.sha256) == (1, 3, hashlib.sha256(b"bad").digest())
-    assert letter.value == (b"bad" if keep_content else None)
+    assert (letter.offset, letter.size, letter.sha256) == (1, 12, hashlib.sha256(bad.encode()).digest())
+    assert letter.value == (b"sk-*********" if keep_content else None)
 
 
 # ------------------------------------------------------------------------------------------------ rebalances
