@@ -22,7 +22,13 @@ from tests.paths import PAIRS, SHARED
 RECORDED = SHARED / "data" / "recorded"
 WRITTEN: dict[str, list[dict[str, Any]]] = {
     "native": [native()],
-    "pair": [chat(), chat(id="c", service="s", started_at="2026-11-22T12:00:00Z", route="r")],
+    "pair": [
+        chat(),
+        chat(id="c", service="s", started_at="2026-11-22T12:00:00Z", route="r"),
+        chat(
+            client_ip="10.0.0.1", start_time=1795348740000, latency=720.5, upstream="10.0.0.2:443", version=2
+        ),
+    ],
     "litellm": [payload(), {"event": "success", "payload": payload()}, row()],
     "gateway-log": [kong(), kong(proxied(ASKED, ANSWERED)), apisix(), apisix(ASKED, ANSWERED)],
     "helicone": [MESSAGE, {"value": MESSAGE}],

@@ -16,7 +16,7 @@ from monitor.decode.registry import Context
 from monitor.records import Call
 
 #: Fields that APISIX has and Kong has not.
-_APISIX = frozenset({"apisix_latency", "start_time", "route_id"})
+_APISIX = frozenset({"apisix_latency", "route_id"})
 
 
 def recognises(value: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from monitor.decode.pair import headers
 from monitor.decode.pair.api import registered
 from monitor.decode.pair.endpoint import CARRIERS
-from monitor.decode.pair.envelope import Pair
+from monitor.decode.pair.envelope import ACCESS_LOG_FIELDS, Pair
 from monitor.records import ContractKind
 from tests.decode.build import call_of
 
@@ -24,6 +24,10 @@ def test_the_documented_example_decodes() -> None:
 def test_every_field_is_documented() -> None:
     missing = [name for name in Pair.__struct_fields__ if f"`{name}`" not in PAGE]
     assert set(missing) <= {"request", "api"}  # in the example, and in a section of its own
+
+
+def test_what_makes_a_pair_a_gateway_s_line_is_documented() -> None:
+    assert [name for name in ACCESS_LOG_FIELDS if f"`{name}`" not in PAGE] == []
 
 
 def test_every_api_is_documented() -> None:

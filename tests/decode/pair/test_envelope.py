@@ -80,6 +80,12 @@ def test_what_only_the_sender_knows_is_carried() -> None:
     assert {name: getattr(call, name) for name in extras} == extras
 
 
+def test_other_fields_change_nothing() -> None:
+    known = chat(id="c", service="s", request_id="q", started_at="2026-11-22T11:00:00Z")
+    others = {"client_ip": "10.0.0.1", "start_time": 1795348740000, "latency": 720.5, "user": {"id": [None]}}
+    assert call_of({**known, **others}) == call_of(known)
+
+
 @pytest.mark.parametrize(
     ("url", "provider"),
     [
