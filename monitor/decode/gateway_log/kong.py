@@ -2,7 +2,8 @@
 
 What a plugin that asks a model says stands under ``ai.<plugin>``, of AI Proxy under ``ai.proxy``; bodies only
 with ``logging.log_payloads``. Older versions have the request once for all plugins, and spell the counts in
-the singular. References: https://developer.konghq.com/plugins/kafka-log/ and
+the singular; the oldest know one plugin, and have all of it under ``ai``. References:
+https://developer.konghq.com/plugins/kafka-log/ and
 https://developer.konghq.com/ai-gateway/ai-audit-log-reference/.
 """
 
@@ -40,9 +41,10 @@ def read(logged: dict[str, Any], context: Context) -> Iterator[Call]:
     Raises:
         BadInput: ``invalid_record`` where neither the line nor its record has a time.
     """
+    ai = mapping(logged.get("ai"))
     asking = (
         (name, section)
-        for name, section in mapping(logged.get("ai")).items()
+        for name, section in {"": ai, **ai}.items()
         if isinstance(at(section, "meta"), dict) or isinstance(at(section, "usage"), dict)
     )
     sections = dict(islice(asking, MAX_PLUGINS))
@@ -85,6 +87,7 @@ def _told(section: dict[str, Any], name: str) -> Told:
         model_served="" if served == requested else served,
         usage=_usage(mapping(section.get("usage"))),
         duration_ms=number(at(section, "meta", "llm_latency")),
+        ttft_ms=number(at(section, "usage", "time_to_first_token")),
     )
 
 

@@ -52,6 +52,27 @@ def test_older_plugins_have_one_request_and_count_in_the_singular() -> None:
     assert call.duration_ms == 720.0, "without the model's latency, the request's"
 
 
+def test_the_oldest_have_the_only_plugin_s_account_under_ai() -> None:
+    proxy = proxied(ASKED, ANSWERED)["proxy"]
+    oldest = {**proxy, "usage": {"prompt_token": 9, "completion_token": 3, "total_tokens": 12}}
+    bare = {name: oldest[name] for name in ("meta", "usage")}
+    for ai, captured in ((oldest, Captured()), (bare, Captured(input=False, output=False, tools=False))):
+        call = call_of(kong(ai))
+        assert (call.model_requested, call.model_served, call.provider) == (
+            "gpt-4o",
+            "gpt-4o-2024-08-06",
+            "azure.ai.openai",
+        )
+        assert (tokens(call.usage), call.captured, call.duration_ms) == (Usage(9, 3), captured, 650.0)
+
+
+@pytest.mark.parametrize(("streams", "ttft_ms"), [(True, 120.0), (False, None)])
+def test_the_time_to_the_first_token_is_a_stream_s(streams: bool, ttft_ms: float | None) -> None:
+    asked = proxied({**ASKED, "stream": streams}, None)
+    asked["proxy"]["usage"]["time_to_first_token"] = 120
+    assert call_of(kong(asked)).ttft_ms == ttft_ms
+
+
 def test_each_plugin_that_asked_a_model_is_a_call() -> None:
     both = {
         **proxied(ASKED, ANSWERED),
