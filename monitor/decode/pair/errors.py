@@ -16,6 +16,8 @@ from monitor.records import CallError, ErrorCategory
 UNPARSABLE_RESPONSE = "unparsable_response"
 #: No response at all: ``"response": null``.
 NO_RESPONSE = "no_response"
+#: An error inside a 200 that has a message and no name, such as Ollama's and Cohere's.
+UNNAMED = "error"
 
 _BY_NAME = {
     "tool_use_failed": ErrorCategory.TOOL_USE_FAILED,
@@ -101,11 +103,11 @@ def read(body: Any, status: int | None, named: str | None = None) -> CallError |
     # Cohere and Bedrock have the message at the top, Ollama has nothing but the message.
     message = (text(details.get("message")) or text(error) or text(at(body, "message")))[:2000]
     stated = integer(details.get("status_code")) or integer(details.get("code"))
-    http_status = status if failed else stated if stated and 400 <= stated <= 599 else status
+    failure = status if failed else stated if stated and 400 <= stated <= 599 else None
     return CallError(
-        type=names[0] if names else f"http_{http_status}" if http_status else "unknown",
-        category=_category(names, http_status if http_status and http_status >= 400 else None, message),
-        http_status=http_status,
+        type=names[0] if names else f"http_{failure}" if failure else UNNAMED,
+        category=_category(names, failure, message),
+        http_status=failure or status,
     )
 
 
