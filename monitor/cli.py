@@ -203,9 +203,11 @@ def score(
     """Score recorded calls and print one JSON line for each. Needs neither Kafka nor Postgres.
 
     A file is one JSON object, an array, JSON lines, or an OTLP message (.pb); a folder stands for its
-    .json, .jsonl, .ndjson, .pb and .binpb files. Spans, events and attempts that belong together are put
-    together over all of them, and come last. What is skipped goes to standard error, one line each with
-    its reason, and a count at the end.
+    .json, .jsonl, .ndjson, .pb and .binpb files. JSON lines may be of any size, and are read line by line;
+    any other file is held in memory, up to 512 MB, with about as much again while it is read. Spans, events
+    and attempts that belong together are put together over all files, and come last; until then they are
+    held in memory too. What is skipped goes to standard error, one line each with its reason, and a count
+    at the end. The exit code is 1 if there was something and none of it could be scored.
     """
     if format_ not in ("auto", *formats()):
         raise typer.BadParameter(f"it can be {', '.join(('auto', *formats()))}", param_hint="--format")
@@ -244,8 +246,22 @@ def score(
         width = None if sys.stdout.isatty() else SUMMARY_WIDTH
         Console(file=sys.stdout, width=width).print(table.table())
     sys.stdout.flush()
-    nothing = "" if scored or skipped else f": a folder is searched for {', '.join(sorted(SUFFIXES))} files"
-    typer.echo(f"{scored} calls scored, {skipped} skipped{nothing}", err=True)
+    typer.echo(_total(scored, skipped, offline.empty, format_, searched=bool(files)), err=True)
+    if not scored and (skipped or offline.empty):
+        raise typer.Exit(1)
+
+
+def _total(scored: int, skipped: int, empty: int, format_name: str, *, searched: bool) -> str:
+    """The last line of ``score``, with what may be wrong where nothing was scored."""
+    total = f"{scored} calls scored, {skipped} skipped"
+    if empty:
+        total += f"; {empty} items held no call"
+    if not searched:
+        return f"{total}: a folder is searched for {', '.join(sorted(SUFFIXES))} files"
+    if empty and not scored:
+        wrong = "is it the right file" if format_name == "auto" else f"is {format_name} the right format"
+        return f"{total}: {wrong}?"
+    return total
 
 
 def _settings(path: Path | None) -> Settings:

@@ -17,10 +17,13 @@ from msgspec import structs
 
 from monitor.decode import decode
 from monitor.decode.assemble import Waits, arrived, assemble
-from monitor.files import Found
+from monitor.files import MAX_BYTES, Found
 from monitor.records import Attempt, Call, DeadLetter, FallbackScore, Fragment, ScoredCall, attempt_of
 from monitor.scorers import score
 from monitor.scorers.requests import relate
+
+#: Most things that are read of one record of a file, which is no Kafka message.
+MAX_ITEMS = 1_000_000
 
 #: Everything that will come has come.
 _NO_WAIT = Waits(part=timedelta(0), context=timedelta(0))
@@ -52,9 +55,13 @@ class Offline:
 
     Args:
         format_name: the format to expect, or ``auto``.
+
+    Attributes:
+        empty: how many items so far held nothing of a call.
     """
 
     def __init__(self, format_name: str) -> None:
+        self.empty = 0
         self._format = format_name
         self._places: dict[tuple[str, int], tuple[str, bool]] = {}
         self._fragments: list[Fragment] = []
@@ -63,7 +70,8 @@ class Offline:
 
     def read(self, found: Found) -> Iterator[Placed | Skipped]:
         """What can be said of a record before the others are read."""
-        decoded = decode(found.record, format=self._format)
+        decoded = decode(found.record, format=self._format, max_bytes=MAX_BYTES, max_items=MAX_ITEMS)
+        self.empty += decoded.empty
         several = len(decoded.calls) + len(decoded.dead_letters) + len(decoded.fragments) > 1
         for letter in decoded.dead_letters:
             yield Skipped(found.place, letter.item if several else None, letter)

@@ -210,8 +210,54 @@ def test_score_says_why_a_known_format_was_not_the_one_asked_for(tmp_path: Path)
     path = tmp_path / "a.json"
     path.write_text(json.dumps(pair(1)))
     done = run("score", path, "--format", "native")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"skipped {path}: ")
+    assert done.stderr.endswith("0 calls scored, 1 skipped\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--format", "otlp-json"], "is otlp-json the right format?"),
+        (["--format", "gateway-log", "--summary"], "is gateway-log the right format?"),
+    ],
+)
+def test_score_counts_the_items_that_held_no_call(tmp_path: Path, arguments: list[str], told: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{}, {"a": 1}, {"version": 1, "call_id": "c"}]))
+    done = run("score", path, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"0 calls scored, 0 skipped; 3 items held no call: {told}\n"
+
+
+def test_score_asks_whether_it_is_the_right_file_where_no_format_was_named() -> None:
+    done = run("score", "-", stdin=b'{"resourceMetrics": []}')
+    assert done.stderr == "0 calls scored, 0 skipped; 1 items held no call: is it the right file?\n"
+
+
+def test_items_without_a_call_beside_calls_are_no_failure(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(pair(1)) + '\n{"resourceMetrics": []}\n')
+    done = run("score", path)
+    assert (done.returncode, done.stderr) == (0, "1 calls scored, 0 skipped; 1 items held no call\n")
+
+
+def test_score_reads_files_that_no_kafka_message_could_hold(tmp_path: Path) -> None:
+    """One array over ten megabytes, lines of arrays, and one object of more parts than a message may hold."""
+    long = pair(1, json.dumps("x" * 6_000_000))
+    (tmp_path / "a.json").write_text(json.dumps([long, long]))
+    (tmp_path / "b.jsonl").write_text("[]\n" + json.dumps([pair(2), pair(3)]) + "\n" + json.dumps([long]))
+    opened = {"startTime": "2026-11-22T12:00:00Z", "model": "m", "input": "hi"}
+    events = [
+        {"type": "generation-create", "body": {"id": f"g{number}", **opened}} for number in range(10_001)
+    ]
+    (tmp_path / "c.json").write_text(json.dumps({"batch": events, "metadata": {}}))
+    done = run("score", tmp_path)
+    assert done.returncode == 0
+    places = [one["source"].removeprefix(f"{tmp_path}/") for one in lines(done)]
+    assert places[:5] == ["a.json:1", "a.json:2", "b.jsonl:2:1", "b.jsonl:2:2", "b.jsonl:3"]
+    assert len(places) == 5 + 10_001
+    assert done.stderr.splitlines()[0].startswith(f"skipped {tmp_path}/b.jsonl:1: empty")
 
 
 def test_score_of_nothing_to_read_is_no_error(tmp_path: Path) -> None:

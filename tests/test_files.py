@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor import files
 from monitor.errors import Permanent
 from monitor.files import STDIN, Found, Unreadable, expand, read_records
 
@@ -41,13 +42,19 @@ def write(folder: Path, name: str, text: bytes) -> Path:
         ("a.json", b'{"id": 1}', [("a.json", b'{"id": 1}')]),
         ("a.json", b'{"id": 1}\n\n', [("a.json", b'{"id": 1}\n\n')]),
         ("a.json", b'{\n  "id": 1\n}\n', [("a.json", b'{\n  "id": 1\n}\n')]),
-        ("a.json", b'[\n{"id": 1}\n]\n', [("a.json", b'[\n{"id": 1}\n]\n')]),
+        ("a.json", b'[\n{"id": 1}\n]\n', [("a.json:1", b'{"id": 1}')]),
         ("a.json", b'{"a":\n{"id": 1}\n}', [("a.json", b'{"a":\n{"id": 1}\n}')]),
-        ("a.json", b'[{"id": 1}, {"id": 2}]', [("a.json", b'[{"id": 1}, {"id": 2}]')]),
+        ("a.json", b'[{"id": 1}, [2]]', [("a.json:1", b'{"id": 1}'), ("a.json:2", b"[2]")]),
+        ("a.json", b"[]", [("a.json", b"[]")]),
+        ("a.json", b'[{"id": "\\ud800"}]', [("a.json", b'[{"id": "\\ud800"}]')]),
+        ("a.json", b'[{"id": 1},', [("a.json", b'[{"id": 1},')]),
         ("a.json", b"", [("a.json", b"")]),
         ("a.json", b"Dear monitor,\nhello\n", [("a.json", b"Dear monitor,\nhello\n")]),
         ("a.json", b'{"cut', [("a.json", b'{"cut')]),
         ("a.txt", b'{"a": 1}\n{"b": 2}\n', [("a.txt:1", b'{"a": 1}\n'), ("a.txt:2", b'{"b": 2}\n')]),
+        ("a.txt", b'[{"a": 1}]\n[]\n', [("a.txt:1", b'[{"a": 1}]\n'), ("a.txt:2", b"[]\n")]),
+        ("a.jsonl", b'bad\n[{"a": 1}]\n', [("a.jsonl:1", b"bad\n"), ("a.jsonl:2", b'[{"a": 1}]\n')]),
+        ("a.jsonl", b'\n\xff\n{"a": 1}', [("a.jsonl:2", b"\xff\n"), ("a.jsonl:3", b'{"a": 1}')]),
         # What is named for JSON lines is JSON lines, be it one.
         ("a.jsonl", b'{"a": 1}\n', [("a.jsonl:1", b'{"a": 1}\n')]),
         ("a.ndjson", b'{"a": 1}', [("a.ndjson:1", b'{"a": 1}')]),
@@ -106,6 +113,18 @@ def test_lines_are_read_one_at_a_time() -> None:
         assert [next(records) is not None for _ in range(2)] == [True, True]
     os.close(reading)
     assert list(records) == []
+
+
+@pytest.mark.parametrize("text", [b'[{"a": 1}]', b'{\n"a": 1}', b"words words"])
+def test_what_is_no_json_lines_is_read_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    monkeypatch.setattr(files, "MAX_BYTES", len(text))
+    assert len(read(write(tmp_path, "a.json", text))) == 1
+    (found,) = read_records([str(write(tmp_path, "a.json", text + b" "))])
+    assert isinstance(found, Unreadable)
+    assert found.why == f"over {len(text)} bytes, of which only JSON lines are read"
+    assert len(read(write(tmp_path, "a.jsonl", b'{"a": 1}\n' * 9))) == 9
 
 
 # --------------------------------------------------------------------------------------------------- paths

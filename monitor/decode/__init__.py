@@ -57,6 +57,11 @@ def formats() -> tuple[str, ...]:
     return tuple(sorted(one.name for one in registered if isinstance(one, BinaryFormat) or not one.refused))
 
 
+def is_binary(value: bytes) -> bool:
+    """Whether a value is of a format that is not JSON."""
+    return bool(value) and _binary(value, AUTO) is not None
+
+
 def decode(
     record: Record,
     *,
