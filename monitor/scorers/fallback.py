@@ -20,6 +20,9 @@ def score_fallback(call: Call) -> FallbackScore:
     from_model = hint.from_model or call.model_requested or None
     to_model = hint.to_model or call.model_served or call.model_requested or None
     cause = hint.cause or UNTOLD
+    by_name = score_names(call.model_requested, call.model_served)
+    if hint.declared == "retry" and by_name.outcome is FallbackOutcome.SILENT_DOWNGRADE:
+        return by_name  # that it was tried again doesn't tell why another model answered
     if hint.declared in ("retry", "fallback", "exhausted"):
         outcome = FallbackOutcome(hint.declared)
         if outcome is FallbackOutcome.FALLBACK and hint.from_model is None and _is_same(from_model, to_model):
@@ -31,10 +34,9 @@ def score_fallback(call: Call) -> FallbackScore:
         )
         outcome = FallbackOutcome.FALLBACK if changed else FallbackOutcome.RETRY
         return FallbackScore(outcome, from_model, to_model, cause, f"attempt {call.attempt}")
-    score = score_names(call.model_requested, call.model_served)
-    if score.outcome is FallbackOutcome.UNKNOWN and hint.declared == "none":
+    if by_name.outcome is FallbackOutcome.UNKNOWN and hint.declared == "none":
         return FallbackScore(FallbackOutcome.NONE, evidence=hint.evidence)
-    return score
+    return by_name
 
 
 def score_names(requested: str, served: str) -> FallbackScore:

@@ -136,6 +136,11 @@ def test_a_served_model_is_the_requested_one_under_any_of_its_names(
         ({"attempt": 2, "fallback": FallbackHint(from_model="claude-opus-4-1")}, FallbackOutcome.FALLBACK),
         ({"attempt": 2, "fallback": FallbackHint(from_model="gpt-4o-2024-08-06")}, FallbackOutcome.RETRY),
         ({"fallback": FallbackHint("retry"), "model_served": "gpt-4o"}, FallbackOutcome.RETRY),
+        ({"fallback": FallbackHint("retry"), "model_served": "gpt-4o-2024-08-06"}, FallbackOutcome.RETRY),
+        (
+            {"fallback": FallbackHint("retry"), "model_served": "gpt-3.5-turbo"},
+            FallbackOutcome.SILENT_DOWNGRADE,
+        ),
         ({"fallback": FallbackHint("fallback")}, FallbackOutcome.FALLBACK),
         ({"fallback": FallbackHint("none")}, FallbackOutcome.NONE),
         ({"fallback": FallbackHint("none"), "attempt": 2}, FallbackOutcome.NONE),

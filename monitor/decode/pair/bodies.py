@@ -116,7 +116,7 @@ def _read(
         error = CallError(errors.UNPARSABLE_RESPONSE, http_status=status)
     answer = answer or Answer(outputs=())
     requested = _model(mapping(request)) or endpoint.model
-    fallback = fallbacks.read(body or {}, headers, requested, answer.model)
+    fallback = fallbacks.read(body or {}, headers)
     return Read(
         api=api.name,
         provider=endpoint.provider or api.provider,

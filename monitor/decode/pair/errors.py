@@ -105,7 +105,7 @@ def read(body: Any, status: int | None, named: str | None = None) -> CallError |
     stated = integer(details.get("status_code")) or integer(details.get("code"))
     failure = status if failed else stated if stated and 400 <= stated <= 599 else None
     return CallError(
-        type=names[0] if names else f"http_{failure}" if failure else UNNAMED,
+        type=names[0] if names else f"http_{failure}" if failure else UNNAMED if status else "unknown",
         category=_category(names, failure, message),
         http_status=failure or status,
     )

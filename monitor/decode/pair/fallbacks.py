@@ -1,7 +1,8 @@
 """What whoever answered says about other models or attempts before: a response comes in, a hint goes out.
 
 A provider's own fallback stands in the usage, a gateway's in metadata or in response headers. The cause is
-the class of the HTTP status that failed before; messages may quote the prompt.
+the class of the HTTP status that failed before; messages may quote the prompt. What a response doesn't say is
+left out: the score knows the call's models as well.
 """
 
 from __future__ import annotations
@@ -10,33 +11,25 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import structs
-
 from monitor.decode.pair import errors
 from monitor.decode.pair import headers as header
 from monitor.decode.pair.api import Body
 from monitor.decode.pair.shapes import at, field, integer, mapping, objects, string, text
 from monitor.records import FallbackHint
 
-_NUMBER = re.compile(r"\d{1,9}")
-
-#: The cause of a fallback that the response doesn't tell.
-UNKNOWN_CAUSE = "unknown"
+#: A count: Portkey's ``-1`` stands for none.
+_NUMBER = re.compile(r"(?<![-\d])\d{1,9}")
 
 #: What a hint declares, strongest first.
 _STRENGTH = ("fallback", "retry", "none", "unknown")
 
 
-def read(body: Body, headers: dict[str, str], requested: str, served: str) -> FallbackHint:
+def read(body: Body, headers: dict[str, str]) -> FallbackHint:
     """The strongest of what a response says: that it is a fallback, a retry, or neither; else ``unknown``.
-
-    A fallback has the two models where they are known at all, and a cause, which may be ``unknown``.
 
     Args:
         body: the response body, of a stream the assembled one.
         headers: its headers, as ``headers.named`` gives them.
-        requested: the model that was asked for.
-        served: the model that answered.
     """
     hints = [
         *_anthropic(body),
@@ -45,25 +38,17 @@ def read(body: Body, headers: dict[str, str], requested: str, served: str) -> Fa
         *_portkey(headers),
         *_litellm(headers),
     ]
-    hint = min(hints, key=lambda hint: _STRENGTH.index(hint.declared), default=FallbackHint())
-    if hint.declared != "fallback":
-        return hint
-    return structs.replace(
-        hint,
-        from_model=hint.from_model or requested or None,
-        to_model=hint.to_model or served or None,
-        cause=hint.cause or UNKNOWN_CAUSE,
-    )
+    return min(hints, key=lambda hint: _STRENGTH.index(hint.declared), default=FallbackHint())
 
 
 def _anthropic(body: Body) -> Iterator[FallbackHint]:
-    """The beta ``fallbacks``: the usage lists a fallback message among its iterations."""
+    """The beta ``fallbacks``: the usage lists who was asked, and a fallback message among its iterations."""
     iterations = list(objects(at(body, "usage", "iterations")))
     fallbacks = [iteration for iteration in iterations if iteration.get("type") == "fallback_message"]
     if fallbacks:
         yield FallbackHint(
             "fallback",
-            from_model=string(iterations[0].get("model")),
+            from_model=None if iterations[0] is fallbacks[0] else string(iterations[0].get("model")),
             to_model=string(fallbacks[-1].get("model")),
             evidence="usage.iterations",
         )

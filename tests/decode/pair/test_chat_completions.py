@@ -268,8 +268,8 @@ def test_usage_includes_cache_and_reasoning(body: dict[str, Any], usage: Usage) 
 
 def test_openrouter_says_whether_it_fell_back() -> None:
     routed = {"model": "b", "openrouter_metadata": {"requested": "a", "attempt": 2}}
-    fallback = call_of(chat(response={**_message(content="x"), **routed})).fallback
-    assert (fallback.declared, fallback.from_model, fallback.to_model) == ("fallback", "a", "b")
+    found = score(call_of(chat(response={**_message(content="x"), **routed}))).fallback
+    assert (found.outcome, found.from_model, found.to_model) == ("fallback", "a", "b")
     assert call_of(chat()).fallback.declared == "unknown"
 
 

@@ -80,6 +80,11 @@ def test_what_only_the_sender_knows_is_carried() -> None:
     assert {name: getattr(call, name) for name in extras} == extras
 
 
+def test_a_number_may_come_as_text() -> None:
+    call = call_of(chat(attempt="2", duration_ms="12.5"))
+    assert (call.attempt, call.duration_ms) == (2, 12.5)
+
+
 def test_other_fields_change_nothing() -> None:
     known = chat(id="c", service="s", request_id="q", started_at="2026-11-22T11:00:00Z")
     others = {"client_ip": "10.0.0.1", "start_time": 1795348740000, "latency": 720.5, "user": {"id": [None]}}

@@ -75,7 +75,7 @@ def _google(code: int, status: str, message: str = SECRET) -> dict[str, Any]:
         ({"message": SECRET}, 404, ("http_404", C.NOT_FOUND, 404)),
         (_anthropic("throttlingException"), 200, ("throttlingException", C.RATE_LIMIT, 200)),
         (_anthropic("modelTimeoutException"), 200, ("modelTimeoutException", C.TIMEOUT, 200)),
-        ({"error": "x"}, None, ("error", C.OTHER, None)),
+        ({"error": "x"}, None, ("unknown", C.OTHER, None)),
         ({"error": "out of memory"}, 200, ("error", C.OTHER, 200)),
         ({"error": {"message": "prompt too long"}}, 200, ("error", C.CONTEXT_LENGTH, 200)),
         (

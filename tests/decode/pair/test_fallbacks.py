@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from monitor.records import FallbackHint
+from monitor.scorers import score
 from tests.decode.build import call_of, chat, pair
 
 ANSWER: dict[str, Any] = {"model": "b", "choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}
@@ -28,7 +29,7 @@ def test_anthropic_lists_who_was_asked_first() -> None:
             "usage": {"iterations": iterations},
         }
         call = call_of(pair("messages", {"messages": []}, answer))
-        assert call.fallback == FallbackHint("fallback", "a", "b", "unknown", "usage.iterations")
+        assert call.fallback == FallbackHint("fallback", "a", "b", evidence="usage.iterations")
         assert call.model_served == "b"
 
 
@@ -36,14 +37,14 @@ def test_anthropic_lists_who_was_asked_first() -> None:
     ("metadata", "hint"),
     [
         ({"requested": "a", "attempt": 1}, FallbackHint("none")),
-        ({"requested": "a", "attempt": 2}, FallbackHint("fallback", "a", "b", "unknown")),
+        ({"requested": "a", "attempt": 2}, FallbackHint("fallback", "a")),
         (
             {
                 "requested": "a",
                 "attempt": 2,
                 "attempts": [{"model": "a", "status": 429}, {"model": "b", "status": 200}],
             },
-            FallbackHint("fallback", "a", "b", "rate_limit"),
+            FallbackHint("fallback", "a", None, "rate_limit"),
         ),
         (
             {"requested": "b", "attempt": 2, "attempts": [{"model": "b", "status": 503}, {"model": "b"}]},
@@ -51,7 +52,7 @@ def test_anthropic_lists_who_was_asked_first() -> None:
         ),
         (
             {"requested": "b", "attempt": 2, "attempts": [{"model": "b", "provider": p} for p in "xy"]},
-            FallbackHint("fallback", "b", "b", "unknown"),
+            FallbackHint("fallback", "b"),
         ),
     ],
 )
@@ -81,7 +82,7 @@ DONE = {"provider": "q", "success": True, "statusCode": 200}
             },
             ("fallback", "a", "b", "server_error"),
         ),
-        ({"originalModelId": "a", "modelAttemptCount": 2}, ("fallback", "a", "b", "unknown")),
+        ({"originalModelId": "a", "modelAttemptCount": 2}, ("fallback", "a", None, None)),
         (
             {"originalModelId": "v/b", "attempts": [FAILED, FAILED, DONE]},
             ("fallback", "p/b", "q/b", "server_error"),
@@ -126,11 +127,44 @@ def test_vercel_lists_models_and_providers(routing: dict[str, Any], hint: tuple[
             "x-litellm-attempted-fallbacks",
         ),
         ({"x-litellm-attempted-retries": 0}, "none", "x-litellm-attempted-retries"),
+        ({"x-portkey-retry-attempt-count": "-1"}, "unknown", None),
         ({"x-litellm-attempted-retries": "many", "x-portkey-retry-attempt-count": None}, "unknown", None),
     ],
 )
 def test_gateways_say_it_in_headers(headers: dict[str, Any], declared: str, evidence: str | None) -> None:
     hint = _hint(headers)
     assert (hint.declared, hint.evidence) == (declared, evidence)
-    if declared == "fallback":
-        assert (hint.from_model, hint.to_model, hint.cause) == ("m", "b", "unknown")
+    assert (hint.from_model, hint.to_model, hint.cause) == (None, None, None)
+
+
+ALONE = {"usage": {"iterations": [{"type": "fallback_message", "model": "claude-opus-4-8"}]}}
+
+
+@pytest.mark.parametrize(
+    ("headers", "requested", "answer", "scored"),
+    [
+        ({"x-litellm-attempted-fallbacks": 1}, "gpt-5", {"model": "gpt-4o"}, ("fallback", "gpt-5", "gpt-4o")),
+        (
+            {"x-litellm-attempted-fallbacks": 1},
+            "gpt-5",
+            {"model": "gpt-5-2025-08-07"},
+            ("fallback", None, "gpt-5-2025-08-07"),
+        ),
+        ({}, "claude-fable-5", ALONE, ("fallback", "claude-fable-5", "claude-opus-4-8")),
+        ({}, "claude-opus-4-8", ALONE, ("fallback", None, "claude-opus-4-8")),
+        ({"x-portkey-retry-attempt-count": 2}, "gpt-5", {"model": "gpt-5"}, ("retry", "gpt-5", "gpt-5")),
+        (
+            {"x-portkey-retry-attempt-count": 2},
+            "gpt-5",
+            {"model": "gpt-4o"},
+            ("silent_downgrade", "gpt-5", "gpt-4o"),
+        ),
+    ],
+)
+def test_the_score_has_the_models_that_the_call_knows(
+    headers: dict[str, Any], requested: str, answer: dict[str, Any], scored: tuple[str | None, ...]
+) -> None:
+    one = chat({"model": requested}, {**ANSWER, **answer})
+    call = call_of({**one, "response": {**one["response"], "headers": headers}})
+    found = score(call).fallback
+    assert (found.outcome, found.from_model, found.to_model) == scored
