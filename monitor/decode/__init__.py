@@ -154,10 +154,12 @@ def _read(item: bytes, binary: BinaryFormat | None, name: str, context: Context)
 def _format_of(value: Any, name: str) -> Format:
     if not isinstance(value, dict):
         raise BadInput(DeadLetterReason.UNKNOWN_FORMAT, "JSON, but not an object")
-    for candidate in registry.registered().values():
-        if isinstance(candidate, Format) and (
-            candidate.name == name or (name == AUTO and candidate.recognises(value))
-        ):
+    candidates = [one for one in registry.registered().values() if isinstance(one, Format)]
+    refused = next((one for one in candidates if one.refused and one.recognises(value)), None)
+    if refused is not None:  # whatever it was said to be
+        return refused
+    for candidate in candidates:
+        if candidate.name == name or (name == AUTO and candidate.recognises(value)):
             return candidate
     raise BadInput(DeadLetterReason.UNKNOWN_FORMAT, f"none of {', '.join(formats())} recognises it")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitor.decode import decode
+from monitor.decode import decode, formats
 from monitor.errors import DeadLetterReason
 from tests.decode.build import native, record
 
@@ -42,6 +42,14 @@ def test_the_message_is_refused_and_nothing_of_it_kept(value: dict[str, Any]) ->
     assert letter.value is None
     assert KEY not in letter.detail
     assert letter.size > 0
+
+
+@pytest.mark.parametrize("name", formats())
+@pytest.mark.parametrize("value", SENT.values(), ids=SENT.keys())
+def test_it_is_refused_whatever_format_is_named(value: dict[str, Any], name: str) -> None:
+    (letter,) = decode(record(value), format=name, keep_content=True).dead_letters
+    assert KEY.encode() not in (letter.value or b"")
+    assert letter.reason == DeadLetterReason.CARRIES_CREDENTIAL or name == "otlp-proto"  # which is no JSON
 
 
 def test_it_costs_its_neighbours_nothing() -> None:

@@ -68,6 +68,7 @@ def test_a_format_that_is_named_bears_any_object(value: dict[str, Any]) -> None:
             "invalid_record",
             "unsupported_version",
             "unsupported_api",
+            "carries_credential",
         }, name
 
 
