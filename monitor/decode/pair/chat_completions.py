@@ -80,14 +80,19 @@ def answer(body: Body) -> Answer | None:
         choices = _failed_generation(choices, text(at(body, "error", "failed_generation")))
     elif not isinstance(body.get("choices"), list):
         return None
-    searched = list(objects(body.get("search_results")))
+    outputs = tuple(_output(choice, body) for choice in choices)
+    documents = tuple(_documents(choices, body))
+    found = {link for output in outputs for link in output.citations}
+    found.update(text(result.get("url")) for result in objects(body.get("search_results")))
     return Answer(
         id=string(body.get("id")),
         model=text(body.get("model")),
         created=body.get("created"),
-        outputs=tuple(_output(choice, body) for choice in choices),
+        outputs=outputs,
         usage=usage_of(body),
-        documents=tuple(_documents(choices, searched)),
+        documents=documents,
+        # Of a page that was found in the web some show what was read, and some no more than its address.
+        whole=found <= {document.id for document in documents},
     )
 
 
@@ -115,12 +120,12 @@ def _output(choice: Body, body: Body) -> Output:
     )
 
 
-def _documents(choices: list[Body], searched: list[Body]) -> Iterator[Document]:
+def _documents(choices: list[Body], body: Body) -> Iterator[Document]:
     for choice in choices:
         for note in objects(at(choice, "message", "annotations")):
             if content := text(at(note, "url_citation", "content")):
                 yield Document(content, string(at(note, "url_citation", "url")), "citation")
-    for result in searched:
+    for result in objects(body.get("search_results")):
         if content := text(result.get("snippet")):
             yield Document(content, string(result.get("url")), "retrieval")
 

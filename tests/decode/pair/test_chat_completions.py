@@ -11,6 +11,7 @@ from monitor.records import (
     Document,
     ErrorCategory,
     FinishReason,
+    GroundingOutcome,
     JsonOutcome,
     Part,
     PartType,
@@ -228,6 +229,22 @@ def test_citations_and_what_was_looked_up() -> None:
     assert call.outputs[0].citations == ("https://a", "https://b")
     assert Document("cited", "https://a", "citation") in call.documents
     assert Document("found", "https://b", "retrieval") in call.documents
+    assert call.captured.input
+
+
+@pytest.mark.parametrize(
+    ("message", "body"),
+    [
+        ({"annotations": [{"type": "url_citation", "url_citation": {"url": "https://a"}}]}, {}),
+        ({}, {"citations": ["https://a"]}),
+        ({}, {"search_results": [{"title": "t", "url": "https://a"}]}),
+    ],
+)
+def test_a_page_of_which_only_the_address_is_there_leaves_the_context_incomplete(
+    message: dict[str, Any], body: dict[str, Any]
+) -> None:
+    call = call_of(chat(response={**_message(content="The tower is 330 m high.", **message), **body}))
+    assert (call.captured.input, score(call).grounding.outcome) == (False, GroundingOutcome.UNKNOWN)
 
 
 @pytest.mark.parametrize(
