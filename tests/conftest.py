@@ -1,3 +1,9 @@
-"""What every test gets: servers on demand, and an environment without inherited settings."""
+"""What every test gets: servers on demand, an environment without inherited settings, properties untimed."""
+
+from hypothesis import settings
 
 pytest_plugins = ["tests.services.plugin"]
+
+# How long an example takes says something of the machine, and nothing of the law.
+settings.register_profile("untimed")
+settings.load_profile("untimed")

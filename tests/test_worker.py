@@ -650,7 +650,7 @@ ACTIONS = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(ACTIONS), min_size=20, max_size=150))
 def test_whatever_happens_every_record_is_saved_exactly_once(script: list[str]) -> None:
     world = World(script)

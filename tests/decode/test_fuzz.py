@@ -70,7 +70,7 @@ def read(value: bytes) -> None:
 
 @pytest.mark.parametrize("format_name", MATERIAL)
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_broken_bytes_cost_nothing_but_themselves(format_name: str, data: st.DataObject) -> None:
     value = bytearray(data.draw(st.sampled_from(messages(format_name))))
     for _ in range(data.draw(st.integers(1, 4))):
@@ -84,7 +84,7 @@ def test_broken_bytes_cost_nothing_but_themselves(format_name: str, data: st.Dat
 
 @pytest.mark.parametrize("format_name", [name for name in MATERIAL if name != "otlp-proto"])
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_odd_values_cost_nothing_but_themselves(format_name: str, data: st.DataObject) -> None:
     value = json.loads(data.draw(st.sampled_from(messages(format_name))))
     for _ in range(data.draw(st.integers(1, 6))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.records import (
@@ -175,7 +175,6 @@ def test_the_riskiest_choice_is_reported() -> None:
 
 
 @given(st.lists(st.sampled_from(["Ackermann", "bridge", "proposal", "42", "www.x.example"]), max_size=40))
-@settings(deadline=None)
 def test_risk_never_falls_when_more_is_invented(words: list[str]) -> None:
     fewer = score_grounding(grounded_call("The bridge " + " ".join(words)))
     more = score_grounding(grounded_call("The bridge " + " ".join([*words, "quixotic"])))

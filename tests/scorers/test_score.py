@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.decode import decode
@@ -113,7 +113,7 @@ CALLS = st.builds(
 
 
 @given(CALLS)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 def test_any_call_gives_the_same_scores_every_time(made: Call) -> None:
     scores = score(made)
     assert scores == score(made)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.scorers.strict import MAX_DEPTH, Broken, depth, duplicate_key, parse
@@ -29,20 +29,17 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(deadline=None)
 def test_what_the_standard_library_writes_is_read(value: Any) -> None:
     assert parse(json.dumps(value)) == value
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_any_text_is_a_value_or_broken(text: str) -> None:
     with contextlib.suppress(Broken):
         parse(text)
 
 
 @given(st.dictionaries(st.text(), JSON, min_size=1), st.data())
-@settings(deadline=None)
 def test_an_object_cut_before_its_end_is_broken(value: dict[str, Any], data: st.DataObject) -> None:
     text = json.dumps(value)
     with pytest.raises(Broken):

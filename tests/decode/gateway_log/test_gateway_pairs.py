@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from monitor.decode import decode
 from tests.decode.build import record
@@ -58,6 +58,5 @@ def test_a_call_scores_as_its_pair_through_a_gateway_s_log(
 
 
 @given(spoilt(lambda: [write(pair) for pair in pairs()[::50] for write in (by_kong, by_apisix)]))
-@settings(deadline=None)
 def test_a_spoilt_line_is_calls_or_dead_letters_or_nothing(value: bytes) -> None:
     borne(value)

@@ -45,7 +45,7 @@ def test_every_generation_is_one_call_whichever_batches_tell_of_it() -> None:
 
 
 @given(st.permutations(range(7)))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_order_of_batches_does_not_matter(order: list[int]) -> None:
     shuffled = calls_of(fragments_of(*(batches()[number] for number in order)))
     without_source = [_but_source(call) for call in calls().values()]
@@ -91,6 +91,5 @@ def test_a_generation_has_the_tokens_of_its_pair() -> None:
 
 
 @given(spoilt(batches))
-@settings(deadline=None)
 def test_a_spoilt_batch_is_fragments_or_dead_letters_or_nothing(value: bytes) -> None:
     calls_of(borne(value).fragments)

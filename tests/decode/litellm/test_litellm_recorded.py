@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from monitor.decode import decode
 from monitor.records import Call, ErrorCategory, Status
@@ -148,6 +148,5 @@ def test_a_refusal_is_kept(number: str) -> None:
 
 
 @given(spoilt(lambda: list(payloads().values())))
-@settings(deadline=None)
 def test_a_spoilt_payload_is_calls_or_dead_letters_or_nothing(value: bytes) -> None:
     borne(value)

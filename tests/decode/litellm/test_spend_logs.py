@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from monitor.decode import decode
 from monitor.records import (
@@ -105,6 +105,5 @@ def test_metadata_of_any_kind_is_borne(metadata: Any) -> None:
 
 
 @given(spoilt(lambda: [row(), row({"attempted_fallbacks": 1}, proxy_server_request=json.dumps(REQUEST))]))
-@settings(deadline=None)
 def test_a_spoilt_row_is_calls_or_dead_letters_or_nothing(value: bytes) -> None:
     borne(value)

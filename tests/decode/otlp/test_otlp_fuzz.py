@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.decode import decode
@@ -80,7 +80,6 @@ def test_any_bytes_can_be_asked_for_their_format(value: bytes) -> None:
     assert binary.recognises(b"\x0a" + value) in (True, False)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_message_with_flipped_bytes_is_found_or_refused(data: st.DataObject) -> None:
     value = bytearray(data.draw(st.sampled_from(values("pb"))))
@@ -90,7 +89,6 @@ def test_a_message_with_flipped_bytes_is_found_or_refused(data: st.DataObject) -
     found_or_refused(bytes(value), format="otlp-proto")
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_message_that_was_cut_is_found_or_refused(data: st.DataObject) -> None:
     value = data.draw(st.sampled_from(values("pb") + values("json")))
@@ -98,7 +96,6 @@ def test_a_message_that_was_cut_is_found_or_refused(data: st.DataObject) -> None
     found_or_refused(value[start : data.draw(st.integers(start, len(value)))])
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_json_with_anything_in_the_place_of_anything_is_found_or_refused(data: st.DataObject) -> None:
     value = json.loads(data.draw(st.sampled_from(values("json"))))

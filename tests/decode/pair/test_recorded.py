@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.decode import decode
@@ -344,7 +344,6 @@ def _mutated(draw: st.DrawFn) -> bytes:
 
 
 @given(_mutated())
-@settings(deadline=None)
 def test_a_mutated_pair_is_a_call_or_a_dead_letter_with_a_reason(value: bytes) -> None:
     decoded = decode(record(value))
     assert decoded.calls or decoded.dead_letters
