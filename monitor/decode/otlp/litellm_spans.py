@@ -8,14 +8,12 @@ https://docs.litellm.ai/docs/observability/opentelemetry_integration
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from msgspec import structs
 
-from monitor.decode.otlp import messages, semconv
+from monitor.decode.otlp import literal, messages, semconv
 from monitor.decode.otlp.attributes import elements, structured
 from monitor.decode.otlp.dialect import Dialect, register
 from monitor.decode.otlp.indexed import functions, is_known
@@ -26,6 +24,7 @@ from monitor.decode.pair import bodies
 from monitor.decode.pair.api import Body
 from monitor.decode.pair.shapes import at, integer, json_text, text
 from monitor.decode.registry import Context
+from monitor.decode.withheld import is_withheld
 from monitor.records import (
     Call,
     Contract,
@@ -43,8 +42,13 @@ _FUNCTIONS = frozenset(
     {"chat", "completion", "text_completion", "responses", "anthropic_messages", "generate_content"}
 )
 
-#: Longest Python literal that is read, in characters: its syntax tree takes up to 500 times as much memory.
-MAX_LITERAL = 200_000
+#: The fields of requests that say what was sent and what was promised. Without one of these that is unknown.
+_ASKED = frozenset(
+    {
+        *("messages", "input", "system", "prompt", "instructions", "extra_body"),
+        *("tools", "functions", "tool_choice", "response_format", "text", "output_config"),
+    }
+)
 
 
 def _recognises(span: Span) -> bool:
@@ -123,10 +127,13 @@ def _hint(attributes: Attributes) -> FallbackHint:
 
 def _raw(span: Span, context: Context, format_name: str) -> Iterator[Fragment]:
     """What the raw request and response say of the call whose span is above."""
-    provider, body = _body(span.attributes)
+    provider, body, whole = _body(span.attributes)
     read = bodies.read(body, body) or read_as(MESSAGES if provider == "anthropic" else CHAT, body, None)
     if span.parent_span_id and body:
         call = told(semconv.call_of(span, context, format_name), read)
+        if not whole:
+            captured = structs.replace(call.captured, input=False, tools=False)
+            call = structs.replace(call, contract=Contract(), captured=captured)
         yield Fragment(
             kind=FragmentKind.CONTENT,
             group=span.trace_id,
@@ -139,29 +146,31 @@ def _raw(span: Span, context: Context, format_name: str) -> Iterator[Fragment]:
         )
 
 
-def _body(attributes: Attributes) -> tuple[str, Body]:
-    """The provider and its bodies, request and response in one: ``llm.openai.messages`` and so on."""
-    provider, body = "", {}
+def _body(attributes: Attributes) -> tuple[str, Body, bool]:
+    """The provider and its bodies, request and response in one, and whether the request could be read.
+
+    They stand under ``llm.openai.messages`` and so on.
+    """
+    provider, body, whole = "", {}, True
     for name, value in attributes.items():
         if name.startswith("llm.") and name.count(".") > 1:
             _, provider, field = name.split(".", 2)
             body[field] = _literal(value)
-    return provider, sent(body)
+            is_lost = body[field] is None and value is not None
+            whole = whole and not (is_lost and field in _ASKED)
+    return provider, sent(body), whole
 
 
 def _literal(value: Any) -> Any:
     """A value as JSON has it: lists and objects come as Python source, everything else as it is.
 
-    Source that is too long, or no literal, counts as absent.
+    Source that is no literal, or was cut, counts as absent.
     """
+    if is_withheld(value):
+        return None
     if not isinstance(value, str) or not value.startswith(("{", "[")):
         return value
-    if len(value) > MAX_LITERAL:
-        return None
-    try:
-        return msgspec.json.decode(msgspec.json.encode(ast.literal_eval(value)))
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, OverflowError):
-        return None
+    return literal.read(value)
 
 
 register(Dialect("litellm", _recognises, _read, rank=3))

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from monitor.decode.assemble import Waits, arrived, assemble
-from monitor.decode.otlp.litellm_spans import MAX_LITERAL
 from monitor.records import Call, ContractKind, FragmentKind, Status
 from tests.agreement import OTLP, calls
 from tests.decode.otlp.build import call_of, fragment_of, fragments_of, span, told, traces, words
@@ -141,13 +140,17 @@ def test_an_orphan_says_nothing() -> None:
         "[1j]",
         "[b'a', {1, 2}, " + "9" * 30 + "]",
         "['\\ud800']",
+        "[" + "'a' 'b'," * 1000 + "]",
         "[1e999, ...]",
-        "[" + "1," * MAX_LITERAL + "]",
+        "[{'role': 'user', 'content': <object at 0x1>}]",
     ],
     ids=lambda source: str(source)[:20],
 )
 def test_what_is_no_literal_counts_as_absent(source: str) -> None:
-    assert raw(**{"llm.openai.messages": source}).input == ()
+    call = raw(**{"llm.openai.messages": source})
+    assert call.input == ()
+    assert (call.captured.input, call.captured.tools, call.captured.output) == (False, False, True)
+    assert call.contract.kind is ContractKind.UNKNOWN
 
 
 def test_recorded_attempts_are_put_together() -> None:
