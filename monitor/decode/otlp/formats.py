@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import structs
 
-from monitor.decode.otlp import dialect, events, json_wire, proto_wire
+from monitor.decode.otlp import dialect, events, json_wire, proto_wire, truncated
 from monitor.decode.otlp.span import Span
 from monitor.decode.otlp.wire import Item
 from monitor.decode.registry import BinaryFormat, Context, Format, Found, each, register
@@ -43,19 +43,20 @@ def _found(items: Iterable[Item | BadInput], context: Context, format_name: str)
             count += 1
 
 
-def _read(item: Item | BadInput, context: Context, format_name: str) -> Iterator[Fragment]:
+def _read(raw: Item | BadInput, context: Context, format_name: str) -> Iterator[Fragment]:
     """The fragments of an item. A broken one matters only where it is part of a call."""
-    if isinstance(item, BadInput):
-        raise item
-    read = item.read()
-    reader = dialect.reader(read.item)
+    if isinstance(raw, BadInput):
+        raise raw
+    read = raw.read()
+    item = truncated.with_cuts_missing(read.item)
+    reader = dialect.reader(item)
     if reader is None:
         return
     if read.flaw:
         raise BadInput(DeadLetterReason.INVALID_RECORD, read.flaw)
     yield from reader(context, format_name)
-    if isinstance(read.item, Span):
-        for record in events.of_span(read.item):
+    if isinstance(item, Span):
+        for record in events.of_span(item):
             if of_event := dialect.reader(record):
                 yield from of_event(context, format_name)
 

@@ -25,6 +25,7 @@ from monitor.decode.pair.api import Answer, Asked, Body
 from monitor.decode.pair.shapes import at, mapping, objects, text
 from monitor.decode.registry import Context
 from monitor.decode.times import between, moment
+from monitor.decode.withheld import is_withheld
 from monitor.records import Call, Captured, Contract, ContractKind, Fragment, Status
 
 _PREFIX = "langfuse.observation."
@@ -83,8 +84,10 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
 
 
 def _of(attributes: Attributes, name: str) -> Any:
-    """An observation's property: JSON text, or text that is none."""
+    """An observation's property: JSON text, or text that is none. What is withheld counts as absent."""
     value = attributes.get(f"{_PREFIX}{name}")
+    if is_withheld(value):
+        return None
     parsed = structured(value)
     return value if parsed is None else parsed
 

@@ -107,11 +107,13 @@ def _api_of_response(body: Body) -> str | None:
 
 def _flat_request(attributes: Attributes) -> Read:
     parameters = sent(structured(attributes.get("llm.invocation_parameters")))
-    tools = [_tool(structured(tool.get("tool.json_schema"))) for tool in numbered(attributes, "llm.tools")]
+    listed = [structured(tool.get("tool.json_schema")) for tool in numbered(attributes, "llm.tools")]
+    tools = [_tool(tool) for tool in listed]
     messages = [_message(message) for message in numbered(attributes, "llm.input_messages")]
     offered = {"tools": tools} if tools else {}
     read = read_as(CHAT, {**mapping(parameters), **offered, "messages": messages}, None)
-    whole = structs.replace(read.captured, input=bool(messages))
+    all_tools = all(isinstance(tool, dict) for tool in listed)
+    whole = structs.replace(read.captured, input=bool(messages), tools=read.captured.tools and all_tools)
     silent = structs.replace(read.asked, contract=Contract())
     return structs.replace(read, asked=silent if parameters is None else read.asked, captured=whole)
 

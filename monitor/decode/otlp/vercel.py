@@ -100,6 +100,7 @@ def _call(span: Span, context: Context, format_name: str, operation: str) -> Cal
     base = semconv.call_of(span, context, format_name)
     provider, model = _model(attributes, base)
     messages = elements(attributes.get("ai.prompt.messages"))
+    offered = elements(attributes.get("ai.prompt.tools")) or []
     output = _output(attributes)
     outputs = (output,) if output else ()
     contract = _contract(attributes, operation)
@@ -112,7 +113,7 @@ def _call(span: Span, context: Context, format_name: str, operation: str) -> Cal
         ttft_ms=_ttft_ms(attributes),
         stream=operation.endswith(".doStream"),
         contract=contract,
-        tools=tuple(_tools(attributes)),
+        tools=tuple(_tools(offered)),
         tool_choice=_tool_choice(mapping(structured(attributes.get("ai.prompt.toolChoice")))),
         input=tuple(map(_message, objects(messages))),
         outputs=outputs,
@@ -122,7 +123,7 @@ def _call(span: Span, context: Context, format_name: str, operation: str) -> Cal
             input=messages is not None,
             output=bool(outputs) and is_complete(outputs),
             # Tools are recorded as inputs are; a call without any has no attribute for them.
-            tools=messages is not None,
+            tools=messages is not None and all(isinstance(structured(tool), dict) for tool in offered),
             schema=contract.kind is not ContractKind.JSON_SCHEMA or contract.schema is not None,
         ),
     )
@@ -159,9 +160,9 @@ def _contract(attributes: Attributes, operation: str) -> Contract:
     return Contract(ContractKind.JSON_SCHEMA, schema(structured(attributes.get("ai.schema"))), name=name)
 
 
-def _tools(attributes: Attributes) -> Iterator[Tool]:
+def _tools(offered: list[Any]) -> Iterator[Tool]:
     """The tools, each an object or its JSON text; those of a provider come without a schema."""
-    for listed in elements(attributes.get("ai.prompt.tools")) or ():
+    for listed in offered:
         tool = mapping(structured(listed))
         name = text(tool.get("name"))
         if tool.get("type") in (None, "function"):
