@@ -2,7 +2,8 @@
 
 Attributes are flat and named as their source names them: OpenTelemetry's resource and span attributes,
 LiteLLM's ``metadata.user_api_key_team_alias``, Langfuse's ``metadata.tenant``, a gateway's
-``request.headers.x-team``. In come attributes, out go values for the dimensions that they name.
+``request.headers.x-team``. In come attributes, out go values for the dimensions that they name: never a
+credential, whatever is asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections.abc import Mapping as Attributes
 from typing import Any
 
 import msgspec
+
+from monitor.decode import credentials
+from monitor.decode.withheld import is_withheld
 
 #: Where each dimension is looked for, first found first. What a format knows better it says itself.
 DEFAULTS: dict[str, tuple[str, ...]] = {
@@ -52,11 +56,14 @@ class Mapping(msgspec.Struct, frozen=True):
         """The value of each dimension that the attributes name, for ``Call(**…)``.
 
         Earlier sources win: a span's attributes before its resource's. Numbers and flags become text;
-        other values don't count.
+        other values don't count, nor do credentials, and a URL is one without its query.
         """
         found: dict[str, str] = {}
         for dimension, defaults in DEFAULTS.items():
-            for name in (*self.attributes.get(dimension, ()), *defaults):
+            configured = (
+                name for name in self.attributes.get(dimension, ()) if not credentials.is_named(name)
+            )
+            for name in (*configured, *defaults):
                 value = next((text for source in sources if (text := _text(source.get(name)))), "")
                 if value:
                     found[dimension] = value
@@ -67,4 +74,6 @@ class Mapping(msgspec.Struct, frozen=True):
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, str | int | float) else ""
+    if not isinstance(value, str | int | float) or is_withheld(value) or credentials.is_secret(value):
+        return ""
+    return credentials.without_secrets(str(value))

@@ -28,12 +28,46 @@ from tests.paths import ROOT
         ([{"beta": True}], {"prompt_name": ("beta",)}, {"prompt_name": "true"}),
         ([{"service.name": ["no", "text"], "gen_ai.agent.name": None}], {}, {}),
         ([{"service.name": ""}, {"service.name": "resource"}], {}, {"service": "resource"}),
+        ([{"service.name": "[REDACTED]"}, {"service.name": "resource"}], {}, {"service": "resource"}),
+        ([{"traceloop.prompt.key": "greeting"}], {}, {"prompt_name": "greeting"}),
     ],
 )
 def test_the_first_attribute_that_is_there_is_the_dimension(
     sources: list[dict[str, Any]], configured: dict[str, tuple[str, ...]], expected: dict[str, str]
 ) -> None:
     assert Mapping(configured).read(*sources) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("http.request.header.authorization", "LEAK"),
+        ("http.request.header.x-api-key", "LEAK"),
+        ("api_key", "LEAK"),
+        ("gen_ai.request.api_key", "LEAK"),
+        ("langfuse.trace.metadata.session_token", "LEAK"),
+        ("url.query", "api-key=LEAK"),
+        ("team", "Bearer LEAK"),
+        ("team", "sk-LEAK"),
+    ],
+)
+def test_a_credential_is_no_dimension_even_if_it_is_mapped(name: str, value: str) -> None:
+    assert Mapping({"agent": (name,), "service": (name,)}).read({name: value}) == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://e.org/v1/chat?api-version=1&api-key=LEAK", "https://e.org/v1/chat"),
+        ("https://user:LEAK@e.org:8443/v1#token=LEAK", "https://e.org:8443/v1"),
+        ("/v1/chat?key=LEAK", "/v1/chat"),
+        ("e.org/v1?key=LEAK\nLEAK", "e.org/v1"),
+        ("what now? team #7", "what now? team #7"),
+        ("a@b.org", "a@b.org"),
+    ],
+)
+def test_a_url_is_a_dimension_without_its_query(url: str, kept: str) -> None:
+    assert Mapping({"route": ("url.full",)}).read({"url.full": url}) == {"route": kept}
 
 
 def test_every_dimension_that_can_be_mapped_is_one() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from monitor.decode.named import is_secret
+from monitor.decode.credentials import is_secret
 from monitor.decode.pair.shapes import mapping, string
 
 #: https://www.w3.org/TR/trace-context/#traceparent-header
