@@ -1,8 +1,20 @@
-"""A span's attributes come in, the tokens that they count go out, whichever names a dialect has for them."""
+"""A span's attributes come in, the tokens that they count go out, whichever names a dialect has for them.
+
+By the conventions input includes what was cached, and output what was thought. Emitters that pass a provider's
+own counts on leave them out: Anthropic and Bedrock count what was cached beside the input, Gemini thoughts
+beside the output. Which of them did is not said, so that only impossible counts are corrected: a part that is
+larger than its whole isn't part of it.
+References: ``gen_ai.usage.input_tokens`` in https://github.com/open-telemetry/semantic-conventions-genai,
+https://docs.claude.com/en/docs/build-with-claude/prompt-caching#tracking-cache-performance,
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html, and
+https://ai.google.dev/api/generate-content#UsageMetadata.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from msgspec import structs
 
 from monitor.decode.counts import raw_counts
 from monitor.decode.otlp.attributes import first
@@ -23,4 +35,18 @@ def usage_of(attributes: Attributes, names: Mapping[str, tuple[str, ...]]) -> Us
     """
     counted = {name: value for name, value in attributes.items() if name.startswith(_COUNTED)}
     tokens = {field: integer(first(counted, *candidates)) for field, candidates in names.items()}
-    return Usage(**tokens, raw=raw_counts(counted))
+    return _whole(Usage(**tokens, raw=raw_counts(counted)))
+
+
+def _whole(usage: Usage) -> Usage:
+    """The usage with input and output that include their parts."""
+    cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+    return structs.replace(
+        usage,
+        input_tokens=_including(usage.input_tokens, cached),
+        output_tokens=_including(usage.output_tokens, usage.reasoning_tokens or 0),
+    )
+
+
+def _including(tokens: int | None, part: int) -> int | None:
+    return tokens + part if tokens is not None and 0 <= tokens < part else tokens

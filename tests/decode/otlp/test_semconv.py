@@ -81,6 +81,26 @@ def test_a_span_without_an_operation_or_an_answer_is_no_call() -> None:
         ),
         ({"usage.cache_write.input_tokens": 4, "usage.reasoning_tokens": 5}, Usage(None, None, None, 4, 5)),
         ({"usage.input_tokens": 0, "usage.output_tokens": "many"}, Usage(0)),
+        ({"usage.input_tokens": -1, "usage.cache_read.input_tokens": 5}, Usage(None, None, 5)),
+        (
+            {
+                "usage.input_tokens": 5,
+                "usage.cache_read.input_tokens": 100,
+                "usage.cache_creation.input_tokens": 10,
+            },
+            Usage(115, None, 100, 10),
+        ),
+        (
+            {
+                "usage.input_tokens": 7,
+                "usage.cache_read.input_tokens": 4,
+                "usage.cache_creation.input_tokens": 4,
+            },
+            Usage(15, None, 4, 4),
+        ),
+        ({"usage.input_tokens": 100, "usage.cache_read.input_tokens": 100}, Usage(100, None, 100)),
+        ({"usage.output_tokens": 3, "usage.reasoning.output_tokens": 50}, Usage(None, 53, None, None, 50)),
+        ({"usage.output_tokens": 50, "usage.reasoning.output_tokens": 50}, Usage(None, 50, None, None, 50)),
     ],
 )
 def test_tokens_are_read_under_their_names_of_all_generations(values: dict[str, Any], usage: Usage) -> None:
