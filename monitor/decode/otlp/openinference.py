@@ -25,6 +25,7 @@ from monitor.decode.pair import bodies
 from monitor.decode.pair.api import Body
 from monitor.decode.pair.bodies import Read
 from monitor.decode.pair.shapes import at, mapping, objects, text
+from monitor.decode.providers import provider_name
 from monitor.decode.registry import Context
 from monitor.records import Call, Contract, Fragment, Status
 
@@ -60,13 +61,14 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
     requested = text(attributes.get("llm.request.model_name")) or read.model_requested
     if requested and not served and base.status is Status.OK:
         served = named
+    provider = text(first(attributes, "llm.provider", "llm.system")) or base.provider
     known = structs.replace(
         base,
-        provider=text(first(attributes, "llm.provider", "llm.system")) or base.provider,
+        provider=provider,
         model_requested=requested or named,
         model_served=served,
         stream=read.stream,
-        usage=usage_of(attributes, _TOKENS),
+        usage=usage_of(attributes, _TOKENS, provider_name(provider)),
     )
     return told(known, read)
 

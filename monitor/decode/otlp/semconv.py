@@ -91,7 +91,7 @@ def call_of(span: Span, context: Context, format_name: str) -> Call:
         input=messages.conversation(sent, system),
         documents=messages.documents(sent) + messages.documents(answered),
         outputs=messages.choices(answered, attributes.get("gen_ai.response.finish_reasons")),
-        usage=usage_of(attributes, _TOKENS),
+        usage=usage_of(attributes, _TOKENS, _provider(attributes)),
         captured=Captured(
             input=sent is not None and not cut and messages.is_whole([*sent, *(answered or ())]),
             output=answered is not None and (error is None or bool(answered)),

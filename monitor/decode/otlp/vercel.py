@@ -117,7 +117,7 @@ def _call(span: Span, context: Context, format_name: str, operation: str) -> Cal
         tool_choice=_tool_choice(mapping(structured(attributes.get("ai.prompt.toolChoice")))),
         input=tuple(map(_message, objects(messages))),
         outputs=outputs,
-        usage=usage_of(attributes, _TOKENS),
+        usage=usage_of(attributes, _TOKENS, provider),
         fallback=_routing(mapping(structured(attributes.get("ai.response.providerMetadata")))),
         captured=Captured(
             input=messages is not None,

@@ -105,7 +105,16 @@ def test_a_span_without_an_operation_or_an_answer_is_no_call() -> None:
 )
 def test_tokens_are_read_under_their_names_of_all_generations(values: dict[str, Any], usage: Usage) -> None:
     named = {f"gen_ai.{name}": value for name, value in values.items()}
-    assert tokens(plain_call({**chat(), **named}).usage) == usage
+    assert tokens(plain_call({**chat(provider__name="anthropic"), **named}).usage) == usage
+
+
+@pytest.mark.parametrize(
+    ("provider", "input_tokens"),
+    [("anthropic", 105), ("aws.bedrock", 105), ("AWS_Bedrock", 105), ("openai", 5)],
+)
+def test_what_was_cached_counts_where_a_provider_leaves_it_out(provider: str, input_tokens: int) -> None:
+    named = {"gen_ai.usage.input_tokens": 5, "gen_ai.usage.cache_read.input_tokens": 100}
+    assert plain_call({**chat(provider__name=provider), **named}).usage.input_tokens == input_tokens
 
 
 def test_models_and_ids_are_those_of_the_response() -> None:
