@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,10 +19,12 @@ from monitor.decode.otlp import wire
 from monitor.decode.otlp.span import STATUS_ERROR, Attributes, Event
 from monitor.decode.otlp.wire import Item, Origin, Read
 from monitor.decode.pair.shapes import at, flag, integer, mapping, number, objects, text
-from monitor.errors import BadInput
+from monitor.errors import BadInput, DeadLetterReason
 
 #: Digits of the longest 64-bit number, with its sign.
 _LONGEST_INTEGER = 20
+
+_DIGITS = re.compile("-?[0-9]+")
 
 _STATUS_CODES = {"STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": STATUS_ERROR}
 
@@ -56,18 +59,37 @@ def recognises(value: dict[str, Any]) -> bool:
 def items(value: dict[str, Any]) -> Iterator[Item | BadInput]:
     """The spans and log records of a message, yet to be read, and what is wrong with the rest of it."""
     for names, reader in ((_TRACES, _span), (_LOGS, _log_record)):
-        for resource in objects(_field(value, names[0])):
+        try:
+            resources = _origins(value, names[0])
+        except BadInput as bad:
+            yield bad
+            continue
+        for resource in resources:
             try:
                 yield from _of_resource(resource, names, reader)
             except BadInput as bad:
                 yield bad
 
 
+def _origins(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The resources of a message, or the scopes of a resource.
+
+    Raises:
+        BadInput: ``too_large``.
+    """
+    found = list(objects(_field(value, name)))
+    if len(found) > wire.MAX_ORIGINS:
+        raise BadInput(
+            DeadLetterReason.TOO_LARGE, f"{len(found)} {name}; at most {wire.MAX_ORIGINS} are read"
+        )
+    return found
+
+
 def _of_resource(
     resource: dict[str, Any], names: tuple[str, ...], reader: Callable[[Any, Origin], Read]
 ) -> Iterator[Item]:
     attributes = _attributes(at(resource, "resource", "attributes"))
-    for scope in objects(_field(resource, names[1])):
+    for scope in _origins(resource, names[1]):
         origin = Origin(attributes, text(at(scope, "scope", "name")))
         for raw in objects(_field(scope, names[2])):
             yield Item(raw, origin, reader)
@@ -130,9 +152,9 @@ def _id(value: Any, size: int) -> str:
 
 def _integer(value: Any) -> int:
     """A 64-bit number or an enum's; 0 where it is neither, as Protobuf has it."""
-    if isinstance(value, str) and len(value) <= _LONGEST_INTEGER and value.removeprefix("-").isdecimal():
-        return int(value)
-    return integer(value) or 0
+    if not isinstance(value, str):
+        return integer(value) or 0
+    return int(value) if len(value) <= _LONGEST_INTEGER and _DIGITS.fullmatch(value) else 0
 
 
 def _attributes(pairs: Any, depth: int = 0) -> Attributes:

@@ -18,7 +18,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from monitor.decode.otlp import wire
-from monitor.decode.otlp.proto_fields import BYTES, FIXED32, FIXED64, VARINT, fields
+from monitor.decode.otlp.proto_fields import BYTES, FIXED32, FIXED64, VARINT, Fields
 from monitor.decode.otlp.span import Attributes, Event
 from monitor.decode.otlp.wire import Item, Origin, Read
 from monitor.errors import BadInput, DeadLetterReason
@@ -38,74 +38,96 @@ _OF_SPANS = frozenset({(6, VARINT), (7, FIXED64), (8, FIXED64)})
 _OF_LOGS = frozenset({(1, FIXED64), (2, VARINT), (8, FIXED32), (11, FIXED64)})
 
 
+#: Most fields that are looked at to find the spans and log records of a message: six or so for each of these.
+MAX_FIELDS = 300_000
+
+#: A message of fewer bytes can't have more than ``wire.MAX_ATTRIBUTES`` fields.
+_SMALL = 2 * wire.MAX_ATTRIBUTES
+
+
 def recognises(value: bytes) -> bool:
     """Whether a value is an OTLP message: its fields, up to its last byte, are those of one."""
     if value[0] != _FIRST_BYTE:
         return False
     try:
-        found = {(field.number, field.wire_type) for field in fields(memoryview(value))}
-    except BadInput:
-        return False
-    return found <= {(_RESOURCES, BYTES), (_DICTIONARY, BYTES)}
+        found = Fields(value, MAX_FIELDS).within(0, len(value))
+        return all(field[:2] in ((_RESOURCES, BYTES), (_DICTIONARY, BYTES)) for field in found)
+    except BadInput as bad:
+        # So many are nothing else, either: it is for ``items`` to say so.
+        return bad.reason is DeadLetterReason.TOO_LARGE
 
 
 def items(value: bytes) -> Iterator[Item | BadInput]:
     """The spans and log records of a message, yet to be read, and what is wrong with the rest of it."""
+    fields = Fields(value, MAX_FIELDS)
     try:
-        within = _nested(memoryview(value))
+        within = _nested(fields, 0, len(value))
     except BadInput as bad:
         yield bad
         return
     if _DICTIONARY in within:
         return
-    for resource in within.get(_RESOURCES, ()):
+    for start, end in within.get(_RESOURCES, ()):
         try:
-            yield from _of_resource(resource)
+            yield from _of_resource(value, fields, start, end)
         except BadInput as bad:
             yield bad
+            if bad.reason is DeadLetterReason.TOO_LARGE:
+                return
 
 
-def _of_resource(message: memoryview) -> Iterator[Item]:
-    within = _nested(message)
-    resource = _attributes(_parsed(Resource, *within.get(_COMMON, ())).attributes)
-    for scope in within.get(_PARTS, ()):
-        nested = _nested(scope)
-        origin = Origin(resource, _parsed(InstrumentationScope, *nested.get(_COMMON, ())).name)
-        for raw in nested.get(_PARTS, ()):
-            if reader := _reader(raw):
-                yield Item(raw, origin, reader)
+def _of_resource(value: bytes, fields: Fields, start: int, end: int) -> Iterator[Item]:
+    within = _nested(fields, start, end)
+    resource = _attributes(_parsed(Resource, *_bytes(value, within.get(_COMMON))).attributes)
+    for start, end in within.get(_PARTS, ()):
+        nested = _nested(fields, start, end)
+        origin = Origin(resource, _parsed(InstrumentationScope, *_bytes(value, nested.get(_COMMON))).name)
+        for start, end in nested.get(_PARTS, ()):
+            if reader := _reader(fields, start, end):
+                yield Item(value[start:end], origin, reader)
 
 
-def _nested(message: memoryview) -> dict[int, list[memoryview]]:
-    """The length-delimited fields of a message, by their numbers."""
-    found: dict[int, list[memoryview]] = {}
-    for field in fields(message):
-        if field.wire_type == BYTES:
-            found.setdefault(field.number, []).append(field.value)
+def _nested(fields: Fields, start: int, end: int) -> dict[int, list[tuple[int, int]]]:
+    """Where the length-delimited fields of a message begin and end, by their numbers."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for number, wire_type, begin, finish in fields.within(start, end):
+        if wire_type == BYTES:
+            found.setdefault(number, []).append((begin, finish))
     return found
 
 
-def _reader(message: memoryview) -> Callable[[Any, Origin], Read] | None:
+def _bytes(value: bytes, places: list[tuple[int, int]] | None) -> Iterator[bytes]:
+    return (value[start:end] for start, end in places or ())
+
+
+def _reader(fields: Fields, start: int, end: int) -> Callable[[Any, Origin], Read] | None:
     """What reads an item, by the first field that only spans or only log records have."""
-    for field in fields(message):
-        kind = (field.number, field.wire_type)
-        if kind in _OF_LOGS:
+    for number, wire_type, _, _ in fields.within(start, end):
+        if (number, wire_type) in _OF_LOGS:
             return _log_record
-        if kind in _OF_SPANS:
+        if (number, wire_type) in _OF_SPANS:
             return _span
     return None
 
 
-def _parsed(message_type: Any, *messages: memoryview) -> Any:
-    """A message of a type; several are merged, as Protobuf has it."""
+def _parsed(message_type: Any, *messages: bytes) -> Any:
+    """A message of a type; several are merged, as Protobuf has it.
+
+    Raises:
+        BadInput: ``invalid_record``, or ``too_large`` for one with more fields than are worth the memory.
+    """
+    value = b"".join(messages)
+    if len(value) > _SMALL:
+        for _ in Fields(value, wire.MAX_ATTRIBUTES).within(0, len(value)):
+            pass
     try:
-        return message_type.FromString(b"".join(messages))
+        return message_type.FromString(value)
     except DecodeError:
         name = message_type.DESCRIPTOR.name
         raise BadInput(DeadLetterReason.INVALID_RECORD, f"not a Protobuf {name}") from None
 
 
-def _span(raw: memoryview, origin: Origin) -> Read:
+def _span(raw: bytes, origin: Origin) -> Read:
     span = _parsed(Span, raw)
     return wire.span(
         trace_id=span.trace_id.hex(),
@@ -126,7 +148,7 @@ def _span(raw: memoryview, origin: Origin) -> Read:
     )
 
 
-def _log_record(raw: memoryview, origin: Origin) -> Read:
+def _log_record(raw: bytes, origin: Origin) -> Read:
     record = _parsed(LogRecord, raw)
     return wire.log_record(
         trace_id=record.trace_id.hex(),

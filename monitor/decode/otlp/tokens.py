@@ -3,7 +3,7 @@
 By the conventions input includes what was cached, and output what was thought. Emitters that pass counts on
 as a provider has them leave them out: Anthropic and Bedrock count what was cached beside the input, Gemini
 thoughts beside the output. Who did is not said, so that only impossible counts are corrected, where a part is
-larger than its whole; and of what was cached only for those two, since xAI's counts are impossible as they are.
+larger than its whole; and of what was cached only for those two: xAI's own counts are impossible.
 References: ``gen_ai.usage.input_tokens`` in https://github.com/open-telemetry/semantic-conventions-genai,
 https://docs.claude.com/en/docs/build-with-claude/prompt-caching#tracking-cache-performance,
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html, and

@@ -20,6 +20,9 @@ MAX_ATTRIBUTES = 10_000
 #: Deepest nesting of one value. Messages with the schemas of tools nest about fifteen deep.
 MAX_DEPTH = 64
 
+#: Most resources, or scopes of one resource: the Collector batches by the thousand.
+MAX_ORIGINS = 10_000
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -9,6 +9,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 from opentelemetry.proto.profiles.v1development.profiles_pb2 import ProfilesData
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from monitor.decode import decode, formats
@@ -220,6 +221,51 @@ def test_a_record_of_too_many_calls_is_read_to_the_limit() -> None:
     assert [letter.reason for letter in decoded.dead_letters] == ["too_large"]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"\x0a\x00" * 12,
+        b"\x0a\x18" + b"\x12\x00" * 12,
+        b"\x0a\x1a\x12\x18" + b"\x12\x00" * 12,
+        b"\x0a\x1c\x12\x1a\x12\x18" + b"\x18\x00" * 12,
+    ],
+    ids=["resources", "scopes", "spans", "fields of a span"],
+)
+def test_a_message_of_more_fields_than_anybodys_is_refused(
+    value: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dead_letters_of(value) == ()
+    monkeypatch.setattr(proto_wire, "MAX_FIELDS", 10)
+    (letter,) = dead_letters_of(value)
+    assert (letter.reason, letter.detail) == ("too_large", "Protobuf with more than 10 fields")
+
+
+def test_a_span_of_more_events_than_anybodys_is_refused() -> None:
+    data = TracesData()
+    item = data.resource_spans.add().scope_spans.add().spans.add(kind=SpanProto.SPAN_KIND_CLIENT)
+    for _ in range(wire.MAX_ATTRIBUTES + 1):
+        item.events.add()
+    (letter,) = dead_letters_of(data.SerializeToString())
+    assert letter.reason == "too_large"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"resourceSpans": [{}, {}, {}]},
+        {"resourceLogs": [{}, {}, {}]},
+        {"resourceSpans": [{"scopeSpans": [{}, {}, {}]}]},
+    ],
+)
+def test_a_message_of_more_resources_or_scopes_than_anybodys_is_refused(
+    message: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dead_letters_of(message) == ()
+    monkeypatch.setattr(wire, "MAX_ORIGINS", 2)
+    (letter,) = dead_letters_of(message)
+    assert letter.reason == "too_large"
+
+
 # ------------------------------------------------------------------------------------------------- encodings
 
 
@@ -232,6 +278,9 @@ def test_a_record_of_too_many_calls_is_read_to_the_limit() -> None:
         ({"intValue": "-12"}, -12),
         ({"intValue": 12}, 12),
         ({"intValue": "9" * 5000}, 0),
+        ({"intValue": "\u0661\u0662"}, 0),
+        ({"intValue": "--1"}, 0),
+        ({"intValue": "-"}, 0),
         ({"doubleValue": 1.5}, 1.5),
         ({"doubleValue": "NaN"}, None),
         ({"bytesValue": "aGk="}, b"hi"),
