@@ -319,6 +319,8 @@ class Fragment(_Value, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     piece: bool = False
     """One message or choice of several that are events of their own; together they are what was said."""
+    choice: int = 0
+    """Which choice of the answer a piece is."""
     settled: bool = False
     """This emitter writes the whole call in this one piece: no other piece will bring more content."""
 

@@ -6,7 +6,7 @@ Nothing is averaged and nothing is overwritten: a value that the base has stands
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -116,9 +116,9 @@ def _joined_pieces(contents: Sequence[Fragment]) -> list[Call]:
     whole = [fragment.call for fragment in contents if fragment.call and not fragment.piece]
     ordered = sorted(
         (fragment for fragment in contents if fragment.piece),
-        key=lambda fragment: (fragment.started_at, _place(fragment)),
+        key=lambda fragment: (fragment.choice, fragment.started_at, _place(fragment)),
     )
-    pieces = [fragment.call for fragment in ordered if fragment.call]
+    pieces = [fragment.call for fragment in _sent_once(ordered) if fragment.call]
     if not pieces:
         return whole
     joined = pieces[0]
@@ -130,6 +130,17 @@ def _joined_pieces(contents: Sequence[Fragment]) -> list[Call]:
         outputs=tuple(output for piece in pieces for output in piece.outputs),
     )
     return [*whole, joined]
+
+
+def _sent_once(pieces: Sequence[Fragment]) -> Iterator[Fragment]:
+    """The pieces without those that were sent again, in another record; one record may repeat itself."""
+    first: dict[Any, tuple[int, int]] = {}
+    for piece in pieces:
+        if piece.call:
+            said = (piece.span_id, piece.choice, piece.started_at, piece.call.input, piece.call.outputs)
+            partition, offset, _ = _place(piece)
+            if first.setdefault(said, (partition, offset)) == (partition, offset):
+                yield piece
 
 
 def _place(fragment: Fragment) -> tuple[int, int, int]:

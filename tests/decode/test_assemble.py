@@ -186,6 +186,27 @@ def test_messages_that_are_events_of_their_own_come_together_in_their_order() ->
     assert (call.outputs, call.captured.input, call.captured.output) == (ANSWERED, True, True)
 
 
+def test_choices_that_are_events_of_their_own_come_together_by_their_number() -> None:
+    said = {"piece": True, "call_captured": Captured(input=False, tools=False)}
+    pieces = [
+        content("s", 0.9 - n / 10, offset=2 - n, choice=n, call_outputs=(Output(str(n)),), **said)
+        for n in range(3)
+    ]
+    (call,) = in_the_end(fragment("s"), *pieces)
+
+    assert [output.text for output in call.outputs] == ["0", "1", "2"]
+
+
+def test_an_event_that_is_sent_again_counts_once() -> None:
+    captured = Captured(output=False, tools=False)
+    said = {"piece": True, "call_input": ASKED, "call_outputs": (), "call_captured": captured}
+    repeated = [content("s", 0.1, offset=1, **said), content("s", 0.1, offset=1, **said)]
+    again = [content("s", 0.1, offset=7, **said), content("s", 0.2, offset=7, **said)]
+    (call,) = in_the_end(fragment("s"), *again, *repeated)
+
+    assert call.input == ASKED * 3, "twice at one moment, and later once"
+
+
 def test_an_event_that_names_the_span_above_belongs_to_the_call_that_ended_just_then() -> None:
     one = fragment("a", 0, 1, parent_span_id="p")
     other = fragment("b", 2, 3, parent_span_id="p")

@@ -8,6 +8,7 @@ https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-events/ of v1.36.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from monitor.decode.otlp.span import LogRecord, Span
 from monitor.decode.otlp.wire import is_id
 from monitor.decode.pair import chat_completions
 from monitor.decode.pair.api import Body
-from monitor.decode.pair.shapes import at, mapping, objects
+from monitor.decode.pair.shapes import at, integer, mapping, objects
 from monitor.decode.registry import Context
 from monitor.records import Call, Captured, Contract, Fragment, FragmentKind, Message, Output
 
@@ -40,6 +41,9 @@ ROLES = {
 }
 
 
+#: More choices than any API gives.
+_MOST_CHOICES = 1000
+
 #: The scopes of openlit, whose events of a stream name the span above the call's own.
 _OPENLIT = "openlit."
 
@@ -52,7 +56,7 @@ def tells_a_call(record: LogRecord) -> bool:
 def read_call(record: LogRecord, context: Context, format_name: str) -> tuple[Fragment]:
     """What an event says of a whole call. It may be all that ever comes of it."""
     by_response = record.scope.startswith(_OPENLIT) and response_id_of(record.attributes)
-    span = _as_span(structs.replace(record, span_id="") if by_response else record, context)
+    span = _as_span(structs.replace(record, span_id="") if by_response else record)
     return (_content(span, structs.replace(call_of(span, context, format_name), duration_ms=None)),)
 
 
@@ -63,7 +67,7 @@ def tells_a_piece(record: LogRecord) -> bool:
 
 def read_piece(record: LogRecord, context: Context, format_name: str) -> tuple[Fragment]:
     """What an event says of one message or choice; nothing of what was said where content is off."""
-    span = _as_span(record, context)
+    span = _as_span(record)
     body = mapping(structured(record.body))
     is_choice = record.event_name == CHOICE
     says = _has_content({**body, **mapping(body.get("message"))})
@@ -75,13 +79,17 @@ def read_piece(record: LogRecord, context: Context, format_name: str) -> tuple[F
         outputs=_answered(body) if is_choice else (),
         captured=Captured(input=says and not is_choice, output=says and is_choice, tools=False),
     )
-    return (structs.replace(_content(span, call), piece=True),)
+    index = integer(body.get("index")) or 0
+    choice = index if is_choice and 0 <= index < _MOST_CHOICES else 0
+    return (structs.replace(_content(span, call), piece=True, choice=choice),)
 
 
-def _as_span(record: LogRecord, context: Context) -> Span:
-    """The moment of the event as a span. One that belongs to no span has the id of its place."""
-    place = context.record
-    own = f"{place.topic}/{place.partition}/{place.offset}/{context.item}"
+def _as_span(record: LogRecord) -> Span:
+    """The moment of the event as a span. One that belongs to no span has an id made of what it says.
+
+    So it has the same one when it is exported again.
+    """
+    own = hashlib.sha256(repr(record).encode(errors="backslashreplace")).hexdigest()
     return Span(
         trace_id=record.trace_id if is_id(record.trace_id) else own,
         span_id=record.span_id if is_id(record.span_id) else own,

@@ -74,7 +74,8 @@ def test_the_event_of_another_operation_is_no_content(operation: str) -> None:
 
 def test_openlits_event_belongs_to_its_response_whatever_span_it_names() -> None:
     values = {**chat(response__id="r1"), **CONTENT}
-    first, second = fragments_of(logs(*(log(DETAILS, None, values) for _ in range(2)), scope="openlit.x"))
+    events = (log(DETAILS, None, values | {"gen_ai.usage.output_tokens": count}) for count in (1, 2))
+    first, second = fragments_of(logs(*events, scope="openlit.x"))
     assert first.group == second.group == build.TRACE_ID
     assert len({first.span_id, second.span_id, build.SPAN_ID}) == 3
     assert first.response_id == "r1"
@@ -83,9 +84,21 @@ def test_openlits_event_belongs_to_its_response_whatever_span_it_names() -> None
 @pytest.mark.parametrize("ids", [{"traceId": "", "spanId": ""}, {"traceId": "0" * 32, "spanId": "0" * 16}])
 def test_an_event_outside_of_any_span_is_by_itself(ids: dict[str, str]) -> None:
     values = {**chat(), **CONTENT}
-    found = fragments_of(logs(*(log(DETAILS, None, values, **ids) for _ in range(2))))
-    assert [fragment.group for fragment in found] == ["llm-calls/3/41/0", "llm-calls/3/41/1"]
-    assert [fragment.span_id for fragment in found] == [fragment.group for fragment in found]
+    asked = (values, values, {**values, "gen_ai.request.model": "other"})
+    first, again, other = fragments_of(logs(*(log(DETAILS, None, said, **ids) for said in asked)))
+    assert first.group == first.span_id == again.group == again.span_id
+    assert other.group == other.span_id != first.group
+
+
+@pytest.mark.parametrize(
+    ("index", "choice"), [(0, 0), (2, 2), (None, 0), (-1, 0), (10**30, 0), ("1", 0)], ids=str
+)
+def test_a_choice_has_its_number(index: Any, choice: int) -> None:
+    body = {"index": index, "finish_reason": "stop", "message": {"content": "hi"}}
+    assert (
+        fragment_of(logs({**log("gen_ai.choice"), "body": {"stringValue": json.dumps(body)}})).choice
+        == choice
+    )
 
 
 def test_an_event_without_a_time_is_a_dead_letter() -> None:
