@@ -11,11 +11,13 @@ from __future__ import annotations
 from msgspec import structs
 
 from monitor.decode import withheld
+from monitor.decode.clean import identifier
 from monitor.decode.otlp import failures, messages, offers
 from monitor.decode.otlp.attributes import elements, first
 from monitor.decode.otlp.dialect import Dialect, register
 from monitor.decode.otlp.span import Attributes, Span
 from monitor.decode.otlp.tokens import usage_of
+from monitor.decode.pair.endpoint import Endpoint
 from monitor.decode.pair.shapes import flag, number, string, text
 from monitor.decode.providers import provider_name
 from monitor.decode.registry import Context
@@ -49,6 +51,12 @@ _TOKENS = {
     ),
     "reasoning_tokens": ("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens"),
 }
+
+#: Where a request went: a host, or a URL.
+_ADDRESSES = ("server.address", "gen_ai.openai.api_base", "openai.api_base")
+
+#: Longest time to a first token beyond the span's own that is the clocks' difference, in milliseconds.
+_CLOCKS_MS = 1.0
 
 #: Signs of an answer on spans of the oldest generation, which don't name their operation.
 _ANSWERED = ("gen_ai.response.finish_reasons", "gen_ai.output.messages", *_TOKENS["output_tokens"])
@@ -104,13 +112,17 @@ def call_of(span: Span, context: Context, format_name: str) -> Call:
 
 
 def fragment_of(span: Span, call: Call, *, settled: bool) -> Fragment:
-    """The fragment of a span that stands for a call.
+    """The fragment of a span that stands for a call; it has the span's id where its own says nothing.
+
+    A first token after the span's end is none.
 
     Args:
         span: the span.
         call: what it says.
         settled: whether no other span or event will say more of what was said in the call.
     """
+    length_ms = (span.ended_at - span.started_at).total_seconds() * 1000
+    is_beyond = call.ttft_ms is not None and 0 <= length_ms < call.ttft_ms - _CLOCKS_MS
     return Fragment(
         kind=FragmentKind.CALL,
         group=span.trace_id,
@@ -120,14 +132,18 @@ def fragment_of(span: Span, call: Call, *, settled: bool) -> Fragment:
         emitter=span.scope,
         started_at=span.started_at,
         ended_at=span.ended_at,
-        call=call,
+        call=structs.replace(
+            call,
+            call_id=identifier(call.call_id) or span.span_id,
+            ttft_ms=None if is_beyond else call.ttft_ms,
+        ),
         settled=settled,
     )
 
 
 def response_id_of(attributes: Attributes) -> str | None:
     """The provider's id of the response."""
-    return string(attributes.get("gen_ai.response.id")) or None
+    return identifier(string(attributes.get("gen_ai.response.id")))
 
 
 def operation_of(attributes: Attributes) -> str | None:
@@ -140,7 +156,12 @@ def operation_of(attributes: Attributes) -> str | None:
 
 
 def _provider(attributes: Attributes) -> str:
-    return provider_name(text(first(attributes, "gen_ai.provider.name", "gen_ai.system")).lower())
+    """Who served the call. Of OpenAI's client, which others are asked with too, the host says who it was."""
+    named = provider_name(text(first(attributes, "gen_ai.provider.name", "gen_ai.system")).lower())
+    if named != "openai":
+        return named
+    address = text(first(attributes, *_ADDRESSES))
+    return Endpoint(address if "://" in address else f"//{address}").known_provider or named
 
 
 def _ttft_ms(attributes: Attributes) -> float | None:

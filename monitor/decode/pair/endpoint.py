@@ -74,8 +74,13 @@ class Endpoint:
     @property
     def provider(self) -> str:
         """Who serves the host; the host itself where it is no one we know."""
+        return self.known_provider or self._host
+
+    @property
+    def known_provider(self) -> str | None:
+        """Who serves the host, if it is someone we know."""
         named = (name for end, name in _PROVIDERS if f".{self._host}".endswith(f".{end}"))
-        return next(named, self._host)
+        return next(named, None)
 
     @property
     def model(self) -> str:

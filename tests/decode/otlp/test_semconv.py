@@ -30,6 +30,37 @@ def test_a_provider_has_one_name_whatever_the_generation(attribute: str, value: 
     assert plain_call({**chat(), attribute: value}).provider == provider
 
 
+@pytest.mark.parametrize(
+    ("values", "provider"),
+    [
+        (chat(system="openai", openai__api_base="https://api.groq.com/openai/v1/"), "groq"),
+        ({**chat(provider__name="openai"), "server.address": "openrouter.ai"}, "openrouter"),
+        ({**chat(provider__name="openai"), "server.address": "acme.openai.azure.com"}, "azure.ai.openai"),
+        ({**chat(provider__name="openai"), "server.address": "api.openai.com"}, "openai"),
+        ({**chat(provider__name="openai"), "server.address": "127.0.0.1"}, "openai"),
+        ({**chat(provider__name="openai"), "server.address": "[::"}, "openai"),
+        ({**chat(provider__name="anthropic"), "server.address": "api.openai.com"}, "anthropic"),
+    ],
+)
+def test_the_host_says_who_was_asked_with_the_client_of_openai(values: dict[str, Any], provider: str) -> None:
+    assert plain_call(values).provider == provider
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        chat(response__id="\u200b"),
+        {"openinference.span.kind": "LLM", "output.value": '{"id": "\u200b", "choices": []}'},
+        {"ai.operationId": "ai.generateText.doGenerate", "ai.response.id": "\u200b"},
+        {"langfuse.observation.type": "generation", "langfuse.observation.metadata.id": "\u200b"},
+    ],
+)
+def test_a_response_id_that_says_nothing_is_none(values: dict[str, Any]) -> None:
+    fragment = fragment_of(traces(span(values)))
+    assert fragment.call is not None
+    assert (fragment.call.call_id, fragment.response_id) == (build.SPAN_ID, None)
+
+
 def test_the_newer_name_of_a_provider_wins() -> None:
     assert plain_call(chat(provider__name="groq", system="openai")).provider == "groq"
 
@@ -139,6 +170,8 @@ def test_a_call_without_a_response_has_the_id_of_its_span_and_its_trace() -> Non
         (chat(request__stream=False, server__time_to_first_token=0.25), None),
         (chat(), None),
         (chat(response__time_to_first_chunk="soon"), None),
+        (chat(response__time_to_first_chunk=0.2505), 250.5),
+        (chat(response__time_to_first_chunk=0.3), None),
     ],
 )
 def test_the_time_to_the_first_token_is_never_the_duration(
