@@ -15,8 +15,9 @@ from msgspec import structs
 from monitor.decode import halves
 from monitor.decode.langfuse import usage
 from monitor.decode.langfuse.said import answer_body, request_body
+from monitor.decode.named import tags
 from monitor.decode.otlp import semconv
-from monitor.decode.otlp.attributes import structured
+from monitor.decode.otlp.attributes import elements, structured
 from monitor.decode.otlp.dialect import Dialect, register
 from monitor.decode.otlp.passages import retrieved
 from monitor.decode.otlp.span import STATUS_ERROR, Attributes, Span
@@ -29,6 +30,7 @@ from monitor.decode.withheld import is_withheld
 from monitor.records import Call, Captured, Contract, ContractKind, Fragment, Status
 
 _PREFIX = "langfuse.observation."
+_TRACE = "langfuse.trace."
 
 #: What a response of the Responses API repeats of its request, which the integration keeps of streams.
 _REPEATED = ("conversation", "previous_response_id", "parallel_tool_calls", "tool_choice", "text")
@@ -80,7 +82,22 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
         outputs=answer.outputs,
         usage=usage.read({"usageDetails": _of(attributes, "usage_details")}),
         captured=structs.replace(captured, input=captured.input and answer.whole, output=_is_whole(answer)),
+        **context.mapping.read(attributes, _named(attributes), span.resource),
     )
+
+
+def _named(attributes: Attributes) -> Attributes:
+    """Metadata and tags under the names that a mapping has for them, as in the batches of older SDKs."""
+    found: Attributes = {}
+    for prefix in (f"{_TRACE}metadata.", f"{_PREFIX}metadata."):
+        found |= {
+            f"metadata.{name.removeprefix(prefix)}": value
+            for name, value in attributes.items()
+            if name.startswith(prefix)
+        }
+    return found | {
+        f"tag.{key}": value for key, value in tags(elements(attributes.get(f"{_TRACE}tags"))).items()
+    }
 
 
 def _of(attributes: Attributes, name: str) -> Any:

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from monitor.decode import decode
+from monitor.decode.dimensions import Mapping
 from monitor.records import Call, ContractKind, Document, ErrorCategory, FragmentKind, Status
 from tests.agreement import OTLP, calls
+from tests.decode.build import record
 from tests.decode.otlp.build import START_NS, call_of, fragment_of, fragments_of, span, traces
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
@@ -125,3 +128,22 @@ def test_recorded_generations_are_read() -> None:
     assert sum(call.stream is True for call in found) == 12
     assert all(call.ttft_ms is not None for call in found if call.stream)
     assert sum(bool(call.outputs and call.outputs[0].tool_calls) for call in found) == 11
+
+
+@pytest.mark.parametrize(
+    ("values", "agent"),
+    [
+        ({"langfuse.trace.tags": ["prod", "agent:billing"]}, "billing"),
+        ({"langfuse.trace.tags": '["agent:billing"]'}, "billing"),
+        ({"langfuse.trace.metadata.team": "search"}, "search"),
+        ({"langfuse.observation.metadata.team": "mine", "langfuse.trace.metadata.team": "all"}, "mine"),
+        ({"langfuse.trace.metadata.api_key": "LEAK"}, ""),
+        ({"langfuse.trace.metadata.other": "x"}, ""),
+    ],
+)
+def test_tags_and_metadata_can_be_dimensions(values: dict[str, Any], agent: str) -> None:
+    mapping = Mapping({"agent": ("metadata.api_key", "tag.agent", "metadata.team")})
+    value = traces(span({"langfuse.observation.type": "generation", **values}))
+    (fragment,) = decode(record(value), mapping=mapping).fragments
+    assert fragment.call is not None
+    assert fragment.call.agent == agent
