@@ -123,6 +123,7 @@ def test_a_partition_has_the_key_and_the_index_of_its_parent(connection: sa.Conn
         "btree (request_id, started_at) WHERE (NOT answered)",
         "btree (series_id, started_at)",
         "btree (started_at, call_id)",
+        "btree (trace_id, started_at) WHERE (trace_id IS NOT NULL)",
     ]
     inherited = connection.execute(
         sa.text(
