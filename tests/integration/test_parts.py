@@ -96,8 +96,7 @@ def running(tmp_path: Path, kafka: Kafka, database: str) -> Running:
     )
 
 
-@pytest.mark.parametrize("folder", [EVENTS, BOTH], ids=lambda folder: folder.name)
-@pytest.mark.parametrize("first", ["spans", "events"])
+@pytest.mark.parametrize(("folder", "first"), [(EVENTS, "spans"), (EVENTS, "events"), (BOTH, "events")])
 def test_parts_wait_through_a_kill_and_each_call_is_counted_once(
     running: Running, folder: Path, first: str
 ) -> None:
