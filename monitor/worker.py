@@ -268,7 +268,8 @@ class Worker:
             self._metrics.late(assembled.late)
         counted = self._store.counted(whole)
         self._metrics.late(len(counted))
-        scored, failed = self._scored([call for call in whole if call.call_id not in counted], b"")
+        fresh = [call for call in whole if (call.trace_id, call.call_id) not in counted]
+        scored, failed = self._scored(fresh, b"")
         calls += scored
         letters += failed
         return Batch(tuple(calls), tuple(letters), read.offsets, Parts(tuple(put), tuple(taken)))

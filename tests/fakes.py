@@ -81,10 +81,11 @@ class MemoryStore:
         """See ``Store.waiting``."""
         return [part for part in self.parts.values() if part.fragment.group in groups]
 
-    def counted(self, calls: Collection[Call]) -> set[str]:
+    def counted(self, calls: Collection[Call]) -> set[tuple[str | None, str]]:
         """See ``Store.counted``."""
         stored = [scored.call for scored in self.calls.values()]
-        return {call.call_id for call in calls if any(_is_same_call(call, other) for other in stored)}
+        known = (call for call in calls if any(_is_same_call(call, other) for other in stored))
+        return {(call.trace_id, call.call_id) for call in known}
 
     def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
         """See ``Store.claim_due``."""

@@ -762,6 +762,23 @@ def test_a_part_that_comes_long_after_the_other_was_counted_is_not_counted_again
     assert ids(store) == [counted]
 
 
+def test_a_call_of_another_trace_with_the_id_of_a_late_part_is_counted(
+    store: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TOLD, "late", whole("s", 1, response_id="r"))
+    monkeypatch.setitem(TOLD, "other", whole("o", 2, response_id="r", group="another trace"))
+    two = Raced(store)
+    two.read(0, "span")
+    two.later(600)
+    two.later(600)
+    produce(two.topics[0], "late", "other")
+    two.workers[0].step()
+    assert [(scored.call.trace_id, scored.call.call_id) for scored in store.calls.values()] == [
+        ("t", "r"),
+        ("another trace", "r"),
+    ]
+
+
 def test_parts_that_putting_together_fails_on_cost_themselves_only(
     store: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,8 +94,8 @@ class Store(Protocol):
         """
         ...
 
-    def counted(self, calls: Collection[Call]) -> set[str]:
-        """The ids of those calls of which another part was stored before, as a call of its own.
+    def counted(self, calls: Collection[Call]) -> set[tuple[str | None, str]]:
+        """Those calls, by trace and id, of which another part was stored before, as a call of its own.
 
         Such a call has the same trace and the same id or span, and another start: an event that came long
         before its span, or a span long before its event. Looked for within ``APART`` of the call's start.
@@ -131,7 +131,7 @@ APART = timedelta(hours=1)
 # The constant bounds tell the planner which days are meant.
 _COUNTED = sa.text(
     """
-    SELECT DISTINCT wanted.call_id
+    SELECT DISTINCT wanted.trace_id, wanted.call_id
     FROM unnest(
         CAST(:traces AS text[]), CAST(:spans AS text[]), CAST(:ids AS text[]), CAST(:starts AS timestamptz[])
     ) AS wanted (trace_id, span_id, call_id, started_at)
@@ -215,7 +215,7 @@ class PostgresStore:
         self.parts_dropped += unreadable.dropped
         return found
 
-    def counted(self, calls: Collection[Call]) -> set[str]:
+    def counted(self, calls: Collection[Call]) -> set[tuple[str | None, str]]:
         """See ``Store.counted``."""
         traced = [call for call in calls if call.trace_id]
         if not traced:
@@ -231,7 +231,7 @@ class PostgresStore:
             "apart": APART,
         }
         with transient_if_unreachable(), self._engine.begin() as connection:
-            return set(connection.execute(_COUNTED, wanted).scalars())
+            return {(row.trace_id, row.call_id) for row in connection.execute(_COUNTED, wanted)}
 
     def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[str]:
         """See ``Store.claim_due``."""
