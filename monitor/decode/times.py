@@ -31,8 +31,3 @@ def moment(value: Any, *, per_second: int = 1) -> datetime | None:
 def between(start: datetime | None, end: datetime | None) -> float | None:
     """Milliseconds from one time to another; ``None`` where one of them is unknown."""
     return None if start is None or end is None else (end - start).total_seconds() * 1000
-
-
-def number(value: Any) -> float | None:
-    """The value if it is a number: a duration, in whatever unit it was logged."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.decode.times import between, moment, number
+from monitor.decode.times import between, moment
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 READ = {
@@ -41,7 +41,3 @@ def test_between_two_times_are_milliseconds() -> None:
     assert between(NOON, later) == 1500.0
     assert between(None, NOON) is None
     assert between(NOON, None) is None
-
-
-def test_a_number_is_neither_a_flag_nor_a_text() -> None:
-    assert [number(value) for value in (3, 0.5, True, "3", None)] == [3.0, 0.5, None, None, None]

@@ -13,9 +13,9 @@ from typing import Any
 
 from monitor.decode.counts import raw_counts
 from monitor.decode.gateway_log.access import Line, Told, call
-from monitor.decode.pair.shapes import at, flag, integer, mapping, text
+from monitor.decode.pair.shapes import at, flag, integer, mapping, number, text
 from monitor.decode.registry import Context
-from monitor.decode.times import moment, number
+from monitor.decode.times import moment
 from monitor.records import Call, Usage
 
 

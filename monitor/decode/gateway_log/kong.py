@@ -19,10 +19,10 @@ from monitor.decode import halves
 from monitor.decode.counts import raw_counts
 from monitor.decode.gateway_log.access import Line, Told, call
 from monitor.decode.pair.endpoint import Endpoint
-from monitor.decode.pair.shapes import at, mapping, string, text
+from monitor.decode.pair.shapes import at, mapping, number, string, text
 from monitor.decode.providers import provider_name
 from monitor.decode.registry import Context
-from monitor.decode.times import moment, number
+from monitor.decode.times import moment
 from monitor.records import Call, Usage
 
 #: Plugins of one line that are read. Each may be about the same request, and a route has two or three.

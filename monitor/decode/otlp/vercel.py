@@ -20,15 +20,15 @@ from monitor.decode.otlp.dialect import Dialect, register
 from monitor.decode.otlp.span import Attributes, Span
 from monitor.decode.otlp.tokens import usage_of
 from monitor.decode.otlp.told import is_complete
-from monitor.decode.pair import errors
 from monitor.decode.pair.api import Body
+from monitor.decode.pair.fallbacks import vercel_routing
 from monitor.decode.pair.shapes import (
     at,
     flag,
-    integer,
     json_text,
     mapping,
     merged_text,
+    number,
     objects,
     schema,
     string,
@@ -40,7 +40,6 @@ from monitor.records import (
     Captured,
     Contract,
     ContractKind,
-    FallbackHint,
     FinishReason,
     Fragment,
     Message,
@@ -104,6 +103,7 @@ def _call(span: Span, context: Context, format_name: str, operation: str) -> Cal
     output = _output(attributes)
     outputs = (output,) if output else ()
     contract = _contract(attributes, operation)
+    metadata = structured(attributes.get("ai.response.providerMetadata"))
     return structs.replace(
         base,
         call_id=text(attributes.get("ai.response.id")) or span.span_id,
@@ -118,7 +118,7 @@ def _call(span: Span, context: Context, format_name: str, operation: str) -> Cal
         input=tuple(map(_message, objects(messages))),
         outputs=outputs,
         usage=usage_of(attributes, _TOKENS, provider),
-        fallback=_routing(mapping(structured(attributes.get("ai.response.providerMetadata")))),
+        fallback=vercel_routing(mapping(at(metadata, "gateway", "routing"))),
         captured=Captured(
             input=messages is not None,
             output=bool(outputs) and is_complete(outputs),
@@ -140,8 +140,7 @@ def _model(attributes: Attributes, base: Call) -> tuple[str, str]:
 
 
 def _ttft_ms(attributes: Attributes) -> float | None:
-    found = first(attributes, "ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    return number(first(attributes, "ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"))
 
 
 # ------------------------------------------------------------------------------------------------- request
@@ -240,30 +239,6 @@ def _tool_call(call: Body) -> ToolCall:
         id=string(call.get("toolCallId")),
         server_side=call.get("providerExecuted") is True,
     )
-
-
-def _routing(metadata: Body) -> FallbackHint:
-    """What Vercel's AI Gateway says of the models and providers that it tried."""
-    routing = mapping(at(metadata, "gateway", "routing"))
-    models, providers = list(objects(routing.get("modelAttempts"))), list(objects(routing.get("attempts")))
-    count = integer(routing.get("modelAttemptCount")) or len(models)
-    evidence = "providerMetadata.gateway.routing"
-    if count > 1:
-        asked = string(routing.get("originalModelId"))
-        answered = string(models[-1].get("modelId")) if models else None
-        return FallbackHint("fallback", asked, answered, _cause(providers), evidence)
-    if len(providers) > 1:
-        model = text(routing.get("originalModelId")).rpartition("/")[2]
-        tried, served = (text(attempt.get("provider")) for attempt in (providers[0], providers[-1]))
-        return FallbackHint("fallback", f"{tried}/{model}", f"{served}/{model}", _cause(providers), evidence)
-    return FallbackHint("none", evidence=evidence) if count == 1 or providers else FallbackHint()
-
-
-def _cause(attempts: list[Body]) -> str | None:
-    """Why the first attempt that failed did."""
-    failed = next((attempt for attempt in attempts if attempt.get("success") is False), {})
-    error = errors.read(None, integer(failed.get("statusCode")))
-    return error.category.value if error else None
 
 
 register(Dialect("vercel", lambda span: "ai.operationId" in span.attributes, _read, rank=2))

@@ -35,6 +35,10 @@ def test_an_entry_with_bodies_is_a_whole_call() -> None:
     assert call.request_id == "r1"
 
 
+def test_a_latency_that_no_float_holds_is_unknown() -> None:
+    assert call_of({**apisix(ASKED, ANSWERED), "latency": 10**400}).duration_ms is None
+
+
 def test_a_message_may_hold_an_array_of_entries() -> None:
     decoded = decode(record([apisix(ASKED, {**ANSWERED, "id": str(number)}) for number in range(3)]))
     assert [(call.call_id, call.source.item) for call in decoded.calls] == [("0", 0), ("1", 1), ("2", 2)]
