@@ -78,19 +78,22 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
         around = [part for part in group if part.fragment.kind in _AROUND]
         calls_below = by_parent(part.fragment for part in group)
         for cluster in clusters([part for part in group if part.fragment.kind not in _AROUND]):
-            due = _due(cluster, waits)
-            if due is not None and due <= now and is_astray(cluster, calls_below):
-                due = None
-            if due is None:
-                fresh = [part for part in cluster if part.fragment.kind is not FragmentKind.DONE]
+            fresh = [part for part in cluster if part.fragment.kind is not FragmentKind.DONE]
+            if len(fresh) < len(cluster):
                 late += len(fresh)
                 taken += _rows(fresh)
-            elif due <= now:
-                calls.append(_call(cluster, around))
-                put += _marks(cluster, now, waits)
-                taken += _rows(cluster)
-            else:
+                continue
+            call = merge([part.fragment for part in cluster])
+            due = _due(cluster, call, waits)
+            if due > now:
                 put += [structs.replace(part, due_at=due) for part in cluster if part.part_id is None]
+                continue
+            if is_astray(cluster, calls_below):
+                late += len(cluster)
+            else:
+                calls.append(_surrounded(call, cluster, around))
+                put += _marks(cluster, now, waits)
+            taken += _rows(cluster)
         for part in around:
             due = part.arrived_at + waits.part
             if due <= now:
@@ -128,14 +131,11 @@ def given_up(waiting: Sequence[Waiting], why: str) -> Assembled:
 _AROUND = frozenset({FragmentKind.DOCUMENTS, FragmentKind.CHAIN})
 
 
-def _due(cluster: list[Waiting], waits: Waits) -> datetime | None:
-    """When the call of a cluster is to be finished; ``None`` if it was."""
+def _due(cluster: list[Waiting], call: Call, waits: Waits) -> datetime:
+    """When the call of a cluster is to be finished."""
     fragments = [part.fragment for part in cluster]
-    if any(fragment.kind is FragmentKind.DONE for fragment in fragments):
-        return None
     since = min(part.arrived_at for part in cluster)
     spans = [fragment for fragment in fragments if fragment.kind is FragmentKind.CALL]
-    call = merge(fragments)
     told = any(fragment.kind is FragmentKind.CONTENT and not fragment.piece for fragment in fragments)
     settled = told or any(fragment.settled for fragment in spans)
     if not spans or not (settled or is_whole(call) or call.status is Status.ERROR):
@@ -144,10 +144,9 @@ def _due(cluster: list[Waiting], waits: Waits) -> datetime | None:
     return since if alone else since + waits.context
 
 
-def _call(cluster: list[Waiting], around: list[Waiting]) -> Call:
+def _surrounded(call: Call, cluster: list[Waiting], around: list[Waiting]) -> Call:
     """The call of a cluster, with the passages and the agent that stand around it."""
     fragments = [part.fragment for part in cluster]
-    call = merge(fragments)
     ended_at = max(fragment.ended_at for fragment in fragments)
     parents = {fragment.parent_span_id for fragment in fragments}
     documents, fallback = call.documents, call.fallback
