@@ -1,9 +1,10 @@
 """The records every stage shares: a ``Call`` comes out of decode, ``Scores`` out of the scorers.
 
-Nothing here does anything: these are values, frozen, with closed lists of outcomes. Field names follow
-the OpenTelemetry GenAI conventions where they have a name. Durations are in milliseconds, sizes in
-characters, tokens in tokens, times timezone-aware and in UTC. One long file on purpose: it is the vocabulary,
-and a vocabulary is read in one place.
+These are values, frozen, with closed lists of outcomes; the few functions say what follows from one value
+alone (its dimensions, whether a call was answered), for stages that may not know each other. Field names
+follow the OpenTelemetry GenAI conventions where they have a name. Durations are in milliseconds, sizes in
+characters, tokens in tokens, times timezone-aware and in UTC. One long file on purpose: it is the
+vocabulary, and a vocabulary is read in one place.
 """
 
 from __future__ import annotations
