@@ -21,6 +21,7 @@ from monitor.decode.pair.shapes import (
     json_text,
     mapping,
     merged_text,
+    number,
     objects,
     schema,
     string,
@@ -212,7 +213,7 @@ def answer(body: Body) -> Answer | None:
         outputs=(_output(blocks, reason),) if blocks or reason else (),
         usage=_usage(mapping(body.get("usage"))),
         documents=tuple(document for block in blocks for document in _documents(block, "retrieval")),
-        duration_ms=_milliseconds(at(body, "metrics", "latencyMs")),
+        duration_ms=number(at(body, "metrics", "latencyMs")),
         whole=not any(call.server_side for block in blocks if (call := _call(block))),
     )
 
@@ -220,10 +221,6 @@ def answer(body: Body) -> Answer | None:
 def _model(identifier: Any) -> str:
     """A model's id, which prompt routers give as an ARN."""
     return text(identifier).rpartition("/")[2]
-
-
-def _milliseconds(value: Any) -> float | None:
-    return None if (number := integer(value)) is None else float(number)
 
 
 def _output(blocks: list[Body], reason: str) -> Output:

@@ -13,7 +13,7 @@ from msgspec import structs
 from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.chat_messages import conversation, offered_tools, reasoning_of, tool_calls
-from monitor.decode.pair.shapes import integer, mapping, objects, strings, text
+from monitor.decode.pair.shapes import integer, mapping, number, objects, strings, text
 from monitor.records import Contract, ContractKind, FinishReason, Message, Output, Part, PartType, Usage
 
 FINISH_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
@@ -78,7 +78,7 @@ def _answer(body: Body, message: Body) -> Answer:
         finish_reason=FinishReason.TOOL_CALL if calls and reason == "stop" else finish_reason,
         finish_reason_raw=reason or None,
     )
-    took = integer(body.get("total_duration"))
+    took = number(body.get("total_duration"))
     return Answer(
         model=text(body.get("model")),
         created=body.get("created_at"),
