@@ -150,6 +150,8 @@ class Output(_Value, frozen=True):
     """Titles, URLs or ids of what the answer cites."""
     finish_reason: FinishReason = FinishReason.UNKNOWN
     finish_reason_raw: str | None = None
+    logprobs: tuple[float, ...] = ()
+    """Natural logarithms of the probabilities of the text's tokens, in their order, where they are logged."""
 
 
 class Usage(_Value, frozen=True):
@@ -201,6 +203,18 @@ class FallbackHint(_Value, frozen=True):
     to_model: str | None = None
     cause: str | None = None
     evidence: str | None = None
+
+
+class Expected(_Value, frozen=True):
+    """What else the request asked of the answer, where it says so machine-readably. Empty: it didn't."""
+
+    language: str = ""
+    """A language, as a BCP 47 tag: ``de``, ``pt-BR``."""
+    format: str = ""
+    """The form of the text: ``json``, ``xml``, ``html``, ``markdown``, ``plain``, ``enum``, …; see
+    ``docs/native.md``."""
+    values: tuple[str, ...] = ()
+    """The only texts that may be answered, for the format ``enum``."""
 
 
 class Captured(_Value, frozen=True):
@@ -259,6 +273,7 @@ class CallFields(_Value, frozen=True, kw_only=True):
     stream: bool | None = None
 
     contract: Contract = Contract()
+    expected: Expected = Expected()
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice()
     parallel_tool_calls: bool = True
@@ -405,6 +420,8 @@ class ToolsOutcome(StrEnum):
     FORBIDDEN_CALL = "forbidden_call"
     MISSING_CALL = "missing_call"
     PARALLEL_NOT_ALLOWED = "parallel_not_allowed"
+    REPEATED_CALL = "repeated_call"
+    """The same call, with the same arguments, once more in one answer or one loop of tool calls."""
     NOT_APPLICABLE = "not_applicable"
     UNKNOWN = "unknown"
 
@@ -432,12 +449,54 @@ class FallbackOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class InstructionsOutcome(StrEnum):
+    """Whether the answer is one at all, and in the language and form that the request asked for."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    REFUSED = "refused"
+    LENGTH_LIMIT = "length_limit"
+    """Cut off by the token limit."""
+    WRONG_LANGUAGE = "wrong_language"
+    WRONG_FORMAT = "wrong_format"
+    NOT_APPLICABLE = "not_applicable"
+    UNKNOWN = "unknown"
+
+
+class JudgeOutcome(StrEnum):
+    """What the second stage says of the answer's grounding: a model or judge that a user plugged in."""
+
+    SUPPORTED = "supported"
+    SUSPECT = "suspect"
+    UNSUPPORTED = "unsupported"
+    NOT_APPLICABLE = "not_applicable"
+    """It was not asked: no judge is configured, or this call is not in its sample."""
+    UNKNOWN = "unknown"
+    """It was asked and gave no verdict: a timeout, an error, a bound that was reached."""
+
+
+class Signal(_Value, frozen=True):
+    """One reason for a risk: what was found, and how much it adds. Never the text that it was found in."""
+
+    name: str
+    value: float
+    """How much was found, in the signal's own unit: a count, or a share in 0..1."""
+    adds: float = 0.0
+    """What it adds to the logarithm of the odds."""
+    at: tuple[int, ...] = ()
+    """Where the first few were found: positions in the answer, in characters."""
+
+
 class JsonScore(_Value, frozen=True):
     """The ``json`` score: does the output keep its JSON contract."""
 
     outcome: JsonOutcome
     detail: str | None = None
     """Where and which rule: ``/items/0/price: type``. Never the offending value."""
+    recoverable: bool | None = None
+    """Of a failure: whether a tolerant parser could have saved the value; null where that is no question."""
+    violations: int = 0
+    """How many violations of the schema were found, up to a bound."""
 
 
 class ToolsScore(_Value, frozen=True):
@@ -445,8 +504,11 @@ class ToolsScore(_Value, frozen=True):
 
     outcome: ToolsOutcome
     detail: str | None = None
+    """Every structural failure, the first that applies first, and what the risk is made of."""
     risk: float | None = None
-    """A graded risk in 0..1; null until it exists."""
+    """0..1, how likely these calls (or their absence) are not what was asked for; null if untold."""
+    signals: tuple[Signal, ...] = ()
+    """What makes the risk, the strongest first."""
 
 
 class GroundingScore(_Value, frozen=True):
@@ -454,14 +516,15 @@ class GroundingScore(_Value, frozen=True):
 
     outcome: GroundingOutcome
     risk: float | None = None
-    """0..1, rising with the count of unsupported items; null when there is nothing to compare."""
+    """0..1; null when there is nothing to compare."""
     words: int = 0
     """Content words of the answer that the context does not carry."""
     share: float | None = None
     """The same as a share of the answer's content words."""
-    numbers: int = 0
-    names: int = 0
-    links: int = 0
+    detail: str | None = None
+    """What the risk is made of, or why there is none."""
+    signals: tuple[Signal, ...] = ()
+    """What makes the risk, the strongest first."""
 
 
 class FallbackScore(_Value, frozen=True):
@@ -472,6 +535,25 @@ class FallbackScore(_Value, frozen=True):
     to_model: str | None = None
     cause: str | None = None
     evidence: str | None = None
+    hop: int | None = None
+    """How many attempts of its request came before this one; null where that isn't known."""
+
+
+class InstructionsScore(_Value, frozen=True):
+    """The ``instructions`` score: is there an answer, in the language and form that were asked for."""
+
+    outcome: InstructionsOutcome
+    detail: str | None = None
+
+
+class JudgeScore(_Value, frozen=True):
+    """The ``judge`` score: the verdict of the second stage."""
+
+    outcome: JudgeOutcome
+    risk: float | None = None
+    """0..1, as the judge gave it."""
+    detail: str | None = None
+    """Which judge, and why it gave no verdict, where it gave none."""
 
 
 class Attempt(_Value, frozen=True, kw_only=True):
@@ -526,6 +608,17 @@ def attempt_of(call: CallFields, fallback: FallbackScore) -> Attempt:
     )
 
 
+class Versions(_Value, frozen=True):
+    """Which version of each scorer made the scores. A change that can change a score counts one up."""
+
+    json: int = 0
+    tools: int = 0
+    grounding: int = 0
+    fallback: int = 0
+    instructions: int = 0
+    judge: int = 0
+
+
 class Scores(_Value, frozen=True):
     """What the scorers say of one call."""
 
@@ -533,6 +626,11 @@ class Scores(_Value, frozen=True):
     tools: ToolsScore
     grounding: GroundingScore
     fallback: FallbackScore
+    instructions: InstructionsScore = InstructionsScore(InstructionsOutcome.NOT_APPLICABLE)
+    judge: JudgeScore = JudgeScore(JudgeOutcome.NOT_APPLICABLE)
+    cost: float | None = None
+    """US dollars: what the emitter logged, else by list prices; null where neither is known."""
+    versions: Versions = Versions()
 
 
 #: Outcomes that mean "nothing to judge": they are in no rate's denominator.
@@ -547,7 +645,12 @@ OUTCOMES: dict[str, type[StrEnum]] = {
     "tools": ToolsOutcome,
     "grounding": GroundingOutcome,
     "fallback": FallbackOutcome,
+    "instructions": InstructionsOutcome,
+    "judge": JudgeOutcome,
 }
+
+#: A graded risk from which on a call counts as risky: in the rollups, and on the dashboards.
+RISKY = 0.5
 
 
 #: What a format may not carry: the fields of ``Captured``, and columns and metrics of coverage.

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from monitor import __version__
-from monitor.records import DIMENSIONS, DeadLetter, Partition, ScoredCall
+from monitor.records import DIMENSIONS, OUTCOMES, DeadLetter, Partition, ScoredCall
 
 log = structlog.get_logger("monitor")
 
@@ -112,10 +112,8 @@ class IngestMetrics:
             self._letters.labels("refused_by_store").inc(refused)
         for scored in calls:
             scores = scored.scores
-            self._outcomes.labels("json", scores.json.outcome).inc()
-            self._outcomes.labels("tools", scores.tools.outcome).inc()
-            self._outcomes.labels("grounding", scores.grounding.outcome).inc()
-            self._outcomes.labels("fallback", scores.fallback.outcome).inc()
+            for name in OUTCOMES:
+                self._outcomes.labels(name, getattr(scores, name).outcome).inc()
         for partition, count in records.items():
             self._records.labels(partition.topic).inc(count)
         for partition, behind in lag.items():

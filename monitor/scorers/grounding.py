@@ -19,6 +19,7 @@ from monitor.records import (
     GroundingScore,
     Output,
     PartType,
+    Signal,
     Status,
 )
 from monitor.scorers.refusal import refuses
@@ -105,9 +106,11 @@ def _judge(answer: str, support: Support) -> GroundingScore:
         risk=round(items / (items + HALF_RISK), 4),
         words=terms.words,
         share=round(share, 4),
-        numbers=terms.numbers,
-        names=terms.names,
-        links=terms.links,
+        signals=tuple(
+            Signal(name, count)
+            for name, count in (("numbers", terms.numbers), ("names", terms.names), ("links", terms.links))
+            if count
+        ),
     )
 
 

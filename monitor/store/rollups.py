@@ -14,7 +14,7 @@ from monitor.records import CAPTURES, OUTCOMES
 from monitor.store import requests
 from monitor.store.database import transient_if_unreachable
 from monitor.store.requests import Decide
-from monitor.store.tables import OUTCOME_COLUMNS, UNCAPTURED_COLUMNS, dirty_minutes, rollup_1m
+from monitor.store.tables import OUTCOME_COLUMNS, SUMS, UNCAPTURED_COLUMNS, dirty_minutes, rollup_1m
 
 #: Minutes of one transaction: small enough that Grafana and ingest never wait for long.
 SLICE = 120
@@ -48,6 +48,7 @@ _COUNTERS = ",\n        ".join(
         for outcome in outcomes
     ]
     + [f"count(*) FILTER (WHERE NOT captured_{what}) AS uncaptured_{what}" for what in CAPTURES]
+    + [f"{made} AS {name}" for name, made in SUMS.items()]
 )
 
 # Each minute is read by itself through the index on started_at, however far apart the minutes are.
@@ -81,7 +82,7 @@ _RECOMPUTE = sa.text(
         GROUP BY minute, series_id
     )
     INSERT INTO rollup_1m (
-        bucket, series_id, calls, errors, {", ".join(OUTCOME_COLUMNS + UNCAPTURED_COLUMNS)},
+        bucket, series_id, calls, errors, {", ".join((*OUTCOME_COLUMNS, *UNCAPTURED_COLUMNS, *SUMS))},
         input_tokens, output_tokens, duration_sum_ms, duration_buckets, duration_counts
     )
     SELECT counted.*, coalesce(duration_buckets, '{{}}'), coalesce(duration_counts, '{{}}')

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from psycopg.types.json import Jsonb
 
-from monitor.records import ScoredCall, answered
+from monitor.records import OUTCOMES, ScoredCall, answered
 
 #: Column, its PostgreSQL type for binary COPY. ``ingested_at`` is the server's default.
 COLUMNS: tuple[tuple[str, str], ...] = (
@@ -32,6 +32,8 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("contract", "text"),
     ("json", "text"),
     ("json_detail", "text"),
+    ("json_recoverable", "bool"),
+    ("json_violations", "int2"),
     ("tools", "text"),
     ("tools_detail", "text"),
     ("tools_risk", "float4"),
@@ -39,11 +41,21 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("grounding_risk", "float4"),
     ("grounding_words", "int4"),
     ("grounding_share", "float4"),
+    ("grounding_detail", "text"),
     ("fallback", "text"),
     ("fallback_from", "text"),
     ("fallback_to", "text"),
     ("fallback_cause", "text"),
     ("fallback_evidence", "text"),
+    ("fallback_hop", "int2"),
+    ("instructions", "text"),
+    ("instructions_detail", "text"),
+    ("judge", "text"),
+    ("judge_risk", "float4"),
+    ("judge_detail", "text"),
+    *((f"{score}_version", "int2") for score in OUTCOMES),
+    ("request_attempts", "int2"),
+    ("request_answered", "bool"),
     ("duration_ms", "float4"),
     ("ttft_ms", "float4"),
     ("input_tokens", "int4"),
@@ -52,6 +64,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("cache_write_tokens", "int4"),
     ("reasoning_tokens", "int4"),
     ("usage_raw", "jsonb"),
+    ("cost", "float8"),
     ("output_chars", "int4"),
     ("captured_input", "bool"),
     ("captured_output", "bool"),
@@ -68,6 +81,7 @@ def row(scored: ScoredCall, series_id: int) -> Row:
     """The values of ``COLUMNS`` for this call, in that order."""
     call, scores = scored.call, scored.scores
     error, usage, source = call.error, call.usage, call.source
+    has_answer = answered(call)
     return (
         call.started_at,
         call.call_id,
@@ -86,10 +100,12 @@ def row(scored: ScoredCall, series_id: int) -> Row:
         error.category if error else None,
         error.http_status if error else None,
         call.outputs[0].finish_reason if call.outputs else None,
-        answered(call),
+        has_answer,
         call.contract.kind,
         scores.json.outcome,
         scores.json.detail,
+        scores.json.recoverable,
+        scores.json.violations,
         scores.tools.outcome,
         scores.tools.detail,
         scores.tools.risk,
@@ -97,11 +113,22 @@ def row(scored: ScoredCall, series_id: int) -> Row:
         scores.grounding.risk,
         scores.grounding.words,
         scores.grounding.share,
+        scores.grounding.detail,
         scores.fallback.outcome,
         scores.fallback.from_model,
         scores.fallback.to_model,
         scores.fallback.cause,
         scores.fallback.evidence,
+        scores.fallback.hop,
+        scores.instructions.outcome,
+        scores.instructions.detail,
+        scores.judge.outcome,
+        scores.judge.risk,
+        scores.judge.detail,
+        *(getattr(scores.versions, score) for score in OUTCOMES),
+        # As if it were the only attempt of its request: ``requests.relate`` knows better when there are more.
+        1,
+        has_answer,
         call.duration_ms,
         call.ttft_ms,
         usage.input_tokens,
@@ -110,6 +137,7 @@ def row(scored: ScoredCall, series_id: int) -> Row:
         usage.cache_write_tokens,
         usage.reasoning_tokens,
         None if usage.raw is None else Jsonb(usage.raw, _dumps),
+        scores.cost,
         sum(len(output.text) for output in call.outputs),
         call.captured.input,
         call.captured.output,

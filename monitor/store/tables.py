@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from monitor.records import CAPTURES, DIMENSIONS, OUTCOMES
+from monitor.records import CAPTURES, DIMENSIONS, OUTCOMES, RISKY
 
 metadata = sa.MetaData(
     naming_convention={
@@ -61,6 +61,8 @@ calls = sa.Table(
     sa.Column("contract", sa.Text, nullable=False),
     sa.Column("json", sa.Text, nullable=False),
     sa.Column("json_detail", sa.Text),
+    sa.Column("json_recoverable", sa.Boolean),
+    sa.Column("json_violations", sa.SmallInteger, nullable=False),
     sa.Column("tools", sa.Text, nullable=False),
     sa.Column("tools_detail", sa.Text),
     sa.Column("tools_risk", sa.REAL),
@@ -68,13 +70,30 @@ calls = sa.Table(
     sa.Column("grounding_risk", sa.REAL),
     sa.Column("grounding_words", sa.Integer, nullable=False),
     sa.Column("grounding_share", sa.REAL),
+    sa.Column("grounding_detail", sa.Text),
     sa.Column("fallback", sa.Text, nullable=False),
     sa.Column("fallback_from", sa.Text),
     sa.Column("fallback_to", sa.Text),
     sa.Column("fallback_cause", sa.Text),
     sa.Column("fallback_evidence", sa.Text),
+    sa.Column("fallback_hop", sa.SmallInteger),
     # The score of the call alone, as JSON, where the calls of its request say otherwise.
     sa.Column("fallback_alone", sa.Text),
+    sa.Column("instructions", sa.Text, nullable=False),
+    sa.Column("instructions_detail", sa.Text),
+    sa.Column("judge", sa.Text, nullable=False),
+    sa.Column("judge_risk", sa.REAL),
+    sa.Column("judge_detail", sa.Text),
+    *(sa.Column(f"{score}_version", sa.SmallInteger, nullable=False) for score in OUTCOMES),
+    # What became of the request that this call is the first attempt of. A later attempt has 0 attempts and
+    # the rest null, so that every request is told once, by its first attempt.
+    sa.Column("request_attempts", sa.SmallInteger, nullable=False),
+    sa.Column("request_answered", sa.Boolean),
+    # Who answered in the end; null where nobody did, and where it is this call itself.
+    sa.Column("request_model", sa.Text),
+    # From the first attempt's start to the last one's: what the attempts before the last cost in time.
+    sa.Column("request_extra_ms", sa.REAL),
+    sa.Column("request_extra_cost", sa.Double),
     sa.Column("duration_ms", sa.REAL),
     sa.Column("ttft_ms", sa.REAL),
     sa.Column("input_tokens", sa.Integer),
@@ -84,6 +103,8 @@ calls = sa.Table(
     sa.Column("reasoning_tokens", sa.Integer),
     # The provider's own numbers, by their own names.
     sa.Column("usage_raw", JSONB),
+    # US dollars.
+    sa.Column("cost", sa.Double),
     sa.Column("output_chars", sa.Integer, nullable=False),
     sa.Column("captured_input", sa.Boolean, nullable=False),
     sa.Column("captured_output", sa.Boolean, nullable=False),
@@ -105,6 +126,27 @@ OUTCOME_COLUMNS = tuple(f"{score}_{outcome}" for score, outcomes in OUTCOMES.ite
 #: Counters of the calls that lack what a format may leave out, by what that is: ``uncaptured_input``, …
 UNCAPTURED_COLUMNS = tuple(f"uncaptured_{what}" for what in CAPTURES)
 
+#: What a rollup counts and sums besides, each with the SQL that makes it of the minute's calls.
+SUMS = {
+    "json_recoverable": "count(*) FILTER (WHERE json_recoverable)",
+    "tools_rated": "count(tools_risk)",
+    "tools_risky": f"count(*) FILTER (WHERE tools_risk >= {RISKY})",
+    "tools_risk_sum": "coalesce(sum(tools_risk::double precision), 0)",
+    "grounding_rated": "count(grounding_risk)",
+    "grounding_risky": f"count(*) FILTER (WHERE grounding_risk >= {RISKY})",
+    "grounding_risk_sum": "coalesce(sum(grounding_risk::double precision), 0)",
+    "requests": "count(*) FILTER (WHERE request_attempts > 0)",
+    "requests_failed": "count(*) FILTER (WHERE NOT request_answered)",
+    "requests_rescued": "count(*) FILTER (WHERE request_answered AND request_attempts > 1)",
+    "request_extra_ms": "coalesce(sum(request_extra_ms::double precision), 0)",
+    "request_extra_cost": "coalesce(sum(request_extra_cost), 0)",
+    "costed": "count(cost)",
+    "cost": "coalesce(sum(cost), 0)",
+}
+
+#: Those of them that are no counts.
+_REAL_SUMS = ("tools_risk_sum", "grounding_risk_sum", "request_extra_ms", "request_extra_cost", "cost")
+
 rollup_1m = sa.Table(
     "rollup_1m",
     metadata,
@@ -114,6 +156,7 @@ rollup_1m = sa.Table(
     sa.Column("errors", sa.Integer, nullable=False),
     *(sa.Column(name, sa.Integer, nullable=False) for name in OUTCOME_COLUMNS),
     *(sa.Column(name, sa.Integer, nullable=False) for name in UNCAPTURED_COLUMNS),
+    *(sa.Column(name, sa.Double if name in _REAL_SUMS else sa.Integer, nullable=False) for name in SUMS),
     sa.Column("input_tokens", sa.BigInteger, nullable=False),
     sa.Column("output_tokens", sa.BigInteger, nullable=False),
     sa.Column("duration_sum_ms", sa.Double, nullable=False),

@@ -19,8 +19,12 @@ from monitor.records import (
     FinishReason,
     GroundingOutcome,
     GroundingScore,
+    InstructionsOutcome,
+    InstructionsScore,
     JsonOutcome,
     JsonScore,
+    JudgeOutcome,
+    JudgeScore,
     Output,
     ScoredCall,
     Scores,
@@ -29,6 +33,7 @@ from monitor.records import (
     ToolsOutcome,
     ToolsScore,
     Usage,
+    Versions,
 )
 from monitor.store import PostgresStore
 from monitor.store.rows import COLUMNS, row
@@ -63,10 +68,14 @@ FULL = ScoredCall(
         source=Source("pair", "topic", 7, 2**40, 3),
     ),
     Scores(
-        JsonScore(JsonOutcome.SCHEMA_VIOLATION, "/items/0: type"),
+        JsonScore(JsonOutcome.SCHEMA_VIOLATION, "/items/0: type", False, 7),
         ToolsScore(ToolsOutcome.MISSING_ARGUMENT, "get_weather: city", 0.5),
-        GroundingScore(GroundingOutcome.SUSPECT, 0.75, 12, 0.125),
-        FallbackScore(FallbackOutcome.FALLBACK, "large", "small", "overloaded", "declared"),
+        GroundingScore(GroundingOutcome.SUSPECT, 0.75, 12, 0.125, "words 12"),
+        FallbackScore(FallbackOutcome.FALLBACK, "large", "small", "overloaded", "declared", 2),
+        InstructionsScore(InstructionsOutcome.WRONG_LANGUAGE, "en, not de"),
+        JudgeScore(JudgeOutcome.UNSUPPORTED, 0.875, "openai"),
+        0.0125,
+        Versions(1, 2, 3, 4, 5, 6),
     ),
 )
 
@@ -92,6 +101,8 @@ EXPECTED = {
     "contract": ("json_schema", "unknown"),
     "json": ("schema_violation", "not_applicable"),
     "json_detail": ("/items/0: type", None),
+    "json_recoverable": (False, None),
+    "json_violations": (7, 0),
     "tools": ("missing_argument", "not_applicable"),
     "tools_detail": ("get_weather: city", None),
     "tools_risk": (0.5, None),
@@ -99,11 +110,27 @@ EXPECTED = {
     "grounding_risk": (0.75, None),
     "grounding_words": (12, 0),
     "grounding_share": (0.125, None),
+    "grounding_detail": ("words 12", None),
     "fallback": ("fallback", "none"),
     "fallback_from": ("large", None),
     "fallback_to": ("small", None),
     "fallback_cause": ("overloaded", None),
     "fallback_evidence": ("declared", None),
+    "fallback_hop": (2, None),
+    "instructions": ("wrong_language", "not_applicable"),
+    "instructions_detail": ("en, not de", None),
+    "judge": ("unsupported", "not_applicable"),
+    "judge_risk": (0.875, None),
+    "judge_detail": ("openai", None),
+    "json_version": (1, 0),
+    "tools_version": (2, 0),
+    "grounding_version": (3, 0),
+    "fallback_version": (4, 0),
+    "instructions_version": (5, 0),
+    "judge_version": (6, 0),
+    "request_attempts": (1, 1),
+    "request_answered": (False, False),
+    "cost": (0.0125, None),
     "duration_ms": (1234.5, None),
     "ttft_ms": (0.25, None),
     "input_tokens": (1, None),
@@ -128,7 +155,14 @@ def test_every_column_is_written_and_read_back_as_meant(engine: sa.Engine) -> No
         assert {name: stored[name] for name in EXPECTED} == {
             name: values[place] for name, values in EXPECTED.items()
         }
-        assert stored.keys() - EXPECTED.keys() == {"series_id", "ingested_at", "fallback_alone"}
+        assert stored.keys() - EXPECTED.keys() == {
+            "series_id",
+            "ingested_at",
+            "fallback_alone",
+            "request_model",
+            "request_extra_ms",
+            "request_extra_cost",
+        }
 
 
 def test_copy_writes_every_column_but_the_servers_own_and_what_is_only_known_later() -> None:

@@ -1,0 +1,1 @@
+"""The accuracy tables, one module a score: ``table(data, split)`` prints it."""
