@@ -165,6 +165,8 @@ class Usage(_Value, frozen=True):
     raw: dict[str, int | float] | None = None
     """The provider's own counts, by their own names, nested ones joined by dots:
     ``prompt_tokens_details.cached_tokens``."""
+    cost: float | None = None
+    """US dollars, where whoever logged the call says what it cost."""
 
 
 class ErrorCategory(StrEnum):

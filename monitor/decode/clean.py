@@ -30,6 +30,8 @@ MAX_SCHEMA_DEPTH = 100
 MAX_DURATION_MS = 7 * 24 * 3600 * 1000.0
 #: The largest token count: Postgres' ``integer``.
 MAX_TOKENS = 2**31 - 1
+#: The highest cost of one call that is believed, in US dollars.
+MAX_COST = 10_000.0
 #: The largest raw number, either side of zero: what every reader of JSON takes exactly (RFC 8259, section 6).
 MAX_NUMBER = 2**53
 #: The largest attempt: Postgres' ``smallint``.
@@ -161,7 +163,15 @@ def _usage(usage: Usage) -> Usage:
         cache_write_tokens=count(usage.cache_write_tokens),
         reasoning_tokens=count(usage.reasoning_tokens),
         raw=_raw(usage.raw),
+        cost=_cost(usage.cost),
     )
+
+
+def _cost(dollars: float | None) -> float | None:
+    """A cost in US dollars, or null where it is not a number, negative, or absurd."""
+    if dollars is None or not math.isfinite(dollars) or not 0 <= dollars <= MAX_COST:
+        return None
+    return dollars
 
 
 def _raw(raw: dict[str, int | float] | None) -> dict[str, int | float] | None:

@@ -46,4 +46,4 @@ def _numbers(value: Any, prefix: str, depth: int) -> Iterator[tuple[str, int | f
 
 def is_counted(usage: Usage) -> bool:
     """Whether tokens were counted under a name that is known, whatever other numbers there are."""
-    return structs.replace(usage, raw=None) != Usage()
+    return structs.replace(usage, raw=None, cost=None) != Usage()

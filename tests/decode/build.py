@@ -37,8 +37,8 @@ def dead_letter_of(value: Any) -> DeadLetter:
 
 
 def tokens(usage: Usage) -> Usage:
-    """The normalised counts alone, without the numbers that they were made of."""
-    return structs.replace(usage, raw=None)
+    """The normalised counts alone, without the numbers that they were made of, and without their price."""
+    return structs.replace(usage, raw=None, cost=None)
 
 
 def native(**fields: Any) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def test_litellm_s_payloads_and_rows_keep_its_counts_and_no_other_number(
 def test_gateways_keep_their_own_spelling() -> None:
     old: dict[str, int | float] = {"prompt_token": 9, "completion_token": 3, "cost": 0.5}
     line = kong({"ai-proxy": {"usage": old, "meta": {"request_model": "m"}}})
-    assert call_of(line).usage == Usage(9, 3, raw=old)
+    assert call_of(line).usage == Usage(9, 3, raw=old, cost=0.5)
     told: dict[str, int | float] = {
         "prompt_tokens": 9,
         "completion_tokens": 3,

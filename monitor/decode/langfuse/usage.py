@@ -8,7 +8,7 @@ from msgspec import structs
 
 from monitor.decode import halves
 from monitor.decode.counts import is_counted, raw_counts
-from monitor.decode.pair.shapes import integer, mapping
+from monitor.decode.pair.shapes import at, dollars, integer, mapping
 from monitor.records import Usage
 
 #: The names of single counts, the most usual first.
@@ -27,7 +27,8 @@ def read(body: dict[str, Any]) -> Usage:
     for counts in (mapping(body.get("usageDetails")), mapping(body.get("usage"))):
         found = _read(counts)
         if is_counted(found):
-            return structs.replace(found, raw=raw_counts(counts))
+            cost = dollars(at(body, "costDetails", "total"), counts.get("totalCost"))
+            return structs.replace(found, raw=raw_counts(counts), cost=cost)
     return Usage()
 
 

@@ -18,7 +18,7 @@ from monitor.decode import halves
 from monitor.decode.litellm import failure
 from monitor.decode.named import attributes, tags
 from monitor.decode.pair.api import Answer, Asked
-from monitor.decode.pair.shapes import at, flag, integer, mapping, objects, string, text
+from monitor.decode.pair.shapes import at, dollars, flag, integer, mapping, objects, string, text
 from monitor.decode.providers import provider_name
 from monitor.decode.registry import Context
 from monitor.decode.times import between, moment
@@ -212,6 +212,8 @@ def _usage(payload: dict[str, Any], answer: Answer) -> Usage:
     usage = (
         halves.answer({"choices": [], "usage": counts}, "chat.completions").usage if counts else answer.usage
     )
+    # A payload has the one, a row of SpendLogs the other.
+    usage = structs.replace(usage, cost=dollars(payload.get("response_cost"), payload.get("spend")))
     if not usage.input_tokens and not usage.output_tokens:
         return Usage()  # LiteLLM counts nothing where the provider didn't
     if usage.cache_write_tokens is not None:

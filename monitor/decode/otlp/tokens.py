@@ -19,7 +19,7 @@ from msgspec import structs
 from monitor.decode.counts import raw_counts
 from monitor.decode.otlp.attributes import first
 from monitor.decode.otlp.span import Attributes
-from monitor.decode.pair.shapes import integer
+from monitor.decode.pair.shapes import dollars, integer
 from monitor.records import Usage
 
 #: Who counts what was cached beside the input.
@@ -27,6 +27,10 @@ _CACHED_BESIDE = frozenset({"anthropic", "aws.bedrock"})
 
 #: How the names of attributes begin that count tokens, or what they cost.
 _COUNTED = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "ai.usage.")
+
+
+#: What it cost in US dollars, as OpenLIT, LiteLLM and OpenInference call it.
+_COSTS = ("gen_ai.usage.cost", "gen_ai.cost.total_cost", "llm.cost.total")
 
 
 def usage_of(attributes: Attributes, names: Mapping[str, tuple[str, ...]], provider: str) -> Usage:
@@ -39,7 +43,8 @@ def usage_of(attributes: Attributes, names: Mapping[str, tuple[str, ...]], provi
     """
     counted = {name: value for name, value in attributes.items() if name.startswith(_COUNTED)}
     tokens = {field: integer(first(counted, *candidates)) for field, candidates in names.items()}
-    usage = Usage(**tokens, raw=raw_counts(counted))
+    cost = dollars(*(attributes.get(name) for name in _COSTS))
+    usage = Usage(**tokens, raw=raw_counts(counted), cost=cost)
     cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
     return structs.replace(
         usage,

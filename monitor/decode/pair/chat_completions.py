@@ -16,6 +16,7 @@ from monitor.decode.pair.chat_stream import assemble
 from monitor.decode.pair.offers import contract_of, tool_choice
 from monitor.decode.pair.shapes import (
     at,
+    dollars,
     integer,
     mapping,
     merged_text,
@@ -148,7 +149,18 @@ def usage_of(body: Body) -> Usage:
         cache_write_tokens=integer(at(usage, "prompt_tokens_details", "cache_write_tokens")),
         reasoning_tokens=reasoning,
         raw=raw_counts(usage),
+        cost=_cost(usage),
     )
+
+
+def _cost(usage: Body) -> float | None:
+    """What the provider says that it charged, or, with a key of one's own, what it cost there.
+
+    https://openrouter.ai/docs/use-cases/usage-accounting and
+    https://docs.perplexity.ai/api-reference/chat-completions-post
+    """
+    upstream = at(usage, "cost_details", "upstream_inference_cost")
+    return dollars(usage.get("cost"), at(usage, "cost", "total_cost"), upstream)
 
 
 def asks(request: Body) -> bool:

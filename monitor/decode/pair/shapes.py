@@ -69,6 +69,15 @@ def number(value: Any) -> float | None:
         return None
 
 
+def dollars(*candidates: Any) -> float | None:
+    """What a call cost, of the first candidate that is more than nothing.
+
+    Gateways write 0 where they know no price, so 0 says nothing.
+    """
+    costs = (number(candidate) for candidate in candidates)
+    return next((cost for cost in costs if cost is not None and cost > 0), None)
+
+
 def flag(value: Any) -> bool | None:
     """The value if it is true or false."""
     return value if isinstance(value, bool) else None
