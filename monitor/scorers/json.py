@@ -2,7 +2,7 @@
 
 Each choice of the answer is judged by itself, by RFC 8259 and then by the schema that the request gave;
 the worst choice decides. An answer that is not JSON is looked at once more, to tell a fence, surrounding
-prose, a cut and a refusal from a plain failure.
+prose, a cut and a refusal from a plain failure, and whether a tolerant parser could have saved the value.
 """
 
 from __future__ import annotations
@@ -10,28 +10,23 @@ from __future__ import annotations
 import json
 import re
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
-from monitor.records import (
-    Call,
-    Contract,
-    ContractKind,
-    FinishReason,
-    JsonOutcome,
-    JsonScore,
-    Output,
-    Status,
-)
-from monitor.scorers.details import shown
+from monitor.records import Call, ContractKind, FinishReason, JsonOutcome, JsonScore, Status
+from monitor.scorers.details import declared, shown
+from monitor.scorers.promises import Answer, Promise, answers, promise_of
+from monitor.scorers.recover import Beyond, recover
 from monitor.scorers.refusal import refuses
 from monitor.scorers.schema import Unusable, compile_schema
 from monitor.scorers.strict import Broken, duplicate_key, parse
+from monitor.scorers.violations import summary
+
+VERSION: Final = 2
 
 #: Places in a text at which a JSON value is looked for inside prose.
 MAX_STARTS = 8
 
 _REFUSED = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
-_NO_ANSWER = frozenset({FinishReason.TOOL_CALL, FinishReason.PAUSE, FinishReason.ERROR})
 _FENCE = "```"
 _START = re.compile(r"[{\[]")
 _FAILURES = (
@@ -47,108 +42,136 @@ _FAILURES = (
 _WORST_FIRST = {
     outcome: rank for rank, outcome in enumerate((*_FAILURES, JsonOutcome.UNKNOWN, JsonOutcome.OK))
 }
+# Whether a value that its schema was asked about is of use: nobody knows, where the schema can't tell.
+_OF_USE = {JsonOutcome.OK: True, JsonOutcome.SCHEMA_VIOLATION: False, JsonOutcome.UNKNOWN: None}
 
 
 def score_json(call: Call) -> JsonScore:
     """Whether the call's output keeps its JSON contract. Never raises."""
-    contract = call.contract
-    if contract.kind == ContractKind.UNKNOWN:
+    if call.contract.kind is ContractKind.UNKNOWN:
         return JsonScore(JsonOutcome.UNKNOWN, "contract not captured")
-    if (
-        contract.kind not in (ContractKind.JSON_OBJECT, ContractKind.JSON_SCHEMA)
-        or call.status == Status.ERROR
-    ):
+    promise = promise_of(call)
+    if promise is None or call.status is Status.ERROR:
         return JsonScore(JsonOutcome.NOT_APPLICABLE)
     if not call.captured.output:
         return JsonScore(JsonOutcome.UNKNOWN, "output not captured")
     if not call.outputs:
         return JsonScore(JsonOutcome.EMPTY)
-    judged = [
-        _judge_output(output, contract, schema_captured=call.captured.schema)
-        for output in call.outputs
-        if not _is_no_answer(output)
-    ]
     return min(
-        judged, key=lambda score: _WORST_FIRST[score.outcome], default=JsonScore(JsonOutcome.NOT_APPLICABLE)
+        (_judge(answer, promise) for answer in answers(call, promise)),
+        key=lambda score: _WORST_FIRST[score.outcome],
+        default=JsonScore(JsonOutcome.NOT_APPLICABLE),
     )
 
 
-def _is_no_answer(output: Output) -> bool:
-    """Whether this choice is a tool call or an unfinished turn, which the contract does not speak of."""
-    return output.finish_reason in _NO_ANSWER or (
-        not output.text.strip() and any(not call.server_side for call in output.tool_calls)
-    )
-
-
-def _judge_output(output: Output, contract: Contract, *, schema_captured: bool) -> JsonScore:
-    text = output.text
+def _judge(answer: Answer, promise: Promise) -> JsonScore:
+    if answer.is_missing:
+        return _explain(answer, Broken("the tool was not called"), promise)
     try:
-        value = parse(text)
+        value = parse(answer.text)
     except Broken as broken:
-        return _explain(output, broken, contract)
-    return _judge_value(value, text, contract, schema_captured=schema_captured)
+        return _explain(answer, broken, promise)
+    score = _judge_value(value, answer.text, promise)
+    if score.outcome is JsonOutcome.SCHEMA_VIOLATION and answer.is_call and _is_cut(answer):
+        # Some providers send arguments parsed: what the cut left of them is whole JSON again.
+        return JsonScore(JsonOutcome.TRUNCATED, f"token limit: {score.detail}", recoverable=False)
+    return score
 
 
-def _judge_value(value: Any, text: str, contract: Contract, *, schema_captured: bool) -> JsonScore:
+def _judge_value(value: Any, text: str, promise: Promise) -> JsonScore:
     """The score of a text that is JSON."""
-    if contract.kind == ContractKind.JSON_OBJECT and contract.schema is None and not isinstance(value, dict):
-        return JsonScore(JsonOutcome.SCHEMA_VIOLATION, "/: type")
-    unjudged, declared = None, frozenset[str]()
-    if contract.schema is not None:
-        try:
-            validator = compile_schema(contract.schema)
-            declared = validator.declared
-            violations = validator.violations(value, len(text))
-        except Unusable as why:
-            unjudged = str(why)
-        else:
-            if violations:
-                more = f" (+{len(violations) - 1})" if len(violations) > 1 else ""
-                return JsonScore(JsonOutcome.SCHEMA_VIOLATION, f"{violations[0]}{more}")
-    elif contract.kind == ContractKind.JSON_SCHEMA and not schema_captured:
-        unjudged = "schema not captured"
-    if (key := duplicate_key(text)) is not None:
-        return JsonScore(JsonOutcome.DUPLICATE_KEYS, f"{shown(key, declared)} given twice")
-    return JsonScore(JsonOutcome.UNKNOWN, unjudged) if unjudged else JsonScore(JsonOutcome.OK)
+    score = _by_schema(value, len(text), promise)
+    if score.outcome is JsonOutcome.SCHEMA_VIOLATION or (key := duplicate_key(text)) is None:
+        return score
+    given = f"{shown(key, declared(promise.schema))} given twice"
+    return JsonScore(JsonOutcome.DUPLICATE_KEYS, given, _OF_USE[score.outcome])
 
 
-def _explain(output: Output, broken: Broken, contract: Contract) -> JsonScore:
-    """The score of a text that is not JSON."""
-    text = output.text
+def _by_schema(value: Any, size: int, promise: Promise) -> JsonScore:
+    """``ok``, ``schema_violation`` or ``unknown``, for a value that ``size`` characters were read to."""
+    if promise.must_be_object and not isinstance(value, dict):
+        return JsonScore(JsonOutcome.SCHEMA_VIOLATION, "/: type", violations=1)
+    if not promise.whole:
+        return JsonScore(JsonOutcome.UNKNOWN, "schema not captured")
+    if promise.schema is None:
+        return JsonScore(JsonOutcome.OK)
+    try:
+        violations = compile_schema(promise.schema).violations(value, size)
+    except Unusable as why:
+        return JsonScore(JsonOutcome.UNKNOWN, str(why))
+    if violations:
+        return JsonScore(JsonOutcome.SCHEMA_VIOLATION, summary(violations), violations=len(violations))
+    return JsonScore(JsonOutcome.OK)
+
+
+def _explain(answer: Answer, broken: Broken, promise: Promise) -> JsonScore:
+    """The score of a text that is not JSON, or that is written where there should be a tool call."""
+    text, output = answer.text, answer.output
     if output.finish_reason in _REFUSED:
         return JsonScore(JsonOutcome.REFUSED, output.finish_reason.value)
     if output.refusal:
         return JsonScore(JsonOutcome.REFUSED, "by the model")
-    if output.finish_reason == FinishReason.LENGTH:
-        return JsonScore(JsonOutcome.TRUNCATED, "token limit")
+    if _is_cut(answer):
+        return JsonScore(JsonOutcome.TRUNCATED, "token limit", _recoverable(text, promise))
+    if answer.is_missing and output.finish_reason is FinishReason.MALFORMED_TOOL_CALL:
+        return JsonScore(JsonOutcome.NOT_JSON, "reported by the provider", _recoverable(text, promise))
     if not text.strip():
-        return JsonScore(JsonOutcome.EMPTY)
+        return JsonScore(JsonOutcome.EMPTY, broken.reason if answer.is_missing else None)
+    if answer.is_missing:
+        return _told_by_words(text, broken, promise)
     if (fenced := _unfence(text.strip())) is not None:
-        return _inside(JsonOutcome.FENCED, fenced, contract)
+        return _inside(JsonOutcome.FENCED, fenced, promise)
     if broken.truncated:
-        return JsonScore(JsonOutcome.TRUNCATED, broken.reason)
+        return JsonScore(JsonOutcome.TRUNCATED, broken.reason, _recoverable(text, promise))
     if text.startswith("\ufeff"):
-        return JsonScore(JsonOutcome.NOT_JSON, "byte order mark")
-    if (found := _find(text, contract)) is not None:
+        return JsonScore(JsonOutcome.NOT_JSON, "byte order mark", _recoverable(text, promise))
+    if (found := _find(text, promise)) is not None:
         start, end = found
         if text[:start].strip() == "" and _START.match(text[end:].lstrip()):
-            return JsonScore(JsonOutcome.NOT_JSON, "a second value")
-        return _inside(JsonOutcome.WRAPPED, text[start:end], contract)
+            return JsonScore(JsonOutcome.NOT_JSON, "a second value", _recoverable(text, promise))
+        return _inside(JsonOutcome.WRAPPED, text[start:end], promise)
+    return _told_by_words(text, broken, promise)
+
+
+def _is_cut(answer: Answer) -> bool:
+    return answer.output.finish_reason is FinishReason.LENGTH
+
+
+def _told_by_words(text: str, broken: Broken, promise: Promise) -> JsonScore:
+    """A refusal, or else a plain failure."""
     if refuses(text):
         return JsonScore(JsonOutcome.REFUSED, "by its words")
-    return JsonScore(JsonOutcome.NOT_JSON, broken.reason)
+    return JsonScore(JsonOutcome.NOT_JSON, broken.reason, _recoverable(text, promise))
 
 
-def _inside(outcome: JsonOutcome, text: str, contract: Contract) -> JsonScore:
+def _inside(outcome: JsonOutcome, text: str, promise: Promise) -> JsonScore:
     """``outcome`` if ``text``, taken out of its wrapping, is JSON; with what is wrong with it besides."""
     try:
         value = parse(text)
     except Broken as broken:
         return JsonScore(
-            JsonOutcome.TRUNCATED if broken.truncated else JsonOutcome.NOT_JSON, f"fenced: {broken.reason}"
+            JsonOutcome.TRUNCATED if broken.truncated else JsonOutcome.NOT_JSON,
+            f"fenced: {broken.reason}",
+            _recoverable(text, promise),
         )
-    inner = _judge_value(value, text, contract, schema_captured=True)
-    return JsonScore(outcome, None if inner.outcome == JsonOutcome.OK else f"{inner.outcome}: {inner.detail}")
+    inner = _judge_value(value, text, promise)
+    detail = None if inner.outcome is JsonOutcome.OK else f"{inner.outcome}: {inner.detail}"
+    of_use = _OF_USE.get(inner.outcome, inner.recoverable)
+    return JsonScore(outcome, detail, of_use, inner.violations)
+
+
+def _recoverable(text: str, promise: Promise) -> bool | None:
+    """Whether a tolerant parser finds a value in ``text`` that keeps the contract; ``None`` if untold."""
+    saved: bool | None = False
+    try:
+        for value in recover(text):
+            of_use = _OF_USE[_by_schema(value, len(text), promise).outcome]
+            if of_use:
+                return True
+            saved = saved if of_use is False else None
+    except Beyond:
+        return None
+    return saved
 
 
 def _unfence(text: str) -> str | None:
@@ -159,14 +182,14 @@ def _unfence(text: str) -> str | None:
     return re.sub(r"^[\w+-]{1,20}(?=\s)", "", body)
 
 
-def _find(text: str, contract: Contract) -> tuple[int, int] | None:
+def _find(text: str, promise: Promise) -> tuple[int, int] | None:
     """Where a JSON object or array stands in ``text``: the first of ``MAX_STARTS`` places that holds one."""
     decoder = json.JSONDecoder(parse_int=len, parse_float=len)
     for match in islice(_START.finditer(text), MAX_STARTS):
         before = text[: match.start()]
         if any(before.count(opened) > before.count(closed) for opened, closed in ("{}", "[]")):
             continue  # a fragment of what is itself broken
-        if contract.kind == ContractKind.JSON_OBJECT and match[0] == "[":
+        if promise.must_be_object and match[0] == "[":
             continue
         try:
             end = decoder.raw_decode(text, match.start())[1]

@@ -18,9 +18,11 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from monitor.scorers.details import declared, shown
+from monitor.scorers.details import declared
+from monitor.scorers.dialects import standard
 from monitor.scorers.patterns import NOTHING, STATE_BYTES, cost, patterns
 from monitor.scorers.strict import MAX_DEPTH, depth, objects
+from monitor.scorers.violations import Violation, shorten, violation_of
 from monitor.scorers.work import Unbounded, Work
 
 #: Bytes of a schema, encoded, above which it is not compiled.
@@ -44,7 +46,6 @@ EXPLAIN_BUDGET = 1 << 26
 #: Violations looked at, at most.
 MAX_VIOLATIONS = 64
 
-_Kind = jsonschema_rs.ValidationErrorKind
 _BRANCHING = (b'"anyOf"', b'"oneOf"')
 
 
@@ -52,25 +53,16 @@ class Unusable(Exception):
     """The schema cannot be judged by. The message says why, in one line."""
 
 
-class Violation(msgspec.Struct, frozen=True):
-    """One way in which a value breaks its schema: where, and by which keyword. Never the value itself."""
-
-    path: str
-    """A JSON pointer into the value, with ``*`` for undeclared keys; empty for the whole value."""
-    keyword: str
-
-    def __str__(self) -> str:
-        return f"{_shorten(self.path) or '/'}: {self.keyword}"
-
-
 class Validator:
     """A compiled schema.
 
     Args:
-        encoded: the schema as JSON.
+        encoded: the schema as JSON, in any of the dialects that ``dialects.standard`` knows. Its draft is the
+            one that ``$schema`` names, else 2020-12.
 
     Raises:
-        Unusable: it is no valid schema, its patterns are too large, or it refers to something outside itself.
+        Unusable: it is too deep, no valid schema, its patterns are too large, or it refers to something
+            outside itself.
 
     Attributes:
         declared: the property names that stand anywhere in it.
@@ -80,7 +72,8 @@ class Validator:
     def __init__(self, encoded: bytes) -> None:
         self._size = len(encoded)
         self._branches = any(keyword in encoded for keyword in _BRANCHING)
-        schema = msgspec.json.decode(encoded)
+        schema = standard(msgspec.json.decode(encoded))
+        _check_depth(schema)
         self.declared = declared(schema)
         self.states = _states(schema)
         if self.states > MAX_STATES:
@@ -99,7 +92,7 @@ class Validator:
             raise Unusable(str(error)) from None
         except jsonschema_rs.ValidationError as error:
             path = "/".join(map(str, error.instance_path))
-            raise Unusable(f"invalid schema at /{_shorten(path)}") from None
+            raise Unusable(f"invalid schema at /{shorten(path)}") from None
         except (ValueError, jsonschema_rs.ReferencingError):
             raise Unusable("invalid schema") from None
 
@@ -124,7 +117,13 @@ class Validator:
             return [Violation("", "schema")]
         else:
             errors = _first(self._compiled, value)
-        return [_violation(error, self.declared) for error in errors] or [Violation("", "schema")]
+        found = []
+        for error in errors:
+            violation = violation_of(error, self.declared)
+            if violation is None:
+                raise Unusable("a pattern of the schema backtracks without end")
+            found.append(violation)
+        return found or [Violation("", "schema")]
 
 
 def compile_schema(schema: dict[str, Any] | bool) -> Validator:
@@ -133,8 +132,7 @@ def compile_schema(schema: dict[str, Any] | bool) -> Validator:
     Raises:
         Unusable: the schema is too large, too deep, no valid schema, or refers to something outside itself.
     """
-    if depth(schema, MAX_SCHEMA_DEPTH) > MAX_SCHEMA_DEPTH:
-        raise Unusable(f"schema nested deeper than {MAX_SCHEMA_DEPTH}")
+    _check_depth(schema)
     try:
         encoded = msgspec.json.encode(schema)
     except (TypeError, ValueError, OverflowError):
@@ -180,6 +178,11 @@ def _compile(encoded: bytes) -> Validator | Unusable:
         return error
 
 
+def _check_depth(schema: Any) -> None:
+    if depth(schema, MAX_SCHEMA_DEPTH) > MAX_SCHEMA_DEPTH:
+        raise Unusable(f"schema nested deeper than {MAX_SCHEMA_DEPTH}")
+
+
 def _states(schema: Any) -> int:
     """States of all patterns that stand in ``schema``, wherever."""
     total = NOTHING
@@ -195,34 +198,3 @@ def _first(compiled: jsonschema_rs.Validator, value: Any) -> list[jsonschema_rs.
     except jsonschema_rs.ValidationError as error:
         return [error]
     return []
-
-
-def _violation(error: jsonschema_rs.ValidationError, names: frozenset[str]) -> Violation:
-    """What went wrong, looked for inside the one branch of an ``anyOf`` or ``oneOf`` that was meant.
-
-    That is the only branch whose type the value has: for ``anyOf: [{type: object}, {type: null}]`` an object
-    was meant for the first. Where no branch has its type, the type is what is wrong.
-    """
-    while isinstance(error.kind, _Kind.AnyOf | _Kind.OneOfNotValid):
-        path = error.instance_path
-        meant = [
-            branch
-            for branch in error.kind.context
-            if not any(inner.kind.name == "type" and inner.instance_path == path for inner in branch)
-        ]
-        if not meant:
-            return Violation(_pointer(path, names), "type")
-        if len(meant) > 1 or not meant[0]:
-            break
-        error = meant[0][0]
-    if isinstance(error.kind, _Kind.BacktrackLimitExceeded | _Kind.RegexEngineFailure):
-        raise Unusable("a pattern of the schema backtracks without end")
-    return Violation(_pointer(error.instance_path, names), error.kind.name)
-
-
-def _pointer(path: Iterable[str | int], names: frozenset[str]) -> str:
-    return "".join("/" + shown(step, names).replace("~", "~0").replace("/", "~1") for step in path)
-
-
-def _shorten(path: str) -> str:
-    return path if len(path) <= 120 else path[:119] + "…"
