@@ -119,11 +119,12 @@ def migrate(config: ConfigOption = None) -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Check the configuration and the rules without starting anything."""
-    from monitor.service import check_channels
+    from monitor.service import check_channels, make_judge
     from monitor.store import connect
 
     settings = _settings(config)
     check_channels(settings.config, SystemClock())
+    make_judge(settings.config.judge)
     connect(settings.config.database.url).dispose()
     topics = ", ".join(settings.config.kafka.topics)
     typer.echo(

@@ -76,6 +76,28 @@ class IngestConfig(_Section, frozen=True, kw_only=True):
     linger: Duration = "200ms"
 
 
+class JudgeConfig(_Section, frozen=True, kw_only=True):
+    """The second stage: who is asked about which calls, and how much."""
+
+    use: str | None = None
+    """``openai``, the name of an installed judge, or ``module:function``; none is asked without it."""
+    options: dict[str, Any] = {}
+    """What the judge itself takes."""
+    of: Literal["suspects", "all"] = "suspects"
+    """Whether it is asked about what ``grounding`` suspects, or about every call that has a context."""
+    share: float = 1.0
+    """How many of them."""
+    suspect: float = 0.5
+    unsupported: float = 0.8
+    """From which risk on an answer is ``suspect``, and ``unsupported``."""
+    per_minute: int = 60
+    cost_per_day: float = 1.0
+    """US dollars; like ``per_minute`` for each process."""
+    wait: Duration = "2s"
+    """How long a batch waits for verdicts before it is saved without them."""
+    concurrency: int = 4
+
+
 class ControlConfig(_Section, frozen=True, kw_only=True):
     """How often the leader works."""
 
@@ -133,6 +155,7 @@ class Config(_Section, frozen=True, kw_only=True):
     kafka: KafkaConfig = KafkaConfig()
     database: DatabaseConfig = DatabaseConfig()
     ingest: IngestConfig = IngestConfig()
+    judge: JudgeConfig = JudgeConfig()
     control: ControlConfig = ControlConfig()
     retention: RetentionConfig = RetentionConfig()
     web: WebConfig = WebConfig()
@@ -210,6 +233,8 @@ def _is_text(steps: list[str]) -> bool:
     """Whether the value at these keys is text whatever it looks like: a password may be all digits."""
     if steps[:2] == ["kafka", "client"]:
         return steps[-1].startswith(("ssl_", "sasl_")) and steps[-1] != "ssl_check_hostname"
+    if steps[:2] == ["judge", "options"]:
+        return steps[-1].endswith(("key", "token", "secret", "password", "url", "model"))
     return steps[-1] in _TEXT
 
 
@@ -265,6 +290,8 @@ def _check(config: Config, located: Located) -> None:
             "retention",
             "calls",
         )
+    if config.judge.suspect > config.judge.unsupported:
+        raise located.error("judge.suspect must not be above judge.unsupported", "judge", "suspect")
     for name in config.channels:
         if not _CHANNEL_NAME.fullmatch(name):
             raise located.error(
@@ -284,6 +311,12 @@ _RANGES = (
     ("ingest", "max_record_bytes", 1_024, 64 * 1024 * 1024),
     ("ingest", "max_values_per_dimension", 1, 100_000),
     ("ingest", "batch_records", 1, 100_000),
+    ("judge", "share", 0, 1),
+    ("judge", "suspect", 0, 1),
+    ("judge", "unsupported", 0, 1),
+    ("judge", "per_minute", 1, 10_000),
+    ("judge", "cost_per_day", 0, 100_000),
+    ("judge", "concurrency", 1, 64),
     ("web", "port", 0, 65_535),
 )
 
@@ -294,6 +327,8 @@ _DURATIONS = (
     ("ingest", "linger", "0s", "60s"),
     ("ingest", "part_wait", "0s", "1h"),
     ("ingest", "context_wait", "0s", "10m"),
+    # Ten batches of parts may follow one another in one turn, which has to end within a minute.
+    ("judge", "wait", "100ms", "5s"),
     ("control", "rollup_interval", "100ms", "1h"),
     ("control", "evaluation_interval", "100ms", "1h"),
     ("control", "settle", "0s", "1h"),

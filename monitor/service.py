@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from monitor import telemetry
 from monitor.clock import Clock, SystemClock
-from monitor.config import ChannelConfig, Config, LogChannelConfig, Settings
+from monitor.config import ChannelConfig, Config, JudgeConfig, LogChannelConfig, Settings
 from monitor.control import Schedule, deliver, maintain, recompute
 from monitor.decode import decode
 from monitor.decode.assemble import Waits
@@ -28,7 +28,9 @@ from monitor.decode.dimensions import Mapping
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
+from monitor.judges import Bounds, Judge, Judging, Pick, Thresholds, load
 from monitor.notify import Channel, Delivery, LogChannel, WebhookChannel
+from monitor.records import ScoredCall
 from monitor.scorers import score
 from monitor.source import KafkaSource
 from monitor.store import PostgresStore, connect
@@ -48,6 +50,8 @@ STUCK_AFTER_S = 60.0
 
 #: Seconds between two runs of the partition job.
 MAINTENANCE_S = 3_600.0
+
+_Judge = Callable[[Sequence[ScoredCall]], Sequence[ScoredCall]]
 
 
 class Service:
@@ -72,6 +76,7 @@ class Service:
         self._turned = time.monotonic()
         self.registry = CollectorRegistry()
         self._ingest_metrics = telemetry.IngestMetrics(self.registry)
+        self._judge_metrics = telemetry.JudgeMetrics(self.registry)
         self._control_metrics = telemetry.ControlMetrics(self.registry)
 
     def stop(self) -> None:
@@ -86,11 +91,13 @@ class Service:
         Waits for Kafka and Postgres as long as it takes; ``/readyz`` says so meanwhile.
 
         Raises:
-            ConfigError: the database is not at the revision that this release needs.
+            ConfigError: the judge can't be made, or the database is not at the revision that this release
+                needs.
             Permanent: something that a person has to put right.
         """
         config = self._config
         with ExitStack() as cleanup:
+            judge = self._judge(cleanup) if ingest else _no_judge
             provider = telemetry.start_tracing(config.telemetry.otlp_endpoint)
             cleanup.callback(telemetry.stop_tracing, provider)
             engine = connect(config.database.url)
@@ -103,12 +110,12 @@ class Service:
             if control:
                 self._start_control(engine, cleanup)
             if ingest:
-                self._ingest(engine, cleanup)
+                self._ingest(engine, judge, cleanup)
             else:
                 self._stopping.wait()
         log.info("stopped")
 
-    def _ingest(self, engine: sa.Engine, cleanup: ExitStack) -> None:
+    def _ingest(self, engine: sa.Engine, judge: _Judge, cleanup: ExitStack) -> None:
         config = self._config.ingest
         kafka = self._config.kafka
         source = self._until_it_works(
@@ -140,6 +147,7 @@ class Service:
                 mapping=mapping,
             ),
             score=score,
+            judge=judge,
             clock=self._clock,
             max_lateness=timedelta(seconds=seconds(config.max_lateness)),
             max_skew=timedelta(seconds=seconds(config.max_skew)),
@@ -153,6 +161,34 @@ class Service:
         )
         if not self._stopping.is_set():
             self._worker.run()
+
+    def _judge(self, cleanup: ExitStack) -> _Judge:
+        """Asks the judge that is configured; changes no call where none is.
+
+        Raises:
+            ConfigError: it can't be made.
+        """
+        config = self._config.judge
+        judge = make_judge(config)
+        if judge is None:
+            return _no_judge
+        judging = Judging(
+            judge,
+            name=config.use or "",
+            pick=Pick(config.of, config.share),
+            thresholds=Thresholds(config.suspect, config.unsupported),
+            bounds=Bounds(
+                per_minute=config.per_minute,
+                cost_per_day=config.cost_per_day,
+                max_cost=judge.max_cost,
+                clock=self._clock,
+            ),
+            wait_s=seconds(config.wait),
+            concurrency=config.concurrency,
+            metrics=self._judge_metrics,
+        )
+        cleanup.callback(judging.close)
+        return judging.judged
 
     def _start_control(self, engine: sa.Engine, cleanup: ExitStack) -> None:
         config, clock, metrics = self._config, self._clock, self._control_metrics
@@ -287,3 +323,28 @@ def check_channels(config: Config, clock: Clock) -> None:
             make_channel(channel, clock)
         except ConfigError as error:
             raise ConfigError(f"channels.{name}: {error}") from error
+
+
+def _no_judge(calls: Sequence[ScoredCall]) -> Sequence[ScoredCall]:
+    """What stands where no judge is wanted."""
+    return calls
+
+
+def make_judge(config: JudgeConfig) -> Judge | None:
+    """The judge that a configuration describes; ``None`` where none is wanted.
+
+    Raises:
+        ConfigError: there is no such judge, or it can't be asked even once.
+    """
+    if config.use is None:
+        return None
+    try:
+        judge = load(config.use, config.options)
+    except ConfigError as error:
+        raise ConfigError(f"judge: {error}") from error
+    if judge.max_cost > config.cost_per_day:
+        raise ConfigError(
+            f"judge.cost_per_day: one question may cost {judge.max_cost:g} US dollars, more than the"
+            f" {config.cost_per_day:g} of a day"
+        )
+    return judge

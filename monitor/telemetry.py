@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -160,6 +161,61 @@ class IngestMetrics:
         """A scorer raised."""
         self._bugs.labels(type(error).__name__).inc()
         log.error("scorer failed", exc_info=error)
+
+
+class JudgeMetrics:
+    """Counts of the second stage.
+
+    Args:
+        registry: where the metrics are registered.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "llm_monitor_judge_seconds",
+            "Time of one question to the judge; its count is that of the questions.",
+            buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+            registry=registry,
+        )
+        self._cost = Counter(
+            "llm_monitor_judge_cost_dollars",
+            "US dollars that the judge cost; a question of unknown cost counts as the dearest.",
+            registry=registry,
+        )
+        self._no_verdict = Counter(
+            "llm_monitor_judge_no_verdict",
+            "Calls that were picked for the judge and got no verdict.",
+            ("reason",),
+            registry=registry,
+        )
+        self._pauses = Counter(
+            "llm_monitor_judge_pauses", "Times that the judge was left alone for a while.", registry=registry
+        )
+
+    def asked(self, seconds: float, dollars: float) -> None:
+        """A question was put to the judge, whatever came of it."""
+        self._seconds.observe(seconds)
+        self._cost.inc(dollars)
+
+    def no_verdict(self, reason: str) -> None:
+        """A call got no verdict."""
+        self._no_verdict.labels(reason).inc()
+
+    def paused(self, reason: str, seconds: float) -> None:
+        """The judge failed, and is left alone for a while, if ``seconds`` is not 0."""
+        if seconds:
+            self._pauses.inc()
+            log.warning("judge paused", reason=reason, seconds=seconds)
+
+    def refused(self, error: Exception) -> None:
+        """The judge won't work until a person has done something."""
+        log.error("judge needs a person", reason=str(error))
+
+    def bug(self, error: Exception) -> None:
+        """A judge raised what it may not raise. Its message stays out: it may hold what the call is about."""
+        frames = traceback.extract_tb(error.__traceback__)
+        at = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
+        log.error("judge failed", type=type(error).__name__, at=at)
 
 
 class ControlMetrics:

@@ -1,4 +1,4 @@
-"""The ingest loop: poll, decode, put together, score, save, over and over. One poll is one transaction.
+"""The ingest loop: poll, decode, put together, score, judge, save, again and again. A poll is a transaction.
 
 In come a source and a store; out go batches. The loop trusts the store alone about where it is: it seeks
 after every rebalance, drops what it read when it is fenced, keeps the batch and waits when the store is
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -59,6 +59,8 @@ class Worker:
         store: where batches go, and who knows the offsets.
         decode: one record to calls and dead letters, within a window of accepted start times.
         score: one call to its scores.
+        judge: scored calls to the same calls, some with the score of a judge; does not raise, and takes a
+            bounded time. It is given a batch again when the batch is put together anew.
         clock: what time it is, for the window.
         max_lateness: how old a call may be.
         max_skew: how far ahead a call may be.
@@ -76,6 +78,7 @@ class Worker:
         *,
         decode: Callable[[Record, Window], Decoded],
         score: Callable[[Call], Scores],
+        judge: Callable[[Sequence[ScoredCall]], Sequence[ScoredCall]] = lambda calls: calls,
         clock: Clock,
         max_lateness: timedelta,
         max_skew: timedelta,
@@ -89,6 +92,7 @@ class Worker:
         self._store = store
         self._decode = decode
         self._score = score
+        self._judge = judge
         self._clock = clock
         self._max_lateness = max_lateness
         self._max_skew = max_skew
@@ -217,7 +221,7 @@ class Worker:
             )
             for partition, end in ends.items()
         }
-        return _Read(tuple(calls), tuple(letters), tuple(fragments), moves)
+        return _Read(tuple(self._judge(calls)), tuple(letters), tuple(fragments), moves)
 
     def _sweep(self) -> None:
         """Finish the calls that have waited long enough: once a second, some rounds of them.
@@ -270,7 +274,7 @@ class Worker:
         self._metrics.late(len(counted))
         fresh = [call for call in whole if (call.trace_id, call.call_id) not in counted]
         scored, failed = self._scored(fresh, b"")
-        calls += scored
+        calls += self._judge(scored)
         letters += failed
         return Batch(tuple(calls), tuple(letters), read.offsets, Parts(tuple(put), tuple(taken)))
 

@@ -98,6 +98,18 @@ _OVERRIDES: list[tuple[str, str, tuple[str, ...], object]] = [
     ("INGEST__DIMENSIONS", "{route: [team]}", ("ingest", "dimensions"), {"route": ("team",)}),
     ("INGEST__BATCH_RECORDS", "10", ("ingest", "batch_records"), 10),
     ("INGEST__LINGER", "0s", ("ingest", "linger"), "0s"),
+    ("JUDGE__USE", "openai", ("judge", "use"), "openai"),
+    ("JUDGE__OPTIONS", "{prices: [1, 2]}", ("judge", "options"), {"prices": [1, 2]}),
+    ("JUDGE__OPTIONS__API_KEY", "0815", ("judge", "options", "api_key"), "0815"),
+    ("JUDGE__OPTIONS__INPUT_PRICE", "0.15", ("judge", "options", "input_price"), 0.15),
+    ("JUDGE__OF", "all", ("judge", "of"), "all"),
+    ("JUDGE__SHARE", "0.01", ("judge", "share"), 0.01),
+    ("JUDGE__SUSPECT", "0.2", ("judge", "suspect"), 0.2),
+    ("JUDGE__UNSUPPORTED", "1", ("judge", "unsupported"), 1.0),
+    ("JUDGE__PER_MINUTE", "600", ("judge", "per_minute"), 600),
+    ("JUDGE__COST_PER_DAY", "2.5", ("judge", "cost_per_day"), 2.5),
+    ("JUDGE__WAIT", "500ms", ("judge", "wait"), "500ms"),
+    ("JUDGE__CONCURRENCY", "8", ("judge", "concurrency"), 8),
     ("CONTROL__ROLLUP_INTERVAL", "1s", ("control", "rollup_interval"), "1s"),
     ("CONTROL__EVALUATION_INTERVAL", "1m", ("control", "evaluation_interval"), "1m"),
     ("CONTROL__SETTLE", "30s", ("control", "settle"), "30s"),
@@ -142,7 +154,10 @@ def test_a_whole_section_can_be_given_and_one_key_of_it_besides(tmp_path: Path) 
     assert (config.web.host, config.web.port) == ("::1", 2)
 
 
-@pytest.mark.parametrize("name", ["DATABASE__URL", "CHANNELS__ONCALL__SECRET", "KAFKA__CLIENT__SSL_PASSWORD"])
+@pytest.mark.parametrize(
+    "name",
+    ["DATABASE__URL", "CHANNELS__ONCALL__SECRET", "KAFKA__CLIENT__SSL_PASSWORD", "JUDGE__OPTIONS__API_KEY"],
+)
 def test_a_secret_is_read_from_the_file_that_a_variable_names(tmp_path: Path, name: str) -> None:
     secret = tmp_path / "secret"
     secret.write_text("postgresql://0/1\n")
@@ -207,6 +222,11 @@ def test_a_runbook_is_relative_to_its_base_unless_it_is_a_full_address(tmp_path:
             "ingest:\n  max_record_bytes: 10\n",
             "monitor.yaml:13: ingest.max_record_bytes must be between 1024 and 67108864",
         ),
+        ("judge:\n  share: 1.5\n", "monitor.yaml:13: judge.share must be between 0 and 1"),
+        ("judge:\n  share: .nan\n", "monitor.yaml:13: judge.share must be between 0 and 1"),
+        ("judge:\n  wait: 6s\n", "monitor.yaml:13: judge.wait must be between 100ms and 5s"),
+        ("judge:\n  of: some\n", "monitor.yaml:13: it can't be 'some'; it can be all, suspects"),
+        ("judge:\n  suspect: 0.9\n", "monitor.yaml:13: judge.suspect must not be above judge.unsupported"),
         ("control:\n  settle: 2h\n", "monitor.yaml:13: control.settle must be between 0s and 1h"),
         (
             "control:\n  evaluation_interval: 10ms\n",
@@ -349,7 +369,7 @@ def test_what_stands_wrong_in_the_file_is_refused_with_its_line(
             "PORT",
             "tcp://10.0.0.1:9465",
             "unknown key 'port'; it can be channels, control, database,"
-            " fallback_channel, ingest, kafka, log, retention, rules, runbook_base, telemetry, web",
+            " fallback_channel, ingest, judge, kafka, log, retention, rules, runbook_base, telemetry, web",
         ),
     ],
 )
@@ -421,8 +441,9 @@ def test_a_channel_that_could_never_deliver_is_refused_by_its_name(
 
 
 def test_a_configuration_does_not_show_its_secrets(tmp_path: Path) -> None:
-    settings = load(tmp_path, KAFKA__CLIENT__SASL_PLAIN_PASSWORD="hunter1")
-    for shown in (settings, settings.config, settings.config.kafka, settings.config.channels["oncall"]):
+    settings = load(tmp_path, KAFKA__CLIENT__SASL_PLAIN_PASSWORD="hunter1", JUDGE__OPTIONS__API_KEY="hunter5")
+    config = settings.config
+    for shown in (settings, config, config.kafka, config.judge, config.channels["oncall"]):
         assert "hunter" not in f"{shown!r} {shown}"
 
 
