@@ -46,12 +46,14 @@ def dashboard() -> Json:
                     "What kind of failure?",
                     [
                         *(rows.outcomes(score) for score in OUTCOMES),
+                        rows.risks(),
+                        rows.requests(),
                         rows.coverage(),
                         rows.captured(),
                         rows.errors(),
                     ],
                 ),
-                ("How fast, how much?", [*rows.latency(), rows.tokens(), rows.fallbacks()]),
+                ("How fast, how much?", [*rows.latency(), rows.tokens(), rows.costs(), rows.fallbacks()]),
                 ("Is the monitor itself well?", rows.pipeline()),
                 ("Which calls?", [rows.failing_calls()]),
             ]

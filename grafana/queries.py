@@ -185,6 +185,13 @@ TOKENS_PER_MINUTE = over_time(
     {name: f"sum({name}_tokens) * 60000.0 / $__interval_ms" for name in ("input", "output")}
 )
 
+COST_PER_HOUR = over_time(
+    {
+        "spent": "sum(cost) * 3600000.0 / $__interval_ms",
+        "wasted": "sum(request_extra_cost) * 3600000.0 / $__interval_ms",
+    }
+)
+
 FALLBACKS = f"""
 SELECT {shown("service")} AS "Service",
   {shown("model_requested")} AS "From", {shown("model_served")} AS "To",
@@ -220,12 +227,17 @@ def _failing_calls() -> str:
         name: name + " IN (" + ", ".join(f"'{outcome}'" for outcome in outcomes) + ")"
         for name, outcomes in failures.items()
     }
+    shows = {name: f"{name}_detail" for name in OUTCOMES} | {
+        "fallback": "fallback_from || ' → ' || fallback_to"
+    }
+    details = ",\n    ".join(f"CASE WHEN {test} THEN {shows[name]} END" for name, test in failed.items())
     found = ",\n    ".join(f"CASE WHEN {test} THEN '{name}: ' || {name} END" for name, test in failed.items())
     return f"""
 SELECT calls.started_at AS "Time", service AS "Service", model AS "Model", version AS "Prompt version",
   concat_ws(', ', CASE WHEN status = 'error' THEN 'error: ' || error_category END,
     {found}) AS "What",
-  concat_ws(', ', error_type, json_detail, tools_detail, fallback_from || ' → ' || fallback_to) AS "Detail",
+  concat_ws(', ', error_type,
+    {details}) AS "Detail",
   duration_ms AS "Duration", request_id AS "Request", call_id AS "Call", trace_id AS "Trace"
 FROM (
 SELECT bucket, series_id, {shown("service")} AS service, {shown("model_served")} AS model,

@@ -14,9 +14,17 @@ SCORES = {
     "tools": ("Tools", "called tools wrongly: unknown tool, wrong arguments, a call missing or forbidden"),
     "grounding": ("Grounding", "said things that their context does not carry (a heuristic)"),
     "fallback": ("Fallback", "were not the first choice: retries, fallbacks, silent downgrades, exhausted"),
+    "instructions": (
+        "Instructions",
+        "were empty, refused, cut off, or not in the language or form asked for",
+    ),
+    "judge": ("Judge", "a model or judge of your own calls unsupported (off unless you plug one in)"),
 }
 
-_FAILED = {SCORES[score][0]: f"{score}.failed" for score in OUTCOMES}
+#: Those that every call gets.
+_EVERY = tuple(score for score in OUTCOMES if score != "judge")
+
+_FAILED = {SCORES[score][0]: f"{score}.failed" for score in _EVERY}
 #: Points of a line of percentiles: each merges histograms, and of few calls a percentile says little.
 _PERCENTILES = 200
 
@@ -43,9 +51,9 @@ def glance() -> list[Json]:
                 unit="percentunit",
                 colours=RATE,
                 plain=[f"{USUAL} before"],
-                width=5,
+                width=4,
             )
-            for score, (title, what) in SCORES.items()
+            for score, (title, what) in ((score, SCORES[score]) for score in _EVERY)
         ),
         stat(
             "Calls per minute",
@@ -160,6 +168,49 @@ def outcomes(score: str) -> Json:
         queries.over_time({outcome: rate(f"{score}.{outcome}") for outcome in outcomes}),
         unit="percentunit",
         stacked=True,
+    )
+
+
+def risks() -> Json:
+    """The graded risks over time."""
+    return lines(
+        "Graded risk",
+        "Mean risk of the calls that have one, from 0 to 1. It moves before the outcomes do: where tool calls"
+        " or answers become doubtful, though none breaks a rule yet.",
+        queries.over_time(
+            {
+                title: f"sum({score}_risk_sum) / nullif(sum({score}_rated), 0)"
+                for score, title in (("tools", "tools"), ("grounding", "grounding"))
+            }
+        ),
+        unit="percentunit",
+    )
+
+
+def requests() -> Json:
+    """What became of requests, whatever their attempts."""
+    return lines(
+        "Requests, in the end",
+        "Of what applications asked for, whatever it took: the share that got no answer at all, and the share"
+        " that got one only after a retry or a fallback.",
+        queries.over_time(
+            {
+                "failed": rate("requests.failed"),
+                "rescued": "sum(requests_rescued)::double precision / nullif(sum(requests), 0)",
+            }
+        ),
+        unit="percentunit",
+    )
+
+
+def costs() -> Json:
+    """Dollars over time."""
+    return lines(
+        "Cost per hour",
+        "As logged, else by list prices; a call without a known price adds nothing. Wasted: on attempts that"
+        " were followed by another one.",
+        queries.COST_PER_HOUR,
+        unit="currencyUSD",
     )
 
 

@@ -14,8 +14,8 @@ from monitor.records import ABSTENTIONS, CAPTURES, GOOD, OUTCOMES
 class Metric(msgspec.Struct, frozen=True):
     """A rate over counters of ``rollup_1m``.
 
-    ``score`` is the score whose outcomes are counted, or the flag that a counted call lacks; ``None`` for
-    errors and dead letters. ``outcomes`` are the outcomes in the numerator.
+    ``score`` is the column of ``calls`` that decides whether one is counted: a score that has one of
+    ``outcomes``, a flag that is false, a graded risk that is high; ``None`` for errors and dead letters.
     """
 
     name: str
@@ -43,16 +43,27 @@ def _of_scores() -> dict[str, Metric]:
     return found
 
 
-#: Every metric by name: ``errors``, ``dead_letters``, ``uncaptured.input`` (and output, tools, schema), and
-#: ``<score>.<outcome>``, ``<score>.failed``, ``<score>.unknown`` for each score.
+#: Every metric by name: ``errors``, ``dead_letters``, ``uncaptured.input`` (and output, tools, schema),
+#: ``requests.failed`` (of requests, not of attempts), ``tools.risky`` and ``grounding.risky`` (of the calls
+#: that have a graded risk, those where it is high), and ``<score>.<outcome>``, ``<score>.failed``,
+#: ``<score>.unknown`` for each score.
 METRICS: dict[str, Metric] = {
     "errors": Metric("errors", ("errors",), ("calls",)),
     "dead_letters": Metric("dead_letters", ("dead_letters",), ("dead_letters", "calls")),
     **{
         f"uncaptured.{what}": Metric(
-            f"uncaptured.{what}", (f"uncaptured_{what}",), ("calls",), f"captured_{what}"
+            f"uncaptured.{what}", (f"uncaptured_{what}",), ("calls",), f"captured_{what}", ("uncaptured",)
         )
         for what in CAPTURES
+    },
+    "requests.failed": Metric(
+        "requests.failed", ("requests_failed",), ("requests",), "request_answered", ("failed",)
+    ),
+    **{
+        f"{score}.risky": Metric(
+            f"{score}.risky", (f"{score}_risky",), (f"{score}_rated",), f"{score}_risk", ("risky",)
+        )
+        for score in ("tools", "grounding")
     },
     **_of_scores(),
 }

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from monitor.records import DIMENSIONS
+from monitor.records import DIMENSIONS, RISKY
 from monitor.store.database import transient_if_unreachable
 from monitor.store.tables import calls, dead_letters, rollup_1m, series
 
@@ -108,6 +108,9 @@ class Windows:
     ) -> list[Example]:
         """The newest calls of the span with one of these outcomes; errors where ``score`` is ``None``.
 
+        A score may also be a flag, where calls without it are meant, or a graded risk, where those are meant
+        that have a high one; then the outcome is the name that is given to that.
+
         ``score`` may also be a flag of what was captured: then those calls that lack it.
 
         Raises:
@@ -121,8 +124,11 @@ class Windows:
             outcome, detail = sa.func.coalesce(calls.c.error_category, "other"), calls.c.error_type
             matches = calls.c.status == "error"
         elif isinstance(calls.c[score].type, sa.Boolean):
-            outcome, detail = sa.literal("uncaptured"), sa.null()
+            outcome, detail = sa.literal(outcomes[0]), sa.null()
             matches = ~calls.c[score]
+        elif isinstance(calls.c[score].type, sa.REAL):
+            outcome, detail = sa.literal(outcomes[0]), _DETAILS[score.removesuffix("_risk")]
+            matches = calls.c[score] >= RISKY
         else:
             outcome = calls.c[score]
             detail = _DETAILS.get(score, sa.null())
@@ -171,7 +177,14 @@ class Windows:
 
 
 #: The column that explains an outcome, by score.
-_DETAILS = {"json": calls.c.json_detail, "tools": calls.c.tools_detail, "fallback": calls.c.fallback_to}
+_DETAILS = {
+    "json": calls.c.json_detail,
+    "tools": calls.c.tools_detail,
+    "grounding": calls.c.grounding_detail,
+    "fallback": calls.c.fallback_to,
+    "instructions": calls.c.instructions_detail,
+    "judge": calls.c.judge_detail,
+}
 
 
 def _total(columns: Sequence[str]) -> sa.ColumnElement[Any]:

@@ -28,8 +28,12 @@ from monitor.records import (
     FallbackScore,
     GroundingOutcome,
     GroundingScore,
+    InstructionsOutcome,
+    InstructionsScore,
     JsonOutcome,
     JsonScore,
+    JudgeOutcome,
+    JudgeScore,
     Partition,
     ScoredCall,
     Scores,
@@ -102,8 +106,15 @@ def scored(
         source=Source("native", "calls"),
     )
     detail = "/total: type" if json is JsonOutcome.SCHEMA_VIOLATION else None
+    odd = service == "search" and number == 9
     scores = Scores(
-        JsonScore(json, detail), ToolsScore(tools), GroundingScore(grounding), FallbackScore(fallback)
+        JsonScore(json, detail),
+        ToolsScore(tools, risk=None if tools is ToolsOutcome.UNKNOWN else 0.25),
+        GroundingScore(grounding, 0.75 if grounding is GroundingOutcome.UNSUPPORTED else 0.25),
+        FallbackScore(fallback),
+        InstructionsScore(InstructionsOutcome.REFUSED if odd else InstructionsOutcome.OK),
+        JudgeScore(JudgeOutcome.UNSUPPORTED if odd else JudgeOutcome.SUPPORTED, 0.5, "mine"),
+        cost=0.001,
     )
     return ScoredCall(call, scores)
 
