@@ -12,7 +12,16 @@ import re
 from itertools import islice
 from typing import Any, Final
 
-from monitor.records import Call, ContractKind, FinishReason, JsonOutcome, JsonScore, Status
+from monitor.records import (
+    Call,
+    CallError,
+    ContractKind,
+    ErrorCategory,
+    FinishReason,
+    JsonOutcome,
+    JsonScore,
+    Status,
+)
 from monitor.scorers.details import declared, shown
 from monitor.scorers.promises import Answer, Promise, answers, promise_of
 from monitor.scorers.recover import Beyond, recover
@@ -27,6 +36,9 @@ VERSION: Final = 2
 MAX_STARTS = 8
 
 _REFUSED = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
+#: Groq's name for it: "Failed to generate JSON" (https://github.com/build-with-groq/g1/pull/23).
+_JSON_INVALID = "json_validate_failed"
+_REPORTED = JsonScore(JsonOutcome.NOT_JSON, "reported by the provider")
 _FENCE = "```"
 _START = re.compile(r"[{\[]")
 _FAILURES = (
@@ -51,8 +63,11 @@ def score_json(call: Call) -> JsonScore:
     if call.contract.kind is ContractKind.UNKNOWN:
         return JsonScore(JsonOutcome.UNKNOWN, "contract not captured")
     promise = promise_of(call)
-    if promise is None or call.status is Status.ERROR:
+    if promise is None:
         return JsonScore(JsonOutcome.NOT_APPLICABLE)
+    if call.status is Status.ERROR:
+        reported = call.error is not None and _is_of_the_json(call.error, promise)
+        return _REPORTED if reported else JsonScore(JsonOutcome.NOT_APPLICABLE)
     if not call.captured.output:
         return JsonScore(JsonOutcome.UNKNOWN, "output not captured")
     if not call.outputs:
@@ -62,6 +77,11 @@ def score_json(call: Call) -> JsonScore:
         key=lambda score: _WORST_FIRST[score.outcome],
         default=JsonScore(JsonOutcome.NOT_APPLICABLE),
     )
+
+
+def _is_of_the_json(error: CallError, promise: Promise) -> bool:
+    """Whether the call failed because what the model wrote is not the JSON, as the provider itself found."""
+    return error.type == _JSON_INVALID or (promise.forced and error.category is ErrorCategory.TOOL_USE_FAILED)
 
 
 def _judge(answer: Answer, promise: Promise) -> JsonScore:
@@ -114,7 +134,7 @@ def _explain(answer: Answer, broken: Broken, promise: Promise) -> JsonScore:
     if _is_cut(answer):
         return JsonScore(JsonOutcome.TRUNCATED, "token limit", _recoverable(text, promise))
     if answer.is_missing and output.finish_reason is FinishReason.MALFORMED_TOOL_CALL:
-        return JsonScore(JsonOutcome.NOT_JSON, "reported by the provider", _recoverable(text, promise))
+        return _REPORTED
     if not text.strip():
         return JsonScore(JsonOutcome.EMPTY, broken.reason if answer.is_missing else None)
     if answer.is_missing:
@@ -130,6 +150,8 @@ def _explain(answer: Answer, broken: Broken, promise: Promise) -> JsonScore:
         if text[:start].strip() == "" and _START.match(text[end:].lstrip()):
             return JsonScore(JsonOutcome.NOT_JSON, "a second value", _recoverable(text, promise))
         return _inside(JsonOutcome.WRAPPED, text[start:end], promise)
+    if _ends_inside(text):
+        return JsonScore(JsonOutcome.TRUNCATED, "wrapped: ends inside a value", _recoverable(text, promise))
     return _told_by_words(text, broken, promise)
 
 
@@ -180,6 +202,18 @@ def _unfence(text: str) -> str | None:
         return None
     body = text[len(_FENCE) : -len(_FENCE)]
     return re.sub(r"^[\w+-]{1,20}(?=\s)", "", body)
+
+
+def _ends_inside(text: str) -> bool:
+    """Whether prose or a fence leads to JSON that is right as far as it goes, and does not end."""
+    start = _START.search(text)
+    if start is None:
+        return False
+    try:
+        parse(text[start.start() :])
+    except Broken as broken:
+        return broken.truncated
+    return False
 
 
 def _find(text: str, promise: Promise) -> tuple[int, int] | None:
