@@ -20,7 +20,19 @@ from msgspec import structs
 from monitor.decode import withheld
 from monitor.decode.counts import raw_counts
 from monitor.errors import BadInput, DeadLetterReason
-from monitor.records import DIMENSIONS, Call, CallError, Captured, Contract, Document, Fragment, Tool, Usage
+from monitor.records import (
+    DIMENSIONS,
+    Call,
+    CallError,
+    Captured,
+    Contract,
+    Document,
+    Expected,
+    Fragment,
+    Output,
+    Tool,
+    Usage,
+)
 
 #: Longest id, dimension and error type, in characters.
 MAX_NAME = 200
@@ -36,6 +48,11 @@ MAX_COST = 10_000.0
 MAX_NUMBER = 2**53
 #: The largest attempt: Postgres' ``smallint``.
 MAX_ATTEMPT = 2**15 - 1
+
+#: Most values of an enumeration that are kept, and the longest of them; of a larger one, none is.
+MAX_VALUES, MAX_VALUE = 1_000, 1_000
+#: Most token log-probabilities that are kept of one choice: a few pages of text.
+MAX_LOGPROBS = 4_096
 
 #: Unicode categories: control, format (bidirectional overrides among them), line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
@@ -75,7 +92,9 @@ def clean(call: Call) -> Call:
         duration_ms=duration_ms(call.duration_ms),
         ttft_ms=duration_ms(call.ttft_ms),
         contract=contract,
+        expected=_expected(call.expected),
         tools=tools,
+        outputs=tuple(map(_output, call.outputs)),
         usage=_usage(call.usage),
         captured=captured,
     )
@@ -180,6 +199,23 @@ def _raw(raw: dict[str, int | float] | None) -> dict[str, int | float] | None:
     named = {name_of(name): value for name, value in bounded.items() if abs(value) <= MAX_NUMBER}
     named.pop("", None)
     return named or None
+
+
+def _expected(expected: Expected) -> Expected:
+    """Names in lower case where case doesn't count; the values of an enumeration, or none of them."""
+    values = expected.values
+    is_small = len(values) <= MAX_VALUES and all(len(value) <= MAX_VALUE for value in values)
+    return Expected(
+        language=name_of(expected.language),
+        format=name_of(expected.format.lower()),
+        values=values if is_small else (),
+    )
+
+
+def _output(output: Output) -> Output:
+    """The choice with the logarithms that are those of a probability."""
+    kept = tuple(value for value in output.logprobs[:MAX_LOGPROBS] if math.isfinite(value) and value <= 0)
+    return output if kept == output.logprobs else structs.replace(output, logprobs=kept)
 
 
 def _error(error: CallError | None) -> CallError | None:

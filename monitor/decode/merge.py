@@ -18,6 +18,7 @@ from monitor.records import (
     Contract,
     ContractKind,
     Document,
+    Expected,
     FallbackHint,
     Fragment,
     FragmentKind,
@@ -170,6 +171,8 @@ def _filled(call: Call, other: Call) -> Call:
         }
     if contract := _better_contract(call.contract, other.contract):
         changes["contract"] = contract
+    if call.expected == Expected():
+        changes["expected"] = other.expected
     if call.fallback == FallbackHint():
         changes["fallback"] = other.fallback
     if other.status is Status.ERROR and call.error is None and not ours.output:

@@ -125,6 +125,7 @@ def call(line: Line, told: Told | None, context: Context) -> Call | None:
         ttft_ms=told.ttft_ms if stream else None,
         stream=stream,
         contract=asked.contract,
+        expected=asked.expected,
         tools=asked.tools + answer.tools,
         tool_choice=asked.tool_choice,
         parallel_tool_calls=asked.parallel_tool_calls,

@@ -111,6 +111,7 @@ def _call(
         ttft_ms=between(opened_at, first_token_at) if streamed else None,
         stream=_stream(streamed, integration, ended_at if error is None else None),
         contract=asked.contract,
+        expected=asked.expected,
         tools=asked.tools,
         tool_choice=asked.tool_choice,
         parallel_tool_calls=asked.parallel_tool_calls,

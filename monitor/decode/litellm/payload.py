@@ -93,6 +93,7 @@ def read(payload: dict[str, Any], context: Context) -> Call | None:
         ttft_ms=between(started_at, first_token_at) if streamed else None,
         stream=stream,
         contract=asked.contract,
+        expected=asked.expected,
         tools=asked.tools + answer.tools,
         tool_choice=asked.tool_choice,
         parallel_tool_calls=asked.parallel_tool_calls,

@@ -74,6 +74,7 @@ def _call(span: Span, context: Context, format_name: str) -> Call:
         ttft_ms=between(span.started_at, first_token_at),
         stream=base.stream if first_token_at is None else True,
         contract=asked.contract,
+        expected=asked.expected,
         tools=asked.tools,
         tool_choice=asked.tool_choice,
         parallel_tool_calls=asked.parallel_tool_calls,

@@ -14,7 +14,7 @@ from monitor.decode.otlp.attributes import elements, first, structured
 from monitor.decode.otlp.span import Span
 from monitor.decode.pair.offers import tool_name
 from monitor.decode.pair.shapes import flag, mapping, objects, schema, string, text
-from monitor.records import Contract, ContractKind, Tool
+from monitor.records import Contract, ContractKind, Expected, Tool
 
 #: JSON was asked for, with a schema or without: these spans can't say which.
 _SOME_JSON = Contract(ContractKind.JSON_SCHEMA)
@@ -60,6 +60,12 @@ def contract(span: Span) -> Contract:
     # openlit writes "text" whatever was asked for.
     is_text = isinstance(output_type, str) and not span.scope.startswith("openlit.")
     return Contract(ContractKind.NONE if is_text or _would_say(span) else ContractKind.UNKNOWN)
+
+
+def expected(span: Span) -> Expected:
+    """What else a span says was asked of the answer: whether it was to be a picture or speech, not text."""
+    output_type = span.attributes.get("gen_ai.output.type")
+    return Expected(format=output_type) if output_type in ("image", "speech") else Expected()
 
 
 def _would_say(span: Span) -> bool:

@@ -95,6 +95,7 @@ def call_of(span: Span, context: Context, format_name: str) -> Call:
         status=Status.OK if error is None else Status.ERROR,
         error=error,
         contract=contract,
+        expected=offers.expected(span),
         tools=tools or (),
         input=messages.conversation(sent, system),
         documents=messages.documents(sent) + messages.documents(answered),

@@ -68,6 +68,7 @@ def told(call: Call, read: Read) -> Call:
         status=Status.OK if error is None else Status.ERROR,
         error=error,
         contract=asked.contract,
+        expected=asked.expected,
         tools=asked.tools + answer.tools,
         tool_choice=asked.tool_choice,
         parallel_tool_calls=asked.parallel_tool_calls,

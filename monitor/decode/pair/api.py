@@ -15,6 +15,7 @@ from monitor.records import (
     Contract,
     ContractKind,
     Document,
+    Expected,
     FallbackHint,
     Message,
     Output,
@@ -34,6 +35,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     contract: Contract = Contract(ContractKind.NONE)
+    expected: Expected = Expected()
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice()
     parallel_tool_calls: bool = True

@@ -13,13 +13,14 @@ from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.chat_messages import conversation, offered_tools, reasoning_of, tool_calls
 from monitor.decode.pair.chat_stream import assemble
-from monitor.decode.pair.offers import contract_of, tool_choice
+from monitor.decode.pair.offers import contract_of, expected_of, tool_choice
 from monitor.decode.pair.shapes import (
     at,
     dollars,
     integer,
     mapping,
     merged_text,
+    numbers,
     objects,
     string,
     strings,
@@ -59,6 +60,7 @@ def ask(body: Body) -> Asked:
     choice = tool_choice(body.get("tool_choice", body.get("function_call")))
     return Asked(
         contract=_contract(body.get("response_format"), choice),
+        expected=expected_of(body.get("modalities"), choices_of(body)),
         tools=tuple(offered_tools(body)),
         tool_choice=choice,
         parallel_tool_calls=body.get("parallel_tool_calls") is not False,
@@ -69,6 +71,11 @@ def ask(body: Body) -> Asked:
 def _contract(response_format: Any, choice: ToolChoice) -> Contract:
     outer = mapping(response_format)
     return contract_of({**outer, **mapping(outer.get("json_schema"))}, choice)
+
+
+def choices_of(body: Body) -> Any:
+    """The only texts that vLLM may answer: ``structured_outputs.choice``, or its older ``guided_choice``."""
+    return at(body, "structured_outputs", "choice") or body.get("guided_choice")
 
 
 # ------------------------------------------------------------------------------------------------ response
@@ -118,6 +125,7 @@ def _output(choice: Body, body: Body) -> Output:
         citations=tuple(dict.fromkeys(filter(None, links))),
         finish_reason=FinishReason.REFUSAL if refusal else finish_reason,
         finish_reason_raw=raw or None,
+        logprobs=numbers(token.get("logprob") for token in objects(at(choice, "logprobs", "content"))),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.decode.pair.api import Body
-from monitor.decode.pair.shapes import integer, json_text, mapping, objects, string, text
+from monitor.decode.pair.shapes import at, integer, json_text, mapping, objects, string, text
 
 
 def assemble(events: list[Body]) -> Body:
@@ -31,10 +31,12 @@ class _Choice:
         self._calls: list[_Call] = []
         self._open: dict[int | None, _Call] = {}
         self._function = _Call(None)
+        self._logprobs: list[Body] = []
 
     def add(self, part: Body) -> None:
         """Take one chunk's part. Its delta may hold texts, lists of blocks, and pieces of tool calls."""
         self._finish_reason = string(part.get("finish_reason")) or self._finish_reason
+        self._logprobs.extend(objects(at(part, "logprobs", "content")))
         for key, value in mapping(part.get("delta")).items():
             if key == "tool_calls":
                 for delta in objects(value):
@@ -52,7 +54,11 @@ class _Choice:
         message["tool_calls"] = [{"id": call.id, "function": call.whole()} for call in self._calls]
         if self._function.name:
             message["function_call"] = self._function.whole()
-        return {"message": message, "finish_reason": self._finish_reason}
+        return {
+            "message": message,
+            "finish_reason": self._finish_reason,
+            "logprobs": {"content": self._logprobs},
+        }
 
     def _call_of(self, delta: Body) -> _Call:
         """The call that a piece belongs to: the one of its index.

@@ -22,7 +22,18 @@ from monitor.decode.pair.chat_messages import (
 )
 from monitor.decode.pair.cohere_stream import assemble
 from monitor.decode.pair.offers import contract_of
-from monitor.decode.pair.shapes import at, integer, mapping, merged_text, objects, string, strings, text
+from monitor.decode.pair.shapes import (
+    at,
+    integer,
+    listed,
+    mapping,
+    merged_text,
+    numbers,
+    objects,
+    string,
+    strings,
+    text,
+)
 from monitor.records import Contract, Document, FinishReason, Output, ToolCall, ToolChoice, Usage
 
 FINISH_REASONS = {
@@ -95,13 +106,13 @@ def answer(body: Body) -> Answer | None:
     reason = text(body.get("finish_reason"))
     return Answer(
         id=string(body.get("id")),
-        outputs=(_output(message, reason, sources),) if message or reason else (),
+        outputs=(_output(message, reason, sources, body.get("logprobs")),) if message or reason else (),
         usage=usage_of(mapping(body.get("usage"))),
         documents=tuple(dict.fromkeys(_cited_documents(sources))),
     )
 
 
-def _output(message: Body, reason: str, sources: list[Body]) -> Output:
+def _output(message: Body, reason: str, sources: list[Body], logprobs: Any) -> Output:
     cited = (string(at(source, "document", "title")) or string(source.get("id")) for source in sources)
     return Output(
         text=merged_text(message.get("content"), "text"),
@@ -110,6 +121,8 @@ def _output(message: Body, reason: str, sources: list[Body]) -> Output:
         citations=tuple(dict.fromkeys(name for name in cited if name)),
         finish_reason=FINISH_REASONS.get(reason, FinishReason.UNKNOWN),
         finish_reason_raw=reason or None,
+        # An item holds a few tokens.
+        logprobs=numbers(value for item in objects(logprobs) for value in listed(item.get("logprobs"))),
     )
 
 

@@ -18,6 +18,7 @@ def assemble(events: list[Body]) -> Body:
     contents: dict[int, dict[str, list[str]]] = {}
     calls: dict[int, _Call] = {}
     citations: list[Any] = []
+    logprobs: list[Any] = []
     for event in events:
         kind, index = text(event.get("type")), integer(event.get("index")) or 0
         message = mapping(at(event, "delta", "message"))
@@ -26,6 +27,7 @@ def assemble(events: list[Body]) -> Body:
         elif kind == "tool-plan-delta":
             plan.append(text(message.get("tool_plan")))
         elif kind in ("content-start", "content-delta"):
+            logprobs.append(event.get("logprobs"))
             pieces = contents.setdefault(index, {"text": [], "thinking": []})
             for field, texts in pieces.items():
                 texts.append(text(at(message, "content", field)))
@@ -40,6 +42,7 @@ def assemble(events: list[Body]) -> Body:
     blocks = (
         {field: "".join(texts) for field, texts in contents[index].items()} for index in sorted(contents)
     )
+    body["logprobs"] = logprobs
     body["message"] = {
         "tool_plan": "".join(plan),
         "content": list(blocks),

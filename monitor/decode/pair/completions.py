@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
-from monitor.decode.pair.chat_completions import FINISH_REASONS, usage_of
-from monitor.decode.pair.offers import contract_of
-from monitor.decode.pair.shapes import integer, mapping, objects, string, strings, text
+from monitor.decode.pair.chat_completions import FINISH_REASONS, choices_of, usage_of
+from monitor.decode.pair.offers import contract_of, expected_of
+from monitor.decode.pair.shapes import at, integer, listed, mapping, numbers, objects, string, strings, text
 from monitor.records import FinishReason, Message, Output, Part, PartType, ToolChoice
 
 
@@ -24,6 +24,7 @@ def ask(body: Body) -> Asked:
     wanted = mapping(body.get("response_format"))  # vLLM and Together
     return Asked(
         contract=contract_of({**wanted, **mapping(wanted.get("json_schema"))}, ToolChoice()),
+        expected=expected_of(None, choices_of(body)),
         input=tuple(Message("user", (Part(PartType.TEXT, one),)) for one in prompts),
         whole=bool(prompts),
     )
@@ -48,7 +49,13 @@ def _output(choice: Body) -> Output:
         text=text(choice.get("text")),
         finish_reason=FINISH_REASONS.get(reason, FinishReason.UNKNOWN),
         finish_reason_raw=reason or None,
+        logprobs=numbers(_logprobs(choice)),
     )
+
+
+def _logprobs(choice: Body) -> list[Any]:
+    """One value a token; of a prompt that is echoed, too, whose first one has none."""
+    return listed(at(choice, "logprobs", "token_logprobs"))
 
 
 def assemble(events: list[Body]) -> Body:
@@ -56,16 +63,23 @@ def assemble(events: list[Body]) -> Body:
     body: Body = {}
     texts: dict[int, list[str]] = {}
     reasons: dict[int, Any] = {}
+    logprobs: dict[int, list[Any]] = {}
     for chunk in events:
         body.update({key: value for key, value in chunk.items() if value is not None})
         for choice in _choices(chunk):
             index = integer(choice.get("index")) or 0
             texts.setdefault(index, []).append(text(choice.get("text")))
+            logprobs.setdefault(index, []).extend(_logprobs(choice))
             reasons[index] = choice.get("finish_reason") or reasons.get(index)
             if error := choice.get("error"):
                 body["error"] = error
     body["choices"] = [
-        {"text": "".join(texts[index]), "finish_reason": reasons[index]} for index in sorted(texts)
+        {
+            "text": "".join(texts[index]),
+            "finish_reason": reasons[index],
+            "logprobs": {"token_logprobs": logprobs[index]},
+        }
+        for index in sorted(texts)
     ]
     return body
 

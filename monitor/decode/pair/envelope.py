@@ -122,6 +122,7 @@ def decode(value: dict[str, Any], context: Context) -> tuple[Call]:
         ttft_ms=pair.ttft_ms,
         stream=read.stream,
         contract=read.asked.contract,
+        expected=read.asked.expected,
         tools=read.asked.tools + read.answer.tools,
         tool_choice=read.asked.tool_choice,
         parallel_tool_calls=read.asked.parallel_tool_calls,

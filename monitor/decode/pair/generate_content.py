@@ -12,14 +12,15 @@ from typing import Any
 
 from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
-from monitor.decode.pair.generate_content_stream import assemble
-from monitor.decode.pair.offers import NO_PARAMETERS
+from monitor.decode.pair.generate_content_stream import assemble, chosen_tokens
+from monitor.decode.pair.offers import NO_PARAMETERS, expected_of
 from monitor.decode.pair.openapi import json_schema
 from monitor.decode.pair.shapes import (
     field,
     integer,
     json_text,
     mapping,
+    numbers,
     objects,
     schema,
     string,
@@ -30,6 +31,7 @@ from monitor.records import (
     Contract,
     ContractKind,
     Document,
+    Expected,
     FinishReason,
     Message,
     Output,
@@ -79,9 +81,11 @@ def ask(body: Body) -> Asked:
     if system := field(body, "systemInstruction"):
         conversation.insert(0, {"role": "system", **_content(system)})
     parts = [part for content in conversation for part in objects(content.get("parts"))]
+    config = field(body, "generationConfig")
     choice = _tool_choice(field(field(body, "toolConfig"), "functionCallingConfig"))
     return Asked(
-        contract=_contract(field(body, "generationConfig"), choice),
+        contract=_contract(config, choice),
+        expected=_expected(config),
         tools=tuple(_tools(body)),
         tool_choice=choice,
         input=tuple(Message(_role(content), tuple(_parts(content))) for content in conversation),
@@ -107,6 +111,13 @@ def _contract(config: Any, choice: ToolChoice) -> Contract:
     if choice.mode == "required":
         return Contract(ContractKind.TOOL, name=choice.names[0] if len(choice.names) == 1 else None)
     return Contract(ContractKind.NONE)
+
+
+def _expected(config: Any) -> Expected:
+    """Pictures, speech, or one of the values of a schema. ``text/plain`` is any text, Markdown too."""
+    is_enum = text(field(config, "responseMimeType")).lower() == "text/x.enum"
+    values = field(field(config, "responseSchema"), "enum") if is_enum else None
+    return expected_of(field(config, "responseModalities"), values)
 
 
 _JSON_SCHEMAS = ("responseJsonSchema", "_responseJsonSchema")
@@ -276,6 +287,7 @@ def _output(candidate: Body) -> Output:
         citations=tuple(dict.fromkeys(source for source in sources if source)),
         finish_reason=finish_reason,
         finish_reason_raw=raw or None,
+        logprobs=numbers(field(token, "logProbability") for token in chosen_tokens(candidate)),
     )
 
 

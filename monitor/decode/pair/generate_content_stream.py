@@ -7,6 +7,7 @@ piece at a time (https://cloud.google.com/vertex-ai/generative-ai/docs/multimoda
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from monitor.decode.pair.api import Body
@@ -36,6 +37,11 @@ def assemble(events: list[Body]) -> Body:
     return body
 
 
+def chosen_tokens(candidate: Body) -> Iterator[Body]:
+    """The tokens that were chosen, each with its ``logProbability``."""
+    return objects(field(field(candidate, "logprobsResult"), "chosenCandidates"))
+
+
 class _Candidate:
     """One candidate while its pieces come in."""
 
@@ -44,10 +50,12 @@ class _Candidate:
         self._parts: list[Body] = []
         self._grounding: Body = {}
         self._call: _Call | None = None
+        self._tokens: list[Body] = []
 
     def add(self, piece: Body) -> None:
         """Take one response's piece: parts and grounding add up, of anything else the latest counts."""
         self._latest.update({key: value for key, value in piece.items() if value is not None})
+        self._tokens.extend(chosen_tokens(piece))
         for part in objects(field(piece.get("content"), "parts")):
             self._add_part(part)
         for key, value in mapping(field(piece, "groundingMetadata")).items():
@@ -59,7 +67,12 @@ class _Candidate:
 
     def whole(self) -> Body:
         """The candidate as a response body has it."""
-        return {**self._latest, "content": {"parts": self._parts}, "groundingMetadata": self._grounding}
+        return {
+            **self._latest,
+            "content": {"parts": self._parts},
+            "groundingMetadata": self._grounding,
+            "logprobsResult": {"chosenCandidates": self._tokens},
+        }
 
     def _add_part(self, part: Body) -> None:
         piece = field(part, "functionCall")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.decode.pair.api import Body
-from monitor.decode.pair.shapes import at, flag, mapping, objects, schema, string, text
-from monitor.records import Contract, ContractKind, Tool, ToolChoice
+from monitor.decode.pair.shapes import at, flag, mapping, objects, schema, string, strings, text
+from monitor.records import Contract, ContractKind, Expected, Tool, ToolChoice
+
+#: Modalities of an answer, under OpenTelemetry's names (``gen_ai.output.type``).
+_MEDIA = {"image": "image", "audio": "speech", "video": "video"}
 
 #: "Omitting parameters defines a function with an empty parameter list."
 NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
@@ -23,6 +26,20 @@ def contract_of(format_object: Body, choice: ToolChoice) -> Contract:
     if choice.mode == "required":
         return Contract(ContractKind.TOOL, name=choice.names[0] if len(choice.names) == 1 else None)
     return Contract(ContractKind.NONE)
+
+
+def expected_of(modalities: Any, choices: Any = None) -> Expected:
+    """What else a request asks of its answer.
+
+    Args:
+        modalities: what the answer may be made of: ``["text", "audio"]``. One that may hold a picture or
+            speech need not hold text.
+        choices: the only texts that may be answered.
+    """
+    spoken = {kind.lower() for kind in strings(modalities)}
+    media = next((form for kind, form in _MEDIA.items() if kind in spoken), "")
+    values = () if media else tuple(strings(choices))
+    return Expected(format=media or ("enum" if values else ""), values=values)
 
 
 def function_tool(function: Body) -> Tool:

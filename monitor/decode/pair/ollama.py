@@ -13,7 +13,7 @@ from msgspec import structs
 from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.chat_messages import conversation, offered_tools, reasoning_of, tool_calls
-from monitor.decode.pair.shapes import integer, mapping, number, objects, strings, text
+from monitor.decode.pair.shapes import integer, mapping, number, numbers, objects, strings, text
 from monitor.records import Contract, ContractKind, FinishReason, Message, Output, Part, PartType, Usage
 
 FINISH_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
@@ -77,6 +77,7 @@ def _answer(body: Body, message: Body) -> Answer:
         tool_calls=calls,
         finish_reason=FinishReason.TOOL_CALL if calls and reason == "stop" else finish_reason,
         finish_reason_raw=reason or None,
+        logprobs=numbers(token.get("logprob") for token in objects(body.get("logprobs"))),
     )
     took = number(body.get("total_duration"))
     return Answer(
@@ -103,25 +104,31 @@ def assemble(events: list[Body]) -> Body:
     body: Body = {}
     texts: dict[str, list[str]] = {"content": [], "thinking": []}
     calls: list[Any] = []
+    logprobs: list[Any] = []
     for event in events:
         body.update({key: value for key, value in event.items() if value is not None})
         message = mapping(event.get("message"))
         calls.extend(objects(message.get("tool_calls")))
+        logprobs.extend(objects(event.get("logprobs")))
         for field, pieces in texts.items():
             pieces.append(text(message.get(field)))
     joined = {field: "".join(pieces) for field, pieces in texts.items()}
-    return {**body, "message": {**joined, "tool_calls": calls} if events else {}}
+    message = {**joined, "tool_calls": calls} if events else {}
+    return {**body, "message": message, "logprobs": logprobs}
 
 
 def assemble_generate(events: list[Body]) -> Body:
     """A generate stream as one body."""
     body: Body = {}
     texts: dict[str, list[str]] = {"response": [], "thinking": []}
+    logprobs: list[Any] = []
     for event in events:
         body.update({key: value for key, value in event.items() if value is not None})
+        logprobs.extend(objects(event.get("logprobs")))
         for field, pieces in texts.items():
             pieces.append(text(event.get(field)))
-    return {**body, **{field: "".join(pieces) for field, pieces in texts.items()}}
+    joined = {field: "".join(pieces) for field, pieces in texts.items()}
+    return {**body, **joined, "logprobs": logprobs}
 
 
 def asks(request: Body) -> bool:

@@ -12,7 +12,17 @@ from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.offers import contract_of, function_tool, tool_choice, tool_name
 from monitor.decode.pair.responses_stream import assemble
-from monitor.decode.pair.shapes import at, integer, json_text, mapping, merged_text, objects, string, text
+from monitor.decode.pair.shapes import (
+    at,
+    integer,
+    json_text,
+    mapping,
+    merged_text,
+    numbers,
+    objects,
+    string,
+    text,
+)
 from monitor.records import (
     Document,
     FinishReason,
@@ -186,6 +196,9 @@ def _output(items: list[Body], body: Body) -> Output:
         citations=tuple(dict.fromkeys(name for name in cited if name)),
         finish_reason=_finish_reason(reason, refusal, items, calls),
         finish_reason_raw=None if reason in _UNFINISHED else reason or None,
+        logprobs=numbers(
+            token.get("logprob") for block in blocks for token in objects(block.get("logprobs"))
+        ),
     )
 
 

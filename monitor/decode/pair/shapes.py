@@ -7,7 +7,7 @@ refused for what else it holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -39,6 +39,11 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
 def string(value: Any) -> str | None:
     """The value if it is a string."""
     return value if isinstance(value, str) else None
+
+
+def listed(value: Any) -> list[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -76,6 +81,11 @@ def dollars(*candidates: Any) -> float | None:
     """
     costs = (number(candidate) for candidate in candidates)
     return next((cost for cost in costs if cost is not None and cost > 0), None)
+
+
+def numbers(values: Iterable[Any]) -> tuple[float, ...]:
+    """The numbers among these values, in their order."""
+    return tuple(found for value in values if (found := number(value)) is not None)
 
 
 def flag(value: Any) -> bool | None:
