@@ -1,45 +1,145 @@
-"""The ``tools`` table: precision and recall on mutated and on real calls."""
+"""The ``tools`` table: what the outcome and the risk find of mutated, real and When2Call's mistakes."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks._data import call, precision_recall, rows
+from benchmarks._data import auroc, call, precision_recall, rows, timed
 from benchmarks._stdlib import accepts
-from monitor.records import Call, Output, Tool, ToolCall, ToolsOutcome
+from monitor.records import (
+    ABSTENTIONS,
+    RISKY,
+    Call,
+    Message,
+    Output,
+    Part,
+    Tool,
+    ToolCall,
+    ToolsOutcome,
+    ToolsScore,
+)
 from monitor.scorers.tools import score_tools
+
+Row = dict[str, Any]
+
+#: Of scoring.md §2: on the sealed half and this one together.
+PUBLISHED = {
+    "bfcl_mutations": "strict schema check P 1.000 R .872; gradient boosting on 25 features AUROC .994",
+    "bfcl_real": "strict schema check P .960 R .103, false .32 %; gradient boosting .856 (should_not_call .946, "
+    "wrong_call_count .908, wrong_value .616); best other tool .951 on wrong_function",
+    "when2call": "strict schema check P .951 R .503; gradient boosting .844; ungrounded share .848 on should_ask_first",
+}
+TARGETS = {
+    "bfcl_mutations": "flagged P ≥ .99 R ≥ .93",
+    "bfcl_real": "structural false ≤ .30 %; risk ≥ .85, should_not_call ≥ .88, wrong_function ≥ .95",
+    "when2call": "risk ≥ .85",
+}
+
+
+class Scored(NamedTuple):
+    """A row with its call and what we say of it."""
+
+    row: Row
+    call: Call
+    score: ToolsScore
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the row is labelled a mistake."""
+        return bool(self.row["label"] == "incorrect")
+
+    @property
+    def broken(self) -> bool:
+        """Whether the outcome is a structural failure."""
+        return self.score.outcome is not ToolsOutcome.OK and self.score.outcome not in ABSTENTIONS
+
+    @property
+    def risk(self) -> float:
+        """Our risk; untold is none."""
+        return self.score.risk or 0.0
 
 
 def table(data: Path, split: str) -> None:
-    """Precision and recall on mutated and on real calls, ours beside "the arguments parse"."""
-    print(f"\ntools, {split}: flagged as broken; the reference flags arguments that json.loads refuses")
-    for name in ("bfcl_mutations", "bfcl_real"):
-        labels, ours, reference, missed, seen = [], [], [], Counter[str](), Counter[str]()
-        for row in rows(data / "scoring" / "toolcalls" / f"{name}.{split}.jsonl.gz"):
-            if row["label"] == "ambiguous":
-                continue
-            outcome = score_tools(_with_tools(row)).outcome
-            wrong = row["label"] == "incorrect"
-            labels.append(wrong)
-            ours.append(outcome not in {ToolsOutcome.OK, ToolsOutcome.NOT_APPLICABLE, ToolsOutcome.UNKNOWN})
-            reference.append(not all(accepts(item["arguments"]) for item in row["tool_calls"] or ()))
-            if wrong:
-                seen[row["error_type"]] += 1
-                missed[row["error_type"]] += not ours[-1]
-        false = sum(flag and not label for flag, label in zip(ours, labels, strict=True))
-        right = len(labels) - sum(labels)
-        print(f"  {name:16} ours {_shown(ours, labels)}, false {false} of {right} ({false / right:.2%})")
-        print(f"  {'':16} reference {_shown(reference, labels)}")
-        print(f"  {'':16} found: " + ", ".join(f"{k} {n - missed[k]}/{n}" for k, n in sorted(seen.items())))
+    """Precision and recall of what is flagged, AUROC of the risk, beside plain references on the same rows."""
+    print(f"\ntools, {split}: flagged is a structural failure, or a risk of {RISKY} or more")
+    for name in PUBLISHED:
+        labelled = [
+            row
+            for row in rows(data / "scoring" / "toolcalls" / f"{name}.{split}.jsonl.gz")
+            if row["label"] != "ambiguous"
+        ]
+        scores, microseconds = timed(score_tools, calls := [with_tools(row) for row in labelled])
+        every = [Scored(*each) for each in zip(labelled, calls, scores, strict=True)]
+        print(f"\n  {name}, {len(every)} rows, {microseconds:.0f} µs per call (target ≤ 150)")
+        _print_flags(every)
+        _print_ranks(every)
+        print(f"    published:  {PUBLISHED[name]}\n    target:     {TARGETS[name]}")
+    _print_airline(data, split)
 
 
-def _with_tools(row: dict[str, Any]) -> Call:
+def _print_flags(every: Sequence[Scored]) -> None:
+    labels = [each.wrong for each in every]
+    right = len(labels) - sum(labels)
+    for title, flags in (
+        ("structural", [each.broken for each in every]),
+        ("flagged", [each.broken or each.risk >= RISKY for each in every]),
+        ("json.loads", [not all(accepts(made.arguments) for made in _made(each)) for each in every]),
+    ):
+        precision, recall = precision_recall(flags, labels)
+        false = sum(flag and not label for flag, label in zip(flags, labels, strict=True))
+        print(
+            f"    {title:12}P {precision:.3f} R {recall:.3f}, false {false} of {right} ({false / max(1, right):.2%})"
+        )
+
+
+def _print_ranks(every: Sequence[Scored]) -> None:
+    """AUROC against the right rows, of all answers, of those with a call, and of each kind of mistake."""
+    with_call = [each for each in every if _made(each)]
+    groups = {"all answers": every, "with a call": with_call}
+    kinds = sorted({each.row["error_type"] for each in with_call if each.wrong})
+    for kind in kinds:
+        groups[kind] = [each for each in with_call if not each.wrong or each.row["error_type"] == kind]
+    print(f"    {'AUROC':24}{'wrong':>6}{'risk':>8}{'ungrounded':>12}{'other tool':>12}")
+    for title, group in groups.items():
+        labels = [each.wrong for each in group]
+        ours, *references = [
+            auroc([rank(each) for each in group], labels)
+            for rank in (lambda each: each.risk, plain_ungrounded, plain_other_tool)
+        ]
+        print(
+            f"    {title:24}{sum(labels):6}{ours:8.3f}" + "".join(f"{figure:12.3f}" for figure in references)
+        )
+
+
+def _print_airline(data: Path, split: str) -> None:
+    """Whole conversations of tau-bench, whose reward says whether the customer got what he wanted."""
+    failed, calls, errors = [], list[int](), list[int]()
+    for row in rows(data / "scoring" / "toolcalls" / f"tau_airline.{split}.jsonl.gz"):
+        messages = row["messages"]
+        failed.append(not row["reward"])
+        calls.append(sum(len(message.get("tool_calls") or ()) for message in messages))
+        errors.append(
+            sum(message["role"] == "tool" and message["content"].startswith("Error") for message in messages)
+        )
+    print(
+        f"\n  tau_airline, {len(failed)} conversations, {sum(failed)} failed: AUROC of the number of calls "
+        f"{auroc(calls, failed):.3f}, of tool errors {auroc(errors, failed):.3f} (published: length .683)"
+    )
+
+
+def with_tools(row: Row) -> Call:
+    """The row as a call."""
     offered = [tool["function"] for tool in row["tools"]]
     return call(
-        tools=tuple(Tool(tool["name"], schema=tool.get("parameters")) for tool in offered),
+        tools=tuple(
+            Tool(tool["name"], description=tool.get("description"), schema=tool.get("parameters"))
+            for tool in offered
+        ),
+        input=tuple(
+            Message(message["role"], (Part(content=message["content"] or ""),)) for message in row["messages"]
+        ),
         outputs=(
             Output(
                 row["content"] or "",
@@ -51,6 +151,30 @@ def _with_tools(row: dict[str, Any]) -> Call:
     )
 
 
-def _shown(flags: Sequence[bool], labels: Sequence[bool]) -> str:
-    precision, recall = precision_recall(flags, labels)
-    return f"P {precision:.2f} R {recall:.2f}"
+def plain_ungrounded(each: Scored) -> float:
+    """A reference: of each call's arguments, the largest share of words that the user didn't say."""
+    said = set(_words(" ".join(part.content for message in each.call.input for part in message.parts)))
+    shares = [
+        sum(word not in said for word in words) / len(words)
+        for made in _made(each)
+        for value in made.arguments.split(",")
+        if (words := _words(value.partition(":")[2]))
+    ]
+    return max(shares, default=0.0)
+
+
+def plain_other_tool(each: Scored) -> float:
+    """A reference: how much more of the request the best other tool's name and description say."""
+    said = set(_words(each.call.input[-1].parts[0].content))
+    names = {made.name for made in _made(each)}
+    fits: Callable[[Tool], int] = lambda tool: len(said & set(_words(f"{tool.name} {tool.description}")))  # noqa: E731
+    best = max((fits(tool) for tool in each.call.tools if tool.name not in names), default=0)
+    return best - max((fits(tool) for tool in each.call.tools if tool.name in names), default=0)
+
+
+def _made(each: Scored) -> Sequence[ToolCall]:
+    return each.call.outputs[0].tool_calls
+
+
+def _words(text: str) -> list[str]:
+    return "".join(letter if letter.isalnum() else " " for letter in text.lower()).split()

@@ -1,154 +1,119 @@
 """The ``tools`` score: a call comes in, whether its tool calls keep to what was offered goes out.
 
-Only structure is judged: names, arguments against their schema, ``tool_choice`` and
-``parallel_tool_calls``. Tools that the provider runs itself are none of the application's and are left out.
-All findings are collected; the first in the order of ``ToolsOutcome`` is the outcome.
+The outcome is structural: all findings are collected, and the first in the order of ``ToolsOutcome`` is the
+outcome. The risk is graded: a small model of named signals says how likely it is that these calls, or their
+absence, are not what was asked for. It never changes the outcome; a structural failure is its strongest signal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from monitor.records import (
+    RISKY,
     Call,
     ContractKind,
     ErrorCategory,
     FinishReason,
     Output,
+    Signal,
     Status,
-    Tool,
-    ToolCall,
     ToolsOutcome,
     ToolsScore,
 )
-from monitor.scorers.details import shown_tool
-from monitor.scorers.schema import Unusable, compile_schema
-from monitor.scorers.strict import Broken, duplicate_key, parse
+from monitor.scorers.risk import combine, rendered
+from monitor.scorers.tool_loop import Conversation
+from monitor.scorers.tool_signals import Called, answer_signals, call_signals
+from monitor.scorers.tool_structure import Finding, Made, findings, read_calls
+from monitor.scorers.tool_weights import ANSWER_WEIGHTS, CALL_WEIGHTS, STRUCTURE
+
+VERSION: Final = 2
+
+#: Findings of an answer that are told, and characters of a detail that they may take.
+MAX_LISTED, MAX_FINDINGS_TEXT = 4, 200
 
 _ORDER = {outcome: rank for rank, outcome in enumerate(ToolsOutcome)}
-_UNFINISHED = frozenset({FinishReason.PAUSE, FinishReason.ERROR})
-_BY_KEYWORD = {
-    "required": ToolsOutcome.MISSING_ARGUMENT,
-    "dependentRequired": ToolsOutcome.MISSING_ARGUMENT,
-    "additionalProperties": ToolsOutcome.UNEXPECTED_ARGUMENT,
-    "unevaluatedProperties": ToolsOutcome.UNEXPECTED_ARGUMENT,
-    "type": ToolsOutcome.WRONG_TYPE,
-}
-_OPEN = frozenset(
-    {
-        "additionalProperties",
-        "patternProperties",
-        "unevaluatedProperties",
-        "$ref",
-        "$dynamicRef",
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "if",
-        "dependentSchemas",
-        "dependencies",
-    }
-)
-
-_Finding = tuple[ToolsOutcome, str | None]
+_Rated = tuple[float, tuple[Signal, ...]]
 
 
 def score_tools(call: Call) -> ToolsScore:
-    """Whether the call's tool calls keep to what was offered. Never raises."""
+    """Whether the call's tool calls keep to what was offered, and how risky they are. Never raises."""
     if call.status == Status.ERROR:
         if call.error is not None and call.error.category == ErrorCategory.TOOL_USE_FAILED:
-            return ToolsScore(ToolsOutcome.MALFORMED_ARGUMENTS, "reported by the provider")
+            reported = Finding(ToolsOutcome.MALFORMED_ARGUMENTS, "reported by the provider")
+            return _score([reported], _rate(call, Output(), [], [reported], Conversation(call), free=False))
         return ToolsScore(ToolsOutcome.NOT_APPLICABLE)
     required = call.tool_choice.mode == "required" or call.contract.kind == ContractKind.TOOL
-    offered = bool(call.tools) or not call.captured.tools
-    called = any(_client_calls(output) for output in call.outputs)
+    tools = {tool.name: tool for tool in call.tools}
+    outputs = [(output, read_calls(output, tools)) for output in call.outputs or (Output(),)]
+    called = any(calls for _, calls in outputs)
     malformed = any(output.finish_reason == FinishReason.MALFORMED_TOOL_CALL for output in call.outputs)
-    if not (offered or required or called or malformed):
+    if not (call.tools or not call.captured.tools or required or called or malformed):
         return ToolsScore(ToolsOutcome.NOT_APPLICABLE)
     if not call.captured.output:
         return ToolsScore(ToolsOutcome.UNKNOWN, "output not captured")
-    findings = list(_findings(call, required=required))
-    if not findings:
-        if not (call.tools or called or required):
-            return ToolsScore(ToolsOutcome.UNKNOWN, "tools not captured")
-        return ToolsScore(ToolsOutcome.OK)
-    outcome, detail = min(findings, key=lambda finding: _ORDER[finding[0]])
-    failures = sum(finding[0] != ToolsOutcome.UNKNOWN for finding in findings)
-    return ToolsScore(outcome, f"{detail} (+{failures - 1})" if failures > 1 else detail)
+    conversation = Conversation(call)
+    free = not required and call.tool_choice.mode == "auto" and not call.tool_choice.names
+    every: list[Finding] = []
+    rated: list[_Rated] = []
+    for output, calls in outputs:
+        found = list(findings(call, output, calls, conversation, required=required))
+        every += found
+        if (risk := _rate(call, output, calls, found, conversation, free=free)) is not None:
+            rated.append(risk)
+    if not every and not (call.tools or called or required):
+        return ToolsScore(ToolsOutcome.UNKNOWN, "tools not captured")
+    return _score(every, max(rated, key=lambda each: each[0], default=None))
 
 
-def _findings(call: Call, *, required: bool) -> Iterator[_Finding]:
-    tools = {tool.name: tool for tool in call.tools}
-    for output in call.outputs or (Output(),):
-        calls = _client_calls(output)
-        if output.finish_reason == FinishReason.MALFORMED_TOOL_CALL:
-            yield ToolsOutcome.MALFORMED_ARGUMENTS, "reported by the provider"
-        for tool_call in calls:
-            yield from _judge_call(tool_call, tools, output, complete=call.captured.tools)
-            if (call.tool_choice.mode == "none") or (
-                call.tool_choice.names and tool_call.name not in call.tool_choice.names
-            ):
-                yield ToolsOutcome.FORBIDDEN_CALL, shown_tool(tool_call.name, tools)
-        if required and not output.tool_calls and output.finish_reason not in _UNFINISHED:
-            yield ToolsOutcome.MISSING_CALL, output.finish_reason.value
-        if len(calls) > 1 and not call.parallel_tool_calls:
-            yield ToolsOutcome.PARALLEL_NOT_ALLOWED, f"{len(calls)} calls"
+def _rate(
+    call: Call,
+    output: Output,
+    calls: Sequence[Made],
+    found: Iterable[Finding],
+    conversation: Conversation,
+    *,
+    free: bool,
+) -> _Rated | None:
+    """The risk of one choice and its signals, or ``None`` where nothing can be told."""
+    offered = {tool.name: tool for tool in call.tools}
+    if calls:
+        called = [
+            Called(made.tool, made.arguments) for made in calls if made.tool and made.arguments is not None
+        ]
+        weights, signals = CALL_WEIGHTS, call_signals(called, offered, conversation, free=free)
+    else:
+        weights, signals = ANSWER_WEIGHTS, answer_signals(output.text, offered, conversation, free=free)
+    if any(finding.outcome != ToolsOutcome.UNKNOWN for finding in found):
+        signals[STRUCTURE] = 1.0
+    return combine(weights, signals) if signals else None
 
 
-def _client_calls(output: Output) -> list[ToolCall]:
-    return [tool_call for tool_call in output.tool_calls if not tool_call.server_side]
+def _score(found: Sequence[Finding], rated: _Rated | None) -> ToolsScore:
+    risk, signals = rated or (None, ())
+    reasons = rendered([signal for signal in signals if signal.name != STRUCTURE])
+    why = f"risk: {reasons}" if risk is not None and risk >= RISKY and reasons else None
+    if not found:
+        return ToolsScore(ToolsOutcome.OK, why, risk, signals)
+    ordered = sorted(found, key=lambda finding: _ORDER[finding.outcome])
+    detail = "; ".join([_listed(ordered), why] if why else [_listed(ordered)])
+    return ToolsScore(ordered[0].outcome, detail, risk, signals)
 
 
-def _judge_call(
-    tool_call: ToolCall, tools: dict[str, Tool], output: Output, *, complete: bool
-) -> Iterator[_Finding]:
-    """What is wrong with one tool call by itself.
-
-    An empty text stands for no arguments: streams carry it so where there are none.
-    """
-    name = shown_tool(tool_call.name, tools)
-    tool = tools.get(tool_call.name)
-    if tool is None:
-        yield (ToolsOutcome.UNKNOWN_TOOL, name) if complete else (ToolsOutcome.UNKNOWN, "tools not captured")
-    try:
-        arguments = parse(tool_call.arguments or "{}")
-    except Broken as broken:
-        cut = broken.truncated and output.finish_reason == FinishReason.LENGTH
-        yield (
-            ToolsOutcome.MALFORMED_ARGUMENTS,
-            f"{name}: {'cut off by the token limit' if cut else broken.reason}",
-        )
-        return
-    if not isinstance(arguments, dict):
-        yield ToolsOutcome.MALFORMED_ARGUMENTS, f"{name}: not an object"
-        return
-    if arguments and duplicate_key(tool_call.arguments) is not None:
-        yield ToolsOutcome.MALFORMED_ARGUMENTS, f"{name}: an argument given twice"
-    if tool is None or tool.kind != "function":
-        return
-    if tool.schema is None:
-        if not complete:
-            yield ToolsOutcome.UNKNOWN, f"{name}: schema not captured"
-        return
-    for _ in _undeclared(arguments, tool.schema):
-        yield ToolsOutcome.UNEXPECTED_ARGUMENT, f"{name}: an argument is not declared"
-    try:
-        violations = compile_schema(tool.schema).violations(arguments, len(tool_call.arguments))
-    except Unusable as why:
-        yield ToolsOutcome.UNKNOWN, f"{name}: {why}"
-        return
-    for violation in violations:
-        yield _BY_KEYWORD.get(violation.keyword, ToolsOutcome.INVALID_VALUE), f"{name}: {violation}"
-
-
-def _undeclared(arguments: dict[str, Any], schema: dict[str, Any] | bool) -> list[str]:
-    """Arguments that the tool does not declare.
-
-    JSON Schema lets an object have properties that it does not name, but a function takes no parameter that
-    it does not name. So a list of ``properties`` is taken for complete unless the schema says how it goes on.
-    """
-    if isinstance(schema, bool) or not _OPEN.isdisjoint(schema):
-        return []
-    declared = schema.get("properties")
-    return [key for key in arguments if key not in declared] if isinstance(declared, dict) else []
+def _listed(ordered: Sequence[Finding]) -> str:
+    """The findings, the first by its detail alone, since its outcome is the score's; each told once."""
+    failures = [finding for finding in ordered if finding.outcome != ToolsOutcome.UNKNOWN] or ordered[:1]
+    told = [failures[0].detail]
+    told += [
+        f"{outcome} {detail}"
+        for outcome, detail in dict.fromkeys(failures)
+        if (outcome, detail) != failures[0]
+    ]
+    shown = told[:1]
+    for text in told[1:MAX_LISTED]:
+        if len("; ".join([*shown, text])) > MAX_FINDINGS_TEXT:
+            break
+        shown.append(text)
+    more = len(told) - len(shown)
+    return "; ".join(shown) + (f" (+{more})" if more else "")

@@ -1,0 +1,178 @@
+"""The signals of ``tools_risk``: an answer and its conversation come in, named values go out.
+
+A signal is 0 where nothing was found or nothing can be told, and the more the likelier it is that the calls,
+or their absence, are not what was asked for. What each one means stands in ``docs/scores.md``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from monitor.records import Tool
+from monitor.scorers.tool_loop import Conversation, is_english
+from monitor.scorers.tool_support import NUMBER, Support, readings
+from monitor.scorers.tool_values import Values, judge_values
+from monitor.scorers.tool_words import ToolWords, prepared, split_words, stem
+
+#: Calls of an answer, and tools of a list, that are compared; characters of an answer's text that are read.
+MAX_CALLS, MAX_TOOLS, MAX_TEXT = 32, 128, 8_000
+#: Characters of an answer in which it declines, and at its end asks back.
+MAX_OPENING = 300
+#: Above these a signal says no more.
+MAX_PLACEHOLDERS, MAX_SEVERAL = 2, 4
+#: How much less another tool may fit than the called one, and still be one that was asked for, too.
+FITS_AS_WELL = 0.9
+
+_SEVERAL = re.compile(
+    r"\b(?:first(?:ly)?|second(?:ly)?|third(?:ly)?|then|also|another|both|each|respectively|additionally|finally"
+    r"|lastly|next|as well|two|three|four|five|different|compare|followed)\b"
+    r"|\?(?=.*\?)|(?<=[a-z0-9'\"][.!?]) +(?=[A-Z])",
+    re.IGNORECASE,
+)
+
+# A failure or a limit is told, in English.
+_TELLS = re.compile(
+    r"\b(?:unable|can(?:'|\u2019)?t|cannot|could(?:n(?:'|\u2019)t| not)|don(?:'|\u2019)?t have|do not have|not able"
+    r"|not possible|no (?:tool|function|access)|sorry|apologi[sz]e|apologies|unfortunately|error|fail\w*|issue"
+    r"|problem|went wrong|invalid|not found|unavailable|did(?:n(?:'|\u2019)t| not)|try again|however)\b",
+    re.IGNORECASE,
+)
+_WRITTEN = "("
+
+
+class Called(NamedTuple):
+    """One call that an answer makes of a tool that was offered."""
+
+    tool: Tool
+    arguments: dict[str, Any]
+
+
+def call_signals(
+    called: Sequence[Called], offered: Mapping[str, Tool], conversation: Conversation, *, free: bool
+) -> dict[str, float]:
+    """What speaks against these calls.
+
+    Args:
+        called: the calls, those of unknown tools and with broken arguments left out.
+        offered: the tools that were offered, by name.
+        conversation: what the calls were made in.
+        free: whether the model chose to call, and which tool.
+    """
+    called = called[:MAX_CALLS]
+    words = {name: prepared(offered[name]) for name in list(offered)[:MAX_TOOLS]}
+    words.update({each.tool.name: prepared(each.tool) for each in called})
+    support = conversation.support
+    values = [
+        judge_values(each.arguments, each.tool.schema, words[each.tool.name], support)
+        for each in called
+        if support is not None
+    ]
+    signals = _value_signals(values) if values else {}
+    if free and conversation.words and not conversation.loop:
+        of_calls = [words[each.tool.name] for each in called]
+        said = frozenset[str]().union(*[each.words for each in values])
+        others = [tool for name, tool in words.items() if all(name != each.tool.name for each in called)]
+        signals |= _fit_signals(of_calls, others, conversation.words)
+        signals |= _count_signals(called, of_calls, others, said, conversation)
+    return signals
+
+
+def answer_signals(
+    text: str, offered: Mapping[str, Tool], conversation: Conversation, *, free: bool
+) -> dict[str, float]:
+    """What speaks against an answer that makes no call.
+
+    Args:
+        text: the answer.
+        offered: the tools that were offered, by name.
+        conversation: what it answers.
+        free: whether it was the model's choice.
+    """
+    text = text[:MAX_TEXT]
+    names = [name for name in list(offered)[:MAX_TOOLS] if _WRITTEN in text and f"{name}{_WRITTEN}" in text]
+    signals = {"call_written_out": float(bool(names))} if names else {}
+    if conversation.loop:
+        said = _TELLS.search(text) is not None or "?" in text or not is_english(text)
+        return signals | {"tool_error_ignored": float(conversation.last_failed and not said)}
+    if free and conversation.words and offered:
+        tools = [prepared(tool) for tool in list(offered.values())[:MAX_TOOLS]]
+        fits = max(
+            [1 - _absent(tool.purpose, conversation.words) for tool in tools if tool.purpose], default=0.0
+        )
+        declines = _TELLS.search(text[:MAX_OPENING]) is not None
+        signals["tool_would_fit"] = fits
+        signals["declined_though_tool_fits"] = fits if declines else 0.0
+        signals["answered_though_tool_fits"] = 0.0 if declines or "?" in text[-MAX_OPENING:] else fits
+    return signals
+
+
+def _value_signals(values: Sequence[Values]) -> dict[str, float]:
+    count = max(1, len(values))
+    return {
+        "placeholder": min(MAX_PLACEHOLDERS, sum([each.placeholders for each in values])),
+        "invented_value": float(any(each.invented for each in values)),
+        "unsupported_required": min(1.0, sum([each.required for each in values]) / count),
+        "unsupported_optional": min(1.0, sum([each.optional for each in values]) / count),
+    }
+
+
+def _fit_signals(
+    called: Sequence[ToolWords], others: Sequence[ToolWords], request: frozenset[str]
+) -> dict[str, float]:
+    """How little the called tools have to do with the request."""
+    if not called:
+        return {}
+    worst = min([_fit(tool, request) for tool in called])
+    best = max([_fit(tool, request) for tool in others], default=0.0)
+    return {
+        "tool_unlike_request": max([1 / (1 + len(tool.purpose & request)) for tool in called]),
+        "name_unlike_request": max([_absent(tool.name, request) for tool in called]),
+        "better_tool": max(0.0, best - worst) / best if best else 0.0,
+    }
+
+
+def _count_signals(
+    called: Sequence[Called],
+    tools: Sequence[ToolWords],
+    others: Sequence[ToolWords],
+    said: frozenset[str],
+    conversation: Conversation,
+) -> dict[str, float]:
+    """What was asked for, and no call takes up."""
+    several = min(MAX_SEVERAL, len(_SEVERAL.findall(conversation.request)))
+    signals: dict[str, float] = {}
+    if len(called) == 1:
+        signals["several_asked"] = several
+    if several and tools:
+        worst = min([_fit(tool, conversation.words) for tool in tools])
+        as_well = [tool for tool in others if 0 < FITS_AS_WELL * worst <= _fit(tool, conversation.words)]
+        signals["tool_left_out"] = float(bool(as_well))
+    if conversation.given:
+        used = Support("\n".join([str(each.arguments) for each in called]))
+        known = said.union(*[tool.every for tool in tools])
+        unused = sum([not _is_used(text, used, known) for text in conversation.given])
+        signals["value_not_used"] = unused / len(conversation.given)
+    return signals
+
+
+def _is_used(text: str, used: Support, known: frozenset[str]) -> bool:
+    """Whether a number, name or quotation of the request is in the arguments, or says which tool is meant."""
+    if NUMBER.fullmatch(text):
+        return any([used.has_number(number) for number in readings(text)])
+    return any([stem(word) in known or used.has(stem(word)) for word in split_words(text)])
+
+
+def _fit(tool: ToolWords, request: frozenset[str]) -> float:
+    """How much a tool has to do with a request, 0..4: of its name, of its purpose, and twice of the request."""
+    return (
+        (1 - _absent(tool.name, request))
+        + (1 - _absent(tool.purpose, request))
+        + 2 * len(request & tool.every) / len(request)
+    )
+
+
+def _absent(words: frozenset[str], request: frozenset[str]) -> float:
+    """The share of ``words`` that the request doesn't say."""
+    return len(words - request) / len(words) if words else 0.0

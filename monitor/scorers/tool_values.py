@@ -1,0 +1,131 @@
+"""What a call's argument values stand on: arguments come in, how much of them nothing supports goes out.
+
+A value is supported if its words and numbers stand in the conversation. What the tool's schema lists is a
+choice, not a fact, and is left out, as are truth values, 0 and 1, and texts long enough to be the model's own
+composition. Placeholders are told by their form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from monitor.scorers.tool_support import NUMBER, Support, plain, readings
+from monitor.scorers.tool_words import FUNCTION_WORDS, ToolWords, split_words, stem
+
+#: Values of one call's arguments that are looked at.
+MAX_VALUES = 100
+#: Characters above which a value is taken for a text that the model composed, and words.
+MAX_VALUE, MAX_VALUE_WORDS = 200, 14
+#: Letters from which on a word is looked up; shorter ones are units, states and articles.
+MIN_WORD = 3
+
+_DATE_OR_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
+_PLACEHOLDER = re.compile(
+    r"""\W*(?:
+      <[^<>]{1,60}> | \{\{?[^{}]{1,60}\}\}? | \$\{?[A-Z_]{3,40}\}? | \[(?:your|insert|enter|the)\b[^\]]{0,60}\]
+    | your[_\ -][\w\ -]{1,40} | (?:insert|enter|replace)[_\ -][\w\ -]{1,40} | [\w-]{1,40}[_-]here
+    | string | text | value | example | sample | placeholder | todo | tbd | tba | unknown | undefined | null | nil
+    | n/?a | not[_\ ](?:provided|specified|given|available) | unspecified | x{3,} | \.\.\. | \?+ | foo(?:bar)?
+    | dummy | lorem\ ipsum[\w\ ]{0,40} | 1234567(?:8(?:90?)?)? | yyyy-mm-dd | /?path/to/[\w./-]{1,80}
+    | \w{1,20}@(?:example|domain|email)\.\w{2,5} | (?:https?://)?(?:www\.)?example\.(?:com|org|net)\b.{0,80}
+    | (?:john|jane)[_\ .]doe
+    )\W*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+class Values(NamedTuple):
+    """How much of one call's argument values nothing supports."""
+
+    required: float
+    """Sum over the required arguments of the share of each that is unsupported."""
+    optional: float
+    """The same of the others."""
+    invented: int
+    """Values of which no word or number is supported."""
+    placeholders: int
+    words: frozenset[str]
+    """Stems of all values."""
+
+
+def judge_values(
+    arguments: dict[str, Any], schema: dict[str, Any] | bool | None, tool: ToolWords, support: Support
+) -> Values:
+    """How much of ``arguments`` nothing in ``support`` carries."""
+    required = schema.get("required") if isinstance(schema, dict) else None
+    names = (
+        frozenset(name for name in required if isinstance(name, str)) if isinstance(required, list) else ()
+    )
+    sums = [0.0, 0.0]
+    invented = placeholders = 0
+    words: set[str] = set()
+    left = MAX_VALUES
+    for name, value in arguments.items():
+        shares: list[float] = []
+        for leaf in _leaves(value, left):
+            left -= 1
+            if isinstance(leaf, str):
+                leaf = leaf[: MAX_VALUE + 1]
+                words.update([stem(word) for word in split_words(leaf)])
+            if leaf in tool.listed:
+                continue
+            if isinstance(leaf, str) and _is_placeholder(leaf, tool, support):
+                placeholders += 1
+            if (share := _unsupported(leaf, tool, support)) is not None:
+                shares.append(share)
+                invented += share == 1
+        if shares:
+            sums[name not in names] += sum(shares) / len(shares)
+    return Values(sums[0], sums[1], invented, placeholders, frozenset(words))
+
+
+def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
+    """The strings and numbers in ``value``, at most so many; truth values and nulls are none."""
+    waiting = [value]
+    while waiting and at_most > 0:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, str | int | float) and not isinstance(node, bool):
+            at_most -= 1
+            yield node
+
+
+def _is_placeholder(value: str, tool: ToolWords, support: Support) -> bool:
+    if _PLACEHOLDER.fullmatch(value) is None:
+        return False
+    said = plain(value)
+    return not said or not (support.has_phrase(said) or tool.texts.has_phrase(said))
+
+
+def _unsupported(value: str | float, tool: ToolWords, support: Support) -> float | None:
+    """The share of a value that nothing supports, or ``None`` where that is no question."""
+    if not isinstance(value, str):
+        if value in (0, 1):
+            return None
+        return 0.0 if support.has_number(value) or tool.texts.has_number(value) else 1.0
+    if len(value) > MAX_VALUE:
+        return None
+    words, numbers = split_words(value), NUMBER.findall(value)
+    if len(words) + len(numbers) > MAX_VALUE_WORDS or tool.texts.has_phrase(plain(value)):
+        return None
+    if len(words) > 1 and support.has_phrase("".join([word[0] for word in words])):
+        words = []  # spelt out: "SF", "LA"
+    looked_up = [word for word in words if len(word) >= MIN_WORD and word not in FUNCTION_WORDS]
+    missing = sum([not support.has(stem(word)) for word in looked_up])
+    is_time = numbers and _DATE_OR_TIME.search(value) is not None
+    asked = [found for text in numbers if any(found := [*readings(text)]) or not is_time]
+    missing += sum([not _any_number(found, support, is_time=bool(is_time)) for found in asked])
+    total = len(looked_up) + len(asked)
+    return missing / total if total else None
+
+
+def _any_number(found: list[float], support: Support, *, is_time: bool) -> bool:
+    """Whether one reading of a number stands in ``support``; of an hour, also by the twelve-hour clock."""
+    return any(
+        [support.has_number(n) or (is_time and 12 < n < 24 and support.has_number(n - 12)) for n in found]
+    )

@@ -1,0 +1,153 @@
+"""Words by which tools and requests are compared: text or a tool comes in, stems go out.
+
+A stem is a word in lower case without its plural, cut to five letters: "calculations" and "calculate" meet.
+Function words, and the verbs and nouns of which tool lists are full ("get", "data"), say nothing about what a
+tool is for and are left out. What an offered tool says is read once and kept, since the same tools are offered
+with every call of an application.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+
+from monitor.records import Tool
+from monitor.scorers.strict import objects
+from monitor.scorers.tool_support import Support
+
+#: Letters by which words are compared.
+STEM = 5
+#: Characters of a description that are read, and of all texts of a tool's parameters.
+MAX_DESCRIPTION, MAX_TEXTS = 2_000, 20_000
+#: Parameters, and listed values of each, that are read.
+MAX_PARAMETERS = 200
+#: Bytes of a tool, encoded, above which only its name is read; and how many that were read are kept.
+MAX_TOOL_BYTES, CACHE_ENTRIES = 32 * 1024, 1024
+#: Words that stand for a tool: its name's, and the first of its description's.
+MAX_PURPOSE = 12
+
+_WORD = re.compile(r"[^\W\d_]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SENTENCE = re.compile(r"[.!?](?:\s|$)|\n")
+
+FUNCTION_WORDS = frozenset(
+    """
+    a about after again all also am an and any are as at be because been before being between both but by can
+    could did do does doing done during each either else ever every few for from further had has have he her here
+    him his how i if in into is it its just ll many may me might more most much must my no nor not now of off on
+    once one only or other our out over own per please re same shall she should so some such than that the their
+    them then there these they this those through to too under until up upon us ve very via was we well were what
+    when where whether which while who whom whose why will with within without would yes you your yours
+    """.split()
+)
+_GENERIC = frozenset(
+    """
+    access additional allow allows api application applicable available base based calculate calculates call
+    called calling case certain check choose compute computes contain contains correspond current currently data
+    default description desired detail detailed details determine display different ensure example fetch fetches
+    filter find finds following form format function functions generate get gets give given gives help helps
+    identify identifier include included includes including indicate info information input item know let like
+    list lists look lookup make manage method name named need needs new number obtain option optional options
+    output parameter parameters perform performs possible provide provided provides query question receive
+    relate related represent represents request require required requirement result results retrieve retrieves
+    return returned returns run search searches select set sets show specific specifically specified specify
+    string support supports system take tell tool tools type types unique use used user uses using value values
+    various want wants
+    """.split()
+)
+
+
+class ToolWords(NamedTuple):
+    """What an offered tool says of itself."""
+
+    name: frozenset[str]
+    """Stems of its name."""
+    purpose: frozenset[str]
+    """Stems of its name and of the first sentence of its description."""
+    every: frozenset[str]
+    """Stems of all of it, parameters and their descriptions included."""
+    listed: frozenset[str | float]
+    """Values that its schema lists for a parameter: enumerations, constants, defaults."""
+    texts: Support
+    """The descriptions of its parameters: what they name may be an argument, too."""
+
+
+def stem(word: str) -> str:
+    """What stands for ``word``, which is in lower case."""
+    if len(word) > 3 and word[-1] == "s":
+        if word.endswith("ies"):
+            word = word[:-3] + "y"
+        elif word[-2] not in "su":
+            word = word[:-1]
+    return word[:STEM]
+
+
+def split_words(text: str) -> list[str]:
+    """The words of ``text`` in lower case; ``camelCase`` and ``snake_case`` are parted."""
+    if not text.islower():
+        text = _CAMEL.sub(" ", text)
+    return _WORD.findall(text.lower())
+
+
+def stems(words: Iterable[str]) -> frozenset[str]:
+    """The stems of the words that say something."""
+    return frozenset(
+        [
+            stem(word)
+            for word in words
+            if len(word) > 1 and word not in FUNCTION_WORDS and word not in _GENERIC
+        ]
+    )
+
+
+def prepared(tool: Tool) -> ToolWords:
+    """What ``tool`` says of itself; of one that is too large or no JSON, only its name."""
+    try:
+        encoded = msgspec.json.encode((tool.name, tool.description, tool.schema))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        encoded = b""
+    if not encoded or len(encoded) > MAX_TOOL_BYTES:
+        name = stems(split_words(tool.name[:MAX_DESCRIPTION]))
+        return ToolWords(name, name, name, frozenset(), Support(""))
+    return _prepared(encoded)
+
+
+@lru_cache(maxsize=CACHE_ENTRIES)
+def _prepared(encoded: bytes) -> ToolWords:
+    tool_name, description, schema = msgspec.json.decode(encoded)
+    description = (description or "")[:MAX_DESCRIPTION]
+    texts = "\n".join(_texts(schema))[:MAX_TEXTS]
+    name = stems(split_words(tool_name))
+    opening = split_words(_SENTENCE.split(description, maxsplit=1)[0])
+    return ToolWords(
+        name,
+        name | stems(opening[:MAX_PURPOSE]),
+        name | stems(split_words(description)) | stems(split_words(texts)),
+        frozenset(_listed(schema)),
+        Support(texts),
+    )
+
+
+def _texts(schema: Any) -> Iterator[str]:
+    """The names, descriptions and listed values of the parameters, wherever in ``schema``."""
+    for node in objects(schema):
+        properties = node.get("properties")
+        if isinstance(properties, dict):
+            yield from islice(properties, MAX_PARAMETERS)
+        if isinstance(description := node.get("description"), str):
+            yield description
+        if isinstance(values := node.get("enum"), list):
+            yield from (value for value in values[:MAX_PARAMETERS] if isinstance(value, str))
+
+
+def _listed(schema: Any) -> Iterator[str | float]:
+    for node in objects(schema):
+        values = node.get("enum")
+        for value in (*(values if isinstance(values, list) else ()), node.get("const"), node.get("default")):
+            if isinstance(value, str | int | float):
+                yield value
