@@ -1,0 +1,102 @@
+"""Refusals by their words, in the languages that are read, and what only looks like one."""
+
+# ruff: noqa: RUF001 - other alphabets have letters that look like Latin ones
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.scorers.refusal import MAX_REFUSAL_LENGTH, found_nothing, refuses
+
+REFUSALS = [
+    "I'm sorry, but I can't help with that request.",
+    "I\u2019m unable to share personal details.",
+    "I cannot assist with creating malware.",
+    "I won't provide instructions for that.",
+    "Unfortunately, that's not something I can help with.",
+    "As an AI language model, I cannot give medical advice.",
+    "I don't have access to real-time data.",
+    "**I must decline** to write this.",
+    "Es tut mir leid, aber dabei kann ich nicht helfen.",
+    "Leider kann ich diese Anfrage nicht bearbeiten.",
+    "Ich kann Ihnen bei dieser Anfrage leider nicht weiterhelfen.",
+    "Je suis désolée, mais je ne peux pas répondre à cette demande.",
+    "Je ne peux pas vous aider à faire cela.",
+    "Lo siento, pero no puedo ayudarte con eso.",
+    "No puedo proporcionar instrucciones para fabricar armas.",
+    "Mi dispiace, ma non posso aiutarti con questa richiesta.",
+    "Non sono in grado di fornire consulenza medica.",
+    "Desculpe, mas não posso ajudar com isso.",
+    "Não posso fornecer essa informação.",
+    "Het spijt me, maar daar kan ik je niet mee helpen.",
+    "Przepraszam, ale nie mogę pomóc w tej sprawie.",
+    "Извините, но я не могу помочь с этим запросом.",
+    "Üzgünüm, bu konuda yardımcı olamam.",
+    "抱歉，我无法提供这方面的帮助。",
+    "我无法协助完成这个请求。",
+    "申し訳ありませんが、そのリクエストにはお応えできません。",
+    "죄송하지만 해당 요청은 도와드릴 수 없습니다.",
+    "آسف، لا أستطيع مساعدتك في ذلك.",
+    "माफ़ करें, मैं इसमें आपकी मदद नहीं कर सकता।",
+]
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_a_short_answer_that_opens_with_a_refusal_refuses(text: str) -> None:
+    assert refuses(text)
+    assert not found_nothing(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I cannot find that in the document.",
+        "I can't tell from the passage who won.",
+        "Leider kann ich im Text keine Angabe dazu finden.",
+        "Je suis désolé, je ne peux pas trouver la date dans ce texte.",
+        "Lo siento, no puedo encontrar esa información en el texto.",
+        "К сожалению, я не могу найти это в тексте.",
+        "抱歉，我无法在文中找到答案。",
+        "죄송합니다, 본문에서 해당 정보를 찾을 수 없습니다.",
+    ],
+)
+def test_one_that_looked_and_found_nothing_is_told_apart(text: str) -> None:
+    assert refuses(text)
+    assert found_nothing(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "The bridge was opened in 1937.",
+        "Unable to answer based on given passages.",
+        "I can't wait to see it!",
+        "Ich kann es kaum erwarten.",
+        "Ich kann nicht genug betonen, wie wichtig das ist.",
+        "I'm sorry to hear that. You can return it within 30 days.",
+        "Sorry for the wait! We are open from 9 to 5.",
+        "Leider ist das Produkt nicht mehr lieferbar.",
+        "Purtroppo il treno è in ritardo.",
+        "抱歉，我在文中没有找到相关信息。",
+        "The committee said that it cannot help.",
+        "I'm sorry, but I can't run code. However, I can tell you that the stadium seats 99,354.",
+        "I can't open links, but here is what I know of the page.",
+    ],
+)
+def test_what_only_looks_like_a_refusal_is_none(text: str) -> None:
+    assert not refuses(text)
+    assert not found_nothing(text)
+
+
+def test_a_long_answer_is_no_refusal_whatever_it_opens_with() -> None:
+    refusal = "I'm sorry, but I can't help with that."
+    assert refuses(refusal.ljust(MAX_REFUSAL_LENGTH))
+    assert not refuses(refusal.ljust(MAX_REFUSAL_LENGTH + 1))
+
+
+@given(st.text() | st.lists(st.sampled_from([*REFUSALS, "sorry ", "i can't ", "\n", "leider "])).map("".join))
+def test_any_text_refuses_or_not(text: str) -> None:
+    assert refuses(text) or not found_nothing(text)
