@@ -1,8 +1,8 @@
 """The ``instructions`` score: a call comes in, whether its answer is one, and as asked for, goes out.
 
 Is there anything at all, or a refusal, or half an answer; and, where the request said so in a way that a
-machine can read (``call.expected``), is it in the language and form that were asked for. Each choice is judged
-by itself; the worst decides.
+machine can read (``call.expected``), is it in the language and form that were asked for. Each choice is
+judged by itself; the worst decides.
 """
 
 from __future__ import annotations
