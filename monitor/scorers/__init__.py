@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
-from monitor.records import Call, Scores
+from collections.abc import Callable, Mapping
+
+from monitor.records import (
+    Call,
+    FallbackScore,
+    GroundingScore,
+    InstructionsScore,
+    JsonScore,
+    Scores,
+    ToolsScore,
+    Versions,
+)
+from monitor.scorers import fallback, grounding, instructions, json, tools
+from monitor.scorers.cost import cost_of
 from monitor.scorers.fallback import score_fallback
 from monitor.scorers.grounding import score_grounding
+from monitor.scorers.instructions import score_instructions
 from monitor.scorers.json import score_json
 from monitor.scorers.tools import score_tools
 
-__all__ = ["score"]
+__all__ = ["SCORERS", "VERSIONS", "score"]
+
+#: Every scorer by the name of its score.
+SCORERS: Mapping[
+    str, Callable[[Call], JsonScore | ToolsScore | GroundingScore | FallbackScore | InstructionsScore]
+] = {
+    "json": score_json,
+    "tools": score_tools,
+    "grounding": score_grounding,
+    "fallback": score_fallback,
+    "instructions": score_instructions,
+}
+
+#: Which version of each makes the scores; what judges says its own.
+VERSIONS = Versions(
+    json=json.VERSION,
+    tools=tools.VERSION,
+    grounding=grounding.VERSION,
+    fallback=fallback.VERSION,
+    instructions=instructions.VERSION,
+)
 
 
 def score(call: Call) -> Scores:
-    """The scores of one call.
+    """The scores of one call, and what it cost.
 
     Any call gives scores, whatever its content: what cannot be judged is ``unknown`` or ``not_applicable``.
     """
@@ -21,4 +55,7 @@ def score(call: Call) -> Scores:
         tools=score_tools(call),
         grounding=score_grounding(call),
         fallback=score_fallback(call),
+        instructions=score_instructions(call),
+        cost=cost_of(call),
+        versions=VERSIONS,
     )

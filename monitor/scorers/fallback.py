@@ -7,8 +7,13 @@ is the one that was asked for. Only one call is seen: what the other calls of it
 
 from __future__ import annotations
 
+from typing import Final
+
 from monitor.records import Call, FallbackOutcome, FallbackScore
 from monitor.scorers.models import Match, compare
+
+#: Of this scorer: a change that can change a score counts one up.
+VERSION: Final = 2
 
 #: The cause of a retry or fallback of which the emitter doesn't say why.
 UNTOLD = "unknown"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from monitor.records import (
     Call,
@@ -25,6 +25,9 @@ from monitor.records import (
 from monitor.scorers.refusal import refuses
 from monitor.scorers.strict import Broken, parse
 from monitor.scorers.words import Support, is_latin, unsupported
+
+#: Of this scorer: a change that can change a score counts one up.
+VERSION: Final = 2
 
 #: Characters from which on one user message is taken for a passage to be grounded in.
 LONG_PASSAGE = 800
