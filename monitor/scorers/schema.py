@@ -46,6 +46,12 @@ EXPLAIN_BUDGET = 1 << 26
 #: Violations looked at, at most.
 MAX_VIOLATIONS = 64
 
+#: Formats that drafts before 2019-09 don't name, and schemas made for them have: those of zod, for one.
+_LATER_FORMATS = {
+    name: jsonschema_rs.Draft202012Validator({"format": name}, validate_formats=True).is_valid
+    for name in ("uuid", "duration")
+}
+_EARLY = "http://json-schema.org/draft-0"
 _BRANCHING = (b'"anyOf"', b'"oneOf"')
 
 
@@ -82,6 +88,7 @@ class Validator:
             self._work = Work(schema)
             self._compiled = jsonschema_rs.validator_for(
                 schema,
+                formats=_LATER_FORMATS if _is_early(schema) else None,
                 validate_formats=True,
                 offline=True,
                 pattern_options=jsonschema_rs.FancyRegexOptions(
@@ -176,6 +183,11 @@ def _compile(encoded: bytes) -> Validator | Unusable:
         return Validator(encoded)
     except Unusable as error:
         return error
+
+
+def _is_early(schema: Any) -> bool:
+    draft = schema.get("$schema") if isinstance(schema, dict) else None
+    return isinstance(draft, str) and draft.startswith(_EARLY)
 
 
 def _check_depth(schema: Any) -> None:

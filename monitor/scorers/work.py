@@ -8,8 +8,10 @@ counts as one evaluation for each step that it takes per character.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -18,6 +20,10 @@ from monitor.scorers.strict import MAX_DEPTH, objects
 
 #: Subschemas that a schema may have.
 MAX_NODES = 20_000
+#: Places that its references may lead to, all together.
+MAX_REFERENCES = 100_000
+#: Schemas with an identifier of their own that a reference may be relative to.
+MAX_ROOTS = 16
 
 # The keywords that apply subschemas (JSON Schema 2020-12 core §10, and their forerunners), by where: at the
 # same place, at one child each, or at children that another keyword may apply to, too.
@@ -35,6 +41,14 @@ _SHARED = (
 )
 _MAPS = frozenset({"properties", "patternProperties", "dependentSchemas", "dependencies"})
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_IDENTIFIERS = ("$id", "id")
+_ANCHORS = ("$anchor", "$dynamicAnchor")
+# Where the drafts' own schemas lie, which a validator knows without fetching them.
+_META = "json-schema.org"
+# An identifier that is not normalised before it is compared (RFC 3986 §6.2): no escapes, no dots as steps.
+# All others count as ending alike.
+_ODD = "?"
+_PLAIN = re.compile(r"(?!.*/\.{1,2}(?:/|$))(?!\.{1,2}(?:/|$))[\w:/.@+~$-]+")
 
 
 class Unbounded(Exception):
@@ -85,9 +99,9 @@ class Work:
 
 def _nodes(schema: Any) -> dict[int, _Node]:
     """Every subschema that can be reached, by identity, with those that it applies."""
-    anchors = _anchors(schema)
+    targets = _Targets(schema)
     nodes: dict[int, _Node] = {}
-    embeds = refers = False
+    references = 0
     waiting = [schema]
     while waiting:
         node = waiting.pop()
@@ -98,16 +112,20 @@ def _nodes(schema: Any) -> dict[int, _Node]:
         if not isinstance(node, dict):
             nodes[id(node)] = _Node([], [], [], 0)
             continue
-        embeds |= node is not schema and isinstance(node.get("$id"), str)
-        referred = [*_referred(node, schema, anchors)]
-        refers |= bool(referred)
+        referred = [
+            target
+            for keyword in _REFERENCES
+            if isinstance(reference := node.get(keyword), str)
+            for target in targets.of(reference)
+        ]
+        references += len(referred)
+        if references > MAX_REFERENCES:
+            raise Unbounded("schema has too many references")
         here = [*_applied(node, _HERE), *referred]
         apart, shared = [*_applied(node, _APART)], [*_applied(node, _SHARED)]
         steps = sum([cost(pattern).steps for pattern in patterns(node)])
         nodes[id(node)] = _Node([*map(id, here)], [*map(id, apart)], [*map(id, shared)], steps)
         waiting += here + apart + shared
-    if embeds and refers:  # an identifier within moves the base that references are relative to
-        raise Unbounded("schema refers within embedded schemas")
     return nodes
 
 
@@ -123,26 +141,62 @@ def _applied(node: dict[str, Any], keywords: Iterable[str]) -> Iterator[Any]:
             yield value
 
 
-def _referred(node: dict[str, Any], root: Any, anchors: dict[str, list[Any]]) -> Iterator[Any]:
-    """The subschemas that ``node`` refers to."""
-    for keyword in _REFERENCES:
-        reference = node.get(keyword)
-        if not isinstance(reference, str):
-            continue
+class _Targets:
+    """Where references of a schema may lead: every place that might be meant, and maybe some more.
+
+    An identifier within a schema moves the base that references below it are relative to. Instead of
+    following bases, all schemas are taken whose identifier ends like the reference, or all that have one.
+    """
+
+    def __init__(self, schema: Any) -> None:
+        self._roots: dict[str, list[Any]] = {"": [schema]}
+        self._anchors: dict[str, list[Any]] = {}
+        for node in objects(schema):
+            for keyword in _IDENTIFIERS:
+                if isinstance(name := node.get(keyword), str):
+                    base, _, anchor = name.partition("#")
+                    if base:
+                        self._roots.setdefault(_last_step(base), []).append(node)
+                    if anchor:
+                        self._anchors.setdefault(anchor, []).append(node)
+            for keyword in _ANCHORS:
+                if isinstance(name := node.get(keyword), str):
+                    self._anchors.setdefault(name, []).append(node)
+
+    def of(self, reference: str) -> list[Any]:
+        """The subschemas that ``reference`` may mean. Raises ``Unbounded`` if there is none, or too many."""
         base, _, fragment = reference.partition("#")
-        if base and base != str(root.get("$id", "")).rstrip("#"):
-            raise Unbounded("schema refers outside itself")
         fragment = unquote(fragment)
+        roots = self._meant(base) if base else [*chain(*self._roots.values())]
+        if not roots:
+            raise Unbounded("schema refers outside itself")
+        if len(roots) > MAX_ROOTS:
+            raise Unbounded("schema refers within too many embedded schemas")
         if fragment and not fragment.startswith("/"):
-            if fragment not in anchors:
-                raise Unbounded("schema refers to nothing")
-            yield from anchors[fragment]
+            found = self._anchors.get(fragment, [])
         else:
-            yield _pointed(root, fragment)
+            found = [target for root in roots if (target := _pointed(root, fragment)) is not None]
+        if not found:
+            raise Unbounded("schema refers to nothing")
+        return found
+
+    def _meant(self, base: str) -> list[Any]:
+        """The schemas whose identifier may be ``base``."""
+        end = _last_step(base)
+        if _META in base or end == _ODD:
+            return []
+        if _ODD in self._roots:
+            raise Unbounded("schema has an identifier that may be meant otherwise")
+        return self._roots.get(end, [])
+
+
+def _last_step(base: str) -> str:
+    """The end of an identifier, by which it is told: the same whatever it is relative to."""
+    return base.rstrip("/").rpartition("/")[2].lower() if _PLAIN.fullmatch(base) else _ODD
 
 
 def _pointed(root: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) points at."""
+    """What a JSON pointer (RFC 6901) points at; ``None`` if that is no schema."""
     value = root
     for step in pointer.split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
@@ -151,15 +205,5 @@ def _pointed(root: Any, pointer: str) -> Any:
         elif isinstance(value, list) and key.isdecimal() and int(key[:9]) < len(value):
             value = value[int(key[:9])]
         else:
-            raise Unbounded("schema refers to nothing")
-    return value
-
-
-def _anchors(schema: Any) -> dict[str, list[Any]]:
-    """The subschemas that carry an anchor, by its name; several may share a dynamic one."""
-    anchors: dict[str, list[Any]] = {}
-    for node in objects(schema):
-        for keyword in ("$anchor", "$dynamicAnchor"):
-            if isinstance(name := node.get(keyword), str):
-                anchors.setdefault(name, []).append(node)
-    return anchors
+            return None
+    return value if isinstance(value, dict | bool) else None

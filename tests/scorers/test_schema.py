@@ -16,6 +16,7 @@ from monitor.scorers.schema import Unusable, compile_schema
 from monitor.scorers.work import MAX_NODES, Unbounded, Work
 from tests.paths import SHARED
 
+D4, D7 = "http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema#"
 SUITE = SHARED / "data" / "scoring" / "jsonmode" / "json_schema_test_suite.jsonl.gz"
 
 
@@ -121,7 +122,10 @@ def test_an_ordinary_recursive_schema_is_run_at_any_depth() -> None:
         ({"$ref": "../other.json#/a"}, "outside"),
         ({"$ref": "#/a/0/b"}, "nothing"),
         ({"$ref": "#nowhere"}, "nothing"),
-        ({"items": [{"$id": "x", "$ref": "#/y"}], "y": {}}, "embedded"),
+        ({"$ref": "http://json-schema.org/draft-07/schema#", "$id": "http://x.example/schema"}, "outside"),
+        ({"$ref": "a#", "$defs": {"b": {"$id": "a"}, "c": {"$id": "b/../a"}}}, "meant otherwise"),
+        ({"$ref": "#/a", "anyOf": [{"$id": f"x{number}"} for number in range(17)]}, "embedded"),
+        ({"anyOf": [{"$anchor": "a", "items": {"$ref": "#a"}} for _ in range(400)]}, "references"),
         ({"anyOf": [{"const": number} for number in range(MAX_NODES)]}, "subschemas"),
     ],
 )
@@ -142,6 +146,16 @@ def test_work_without_a_bound_is_refused(schema: dict[str, Any], why: str) -> No
             "$defs": {"n": {"type": "integer"}},
         },
         {"properties": {"a": {"$id": "/properties/a"}}, "type": "integer"},
+        {"$ref": "#n", "$schema": D7, "definitions": {"n": {"$id": "#n", "type": "integer"}}},
+        {"$ref": "#n", "$schema": D4, "definitions": {"n": {"id": "#n", "type": "integer"}}},
+        {
+            "$id": "https://x.example/s",
+            "$ref": "part",
+            "$defs": {
+                "p": {"$id": "part", "$ref": "#/$defs/n", "$defs": {"n": {"type": "integer"}}},
+                "n": {"type": "string"},
+            },
+        },
     ],
 )
 def test_references_within_the_schema_are_followed(schema: dict[str, Any]) -> None:
@@ -161,6 +175,25 @@ def test_references_within_the_schema_are_followed(schema: dict[str, Any]) -> No
 def test_what_is_no_json_or_too_large_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(Unusable):
         compile_schema(schema)
+
+
+def test_a_reference_into_nothing_of_an_embedded_schema_is_unusable() -> None:
+    with pytest.raises(Unusable, match="invalid schema"):
+        compile_schema({"items": {"$id": "x", "$ref": "#/y"}, "y": {}})
+
+
+def test_work_within_an_embedded_schema_is_counted() -> None:
+    """The cheap definition is the root's, the one that doubles is the embedded schema's."""
+    inner = {**_doubling(60), "$id": "inner"}
+    with pytest.raises(Unusable, match="too costly"):
+        compile_schema({"items": inner, "$defs": {"d0": {}}}).violations([1], 3)
+
+
+@pytest.mark.parametrize("draft", [D4, D7, "https://json-schema.org/draft/2020-12/schema"])
+@pytest.mark.parametrize("form", ["uuid", "duration", "date-time", "email", "uri"])
+def test_formats_are_checked_whatever_the_draft(draft: str, form: str) -> None:
+    (violation,) = compile_schema({"$schema": draft, "format": form}).violations("none", 6)
+    assert violation.keyword == "format"
 
 
 def test_a_schema_may_be_true_or_false() -> None:
