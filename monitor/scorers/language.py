@@ -13,10 +13,10 @@ from collections import Counter
 from monitor.scorers.function_words import ALIKE, LANGUAGES, LISTED
 from monitor.scorers.scripts import NAMED, WRITTEN_IN, script_of
 
-#: Characters that are looked at: a paragraph or two tell the language, and more would only cost.
-MAX_SAMPLE = 1_200
+#: Characters that are looked at: a paragraph tells the language, and more would only cost.
+MAX_SAMPLE = 600
 #: Characters among which the sample is looked for, before code and links are taken out of them.
-MAX_READ = 4_000
+MAX_READ = 1_200
 #: Words of the other language that it takes, and their share of all words.
 MIN_WORDS, MIN_SHARE = 5, 0.15
 #: How many words of the other language there have to be for each one of the language that was asked for.
@@ -26,7 +26,11 @@ _NOT_PROSE = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]{1,200}`|https?://\S+|<[^<>\n]{1,200}>|^[ \t]*[{\[\]}\"][^\n]*",
     re.DOTALL | re.MULTILINE,
 )
-_WORD = re.compile(r"[^\s\d!-/:-@\[-`{-~\u00a1-\u00bf\u2010-\u2027\u060c\u061b\u061f\u0964\u3001\u3002]+")
+#: Without one of these there is nothing of the kind, and they are quicker to look for.
+_SIGNS = ("`", "<", "://", "{", "[", "}", "]", '"')
+#: What a word may have before and after it, quotes and stops of every script among them.
+_AROUND = '.,;:!?()[]*_"/-\u00ab\u00bb\u00bf\u00a1\u2013\u2014\u201c\u201d\u201e\u2026\u060c\u061f\u0964'
+_APOSTROPHES = str.maketrans("'\u2019", "  ")
 
 
 def other_language(text: str, tag: str) -> str | None:
@@ -45,7 +49,7 @@ def other_language(text: str, tag: str) -> str | None:
     wanted = {script for script, languages in WRITTEN_IN.items() if language in languages}
     named = next((NAMED.get(subtag) for subtag in subtags if len(subtag) == 4), None)
     wanted = {named} if named else wanted
-    sample = _NOT_PROSE.sub(" ", text[:MAX_READ])[:MAX_SAMPLE]
+    sample = _prose(text)
     script = script_of(sample)
     if script is None or not wanted:
         return None
@@ -56,9 +60,16 @@ def other_language(text: str, tag: str) -> str | None:
     return found if has_words or found == "en" else None
 
 
+def _prose(text: str) -> str:
+    """The first of the text that is no code, link, tag or JSON."""
+    read = text[:MAX_READ]
+    is_plain = not any(sign in read for sign in _SIGNS)
+    return (read if is_plain else _NOT_PROSE.sub(" ", read))[:MAX_SAMPLE]
+
+
 def _by_words(sample: str, language: str) -> str | None:
     """The language whose words are in the sample, if it is another one and that one's are not."""
-    words = _WORD.findall(sample.lower())
+    words = [word.strip(_AROUND) for word in sample.lower().translate(_APOSTROPHES).split()]
     known = [LANGUAGES[word] for word in words if word in LANGUAGES]
     others = Counter(code for codes in known if language not in codes for code in codes)
     if not others:
