@@ -29,11 +29,6 @@ from tests.scorers.build import WEATHER, call, grounded_call, json_call, tool_ca
 
 TOTAL = {"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]}
 PARIS = '{"city": "Paris"}'
-#: A passage long enough to judge by.
-PASSAGE = (
-    "The Golden Gate Bridge spans the strait between San Francisco Bay and the Pacific Ocean. It was designed by"
-    " Joseph Strauss and opened in 1937. Its main span is 1,280 metres long, and its towers are 227 metres high."
-)
 GERMAN = (
     "Die Rechnung wurde am Montag bezahlt, und wir haben die Ware noch am selben Tag verschickt. Wenn sie bis"
     " Freitag nicht da ist, melden Sie sich bitte noch einmal bei uns."
@@ -92,17 +87,16 @@ CALLS: dict[str, dict[str, Callable[[], Call]]] = {
         "unknown": lambda: answer("Sunny.", captured=Captured(tools=False)),
     },
     "grounding": {
-        "supported": lambda: grounded_call("The bridge opened in 1937. Joseph Strauss designed it.", PASSAGE),
+        "supported": lambda: grounded_call("The bridge opened in 1937. Joseph Strauss designed it."),
         "suspect": lambda: grounded_call(
-            "The bridge was designed by Joseph Strauss with help from several engineers of Chicago.", PASSAGE
+            "The bridge was designed by Joseph Strauss with help from several engineers of Chicago."
         ),
         "unsupported": lambda: grounded_call(
-            "Construction employed 4,500 workers under Charles Ellis, cost $35 million, killed eleven labourers,"
-            " and its orange paint was chosen by Irving Morrow; see https://bridge.example/history for photographs.",
-            PASSAGE,
+            "Construction employed 4,500 workers under Charles Ellis, cost $35 million, killed eleven men;"
+            " Irving Morrow chose its colours; see https://bridge.example/history for photographs.",
         ),
         "not_applicable": lambda: answer("Hello!"),
-        "unknown": lambda: grounded_call("この橋は1937年に開通しました。", PASSAGE),
+        "unknown": lambda: grounded_call("この橋は1937年に開通しました。"),
     },
     "fallback": {
         "none": lambda: models("gpt-4o", "gpt-4o-2024-08-06"),
