@@ -1,18 +1,19 @@
-"""Where in a conversation a call stands: messages come in, the request and what was done about it since go out.
+"""Where in a conversation a call stands: messages come in, the request and what was done about it go out.
 
-The request is what the user said last; the loop is what followed: the calls that were made, and what they gave.
+The request is what the user said last; the loop is what followed: calls that were made, and what they gave.
 """
 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
 
 from monitor.records import Call, Message, Part, PartType
 from monitor.scorers.tool_support import NUMBER, Support
-from monitor.scorers.tool_words import FUNCTION_WORDS, split_words, stems
+from monitor.scorers.tool_words import FUNCTION_WORDS, stems, words_of
 
 #: Characters of a request that are read, half of them its first, if it is longer.
 MAX_REQUEST = 4_000
@@ -27,17 +28,20 @@ MIN_WORDS, MIN_ENGLISH = 3, 0.15
 
 _ERROR = re.compile(
     r"""\W*(?:error|exception|traceback|failed|failure|fatal|invalid|unauthorized|forbidden|timed?\ ?out)\b
-    |[^{]{0,20}\{[^{}]{0,100}["'](?:error|errors|exception|error_message)["']\s*:\s*(?!null|none|false|""|''|\[\]|\{\}|0\b)
-    |[^{]{0,20}\{[^{}]{0,100}["'](?:status|state|type)["']\s*:\s*["'](?:error|failed|failure)["']
-    |[^{]{0,20}\{[^{}]{0,100}["'](?:success|ok)["']\s*:\s*false
-    """,
+    | [^{]{0,20}\{[^{}]{0,100}["'](?:
+        (?:errors?|exception|error_message)["']\s*:\s*(?!null|none|false|""|''|\[\]|\{\}|0\b)
+      | (?:status|state|type)["']\s*:\s*["'](?:error|failed|failure)["']
+      | (?:success|ok)["']\s*:\s*false )""",
     re.IGNORECASE | re.VERBOSE,
 )
 _UNFINISHED = re.compile(
     r"pending|running|in[_ -]progress|queued|processing|not[_ -](?:ready|finished|done)|retry|try again|wait",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"(?<=[a-z0-9,;)] )[A-Z][\w-]+(?: [A-Z][\w-]+)*")
+_NAME = re.compile(r"[A-Z][\w-]+(?: [A-Z][\w-]+)*")
+# What stands two characters before a capital inside a sentence.
+_INSIDE = frozenset(string.ascii_lowercase + string.digits + ",;)")
+_QUOTE = re.compile("[\"'\u2018\u201c]")
 _QUOTED = re.compile(
     r"[\"\u201c]([^\"\u201c\u201d]{2,60})[\"\u201d]|(?<!\w)['\u2018]([^'\u2018\u2019]{2,60})['\u2019](?!\w)"
 )
@@ -60,22 +64,27 @@ class Conversation:
         if self._start is None:
             return ""
         text = _text(self._messages[self._start])
-        return text if len(text) <= MAX_REQUEST else f"{text[: MAX_REQUEST // 2]} {text[-MAX_REQUEST // 2 :]}"
+        half = MAX_REQUEST // 2
+        return text if len(text) <= MAX_REQUEST else f"{text[:half]} {text[-half:]}"
 
     @cached_property
     def words(self) -> frozenset[str]:
         """Stems of the request; empty where they can't be compared with what tools say in English."""
-        return stems(split_words(self.request)) if is_english(self.request) else frozenset()
+        words = words_of(self.request)
+        return stems(words) if is_english(words) else frozenset()
 
     @cached_property
     def given(self) -> tuple[str, ...]:
         """The numbers, names and quotations of the request: what its arguments are made of."""
-        quoted = [one or other for one, other in _QUOTED.findall(self.request)]
-        return (*NUMBER.findall(self.request), *_NAME.findall(self.request), *quoted)
+        text = self.request
+        capitals = [found for found in _NAME.finditer(text) if found.start() > 1]
+        names = [found[0] for found in capitals if text[found.start() - 2] in _INSIDE]
+        quoted = [one or other for one, other in _QUOTED.findall(text)] if _QUOTE.search(text) else []
+        return (*NUMBER.findall(text), *names, *quoted)
 
     @cached_property
     def support(self) -> Support | None:
-        """Everything that was said before, or ``None`` if that is too much to look things up in, or nothing."""
+        """Everything that was said before; ``None`` if that is nothing, or too much to look things up in."""
         texts, size = list[str](), 0
         contents = (part.content for message in self._messages for part in message.parts)
         arguments = (part.arguments or "" for message in self._messages for part in message.parts)
@@ -123,9 +132,8 @@ class Conversation:
         return None, ""
 
 
-def is_english(text: str) -> bool:
-    """Whether enough of the words of ``text`` are English function words."""
-    words = split_words(text)
+def is_english(words: Sequence[str]) -> bool:
+    """Whether enough of these words, in lower case, are English function words."""
     known = sum([word in FUNCTION_WORDS for word in words])
     return len(words) >= MIN_WORDS and known >= MIN_ENGLISH * len(words)
 

@@ -14,30 +14,41 @@ from monitor.records import Tool
 from monitor.scorers.tool_loop import Conversation, is_english
 from monitor.scorers.tool_support import NUMBER, Support, readings
 from monitor.scorers.tool_values import Values, judge_values
-from monitor.scorers.tool_words import ToolWords, prepared, split_words, stem
+from monitor.scorers.tool_words import ToolWords, prepared, split_words, stem, words_of
 
 #: Calls of an answer, and tools of a list, that are compared; characters of an answer's text that are read.
 MAX_CALLS, MAX_TOOLS, MAX_TEXT = 32, 128, 8_000
 #: Characters of an answer in which it declines, and at its end asks back.
 MAX_OPENING = 300
 #: Above these a signal says no more.
-MAX_PLACEHOLDERS, MAX_SEVERAL = 2, 4
+MAX_PLACEHOLDERS, MAX_SEVERAL = 2, 3
 #: How much less another tool may fit than the called one, and still be one that was asked for, too.
 FITS_AS_WELL = 0.9
 
-_SEVERAL = re.compile(
-    r"\b(?:first(?:ly)?|second(?:ly)?|third(?:ly)?|then|also|another|both|each|respectively|additionally|finally"
-    r"|lastly|next|as well|two|three|four|five|different|compare|followed)\b"
-    r"|\?(?=.*\?)|(?<=[a-z0-9'\"][.!?]) +(?=[A-Z])",
-    re.IGNORECASE,
+# Words of a request that asks for more than one thing.
+_SEVERAL = frozenset(
+    {
+        *("first", "firstly", "second", "secondly", "third", "thirdly", "then", "next", "finally", "lastly"),
+        *(
+            "also",
+            "another",
+            "both",
+            "each",
+            "respectively",
+            "additionally",
+            "different",
+            "compare",
+            "followed",
+        ),
+    }
 )
-
 # A failure or a limit is told, in English.
 _TELLS = re.compile(
-    r"\b(?:unable|can(?:'|\u2019)?t|cannot|could(?:n(?:'|\u2019)t| not)|don(?:'|\u2019)?t have|do not have|not able"
-    r"|not possible|no (?:tool|function|access)|sorry|apologi[sz]e|apologies|unfortunately|error|fail\w*|issue"
-    r"|problem|went wrong|invalid|not found|unavailable|did(?:n(?:'|\u2019)t| not)|try again|however)\b",
-    re.IGNORECASE,
+    r"""\b(?:unable | can['\u2019]?t | cannot | could(?:n['\u2019]t|\ not) | did(?:n['\u2019]t|\ not)
+    | (?:don['\u2019]?t|do\ not)\ have | not\ (?:able|possible|found) | no\ (?:tool|function|access)
+    | sorry | apologi[sz]e | apologies | unfortunately | error | fail\w* | issue | problem | went\ wrong
+    | invalid | unavailable | try\ again | however)\b""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _WRITTEN = "("
 
@@ -94,7 +105,7 @@ def answer_signals(
     names = [name for name in list(offered)[:MAX_TOOLS] if _WRITTEN in text and f"{name}{_WRITTEN}" in text]
     signals = {"call_written_out": float(bool(names))} if names else {}
     if conversation.loop:
-        said = _TELLS.search(text) is not None or "?" in text or not is_english(text)
+        said = _TELLS.search(text) is not None or "?" in text or not is_english(words_of(text))
         return signals | {"tool_error_ignored": float(conversation.last_failed and not said)}
     if free and conversation.words and offered:
         tools = [prepared(tool) for tool in list(offered.values())[:MAX_TOOLS]]
@@ -141,7 +152,7 @@ def _count_signals(
     conversation: Conversation,
 ) -> dict[str, float]:
     """What was asked for, and no call takes up."""
-    several = min(MAX_SEVERAL, len(_SEVERAL.findall(conversation.request)))
+    several = min(MAX_SEVERAL, sum([word in _SEVERAL for word in words_of(conversation.request)]))
     signals: dict[str, float] = {}
     if len(called) == 1:
         signals["several_asked"] = several
@@ -160,17 +171,14 @@ def _count_signals(
 def _is_used(text: str, used: Support, known: frozenset[str]) -> bool:
     """Whether a number, name or quotation of the request is in the arguments, or says which tool is meant."""
     if NUMBER.fullmatch(text):
-        return any([used.has_number(number) for number in readings(text)])
-    return any([stem(word) in known or used.has(stem(word)) for word in split_words(text)])
+        return any(used.has_number(number) for number in readings(text))
+    return any(stem(word) in known or used.has(stem(word)) for word in split_words(text))
 
 
 def _fit(tool: ToolWords, request: frozenset[str]) -> float:
-    """How much a tool has to do with a request, 0..4: of its name, of its purpose, and twice of the request."""
-    return (
-        (1 - _absent(tool.name, request))
-        + (1 - _absent(tool.purpose, request))
-        + 2 * len(request & tool.every) / len(request)
-    )
+    """How much of a tool is in a request and of a request in a tool, 0..4: name, purpose, and the rest."""
+    named, meant = 1 - _absent(tool.name, request), 1 - _absent(tool.purpose, request)
+    return named + meant + 2 * len(request & tool.every) / len(request)
 
 
 def _absent(words: frozenset[str], request: frozenset[str]) -> float:

@@ -16,7 +16,7 @@ from monitor.scorers.details import MAX_NAME, shown_tool
 from monitor.scorers.schema import Unusable, compile_schema
 from monitor.scorers.strict import Broken, duplicate_key, parse
 from monitor.scorers.tool_loop import Conversation, is_error, is_unfinished
-from monitor.scorers.tool_words import split_words
+from monitor.scorers.tool_words import split_words, words_of
 
 #: Characters of arguments above which two calls are not compared.
 MAX_COMPARED = 100_000
@@ -45,13 +45,15 @@ _OPEN = frozenset(
     }
 )
 # Words in the names of tools that are meant to be called over and over: chance, and waiting or moving on.
-_CHANCE = frozenset("roll dice random flip draw shuffle uuid sample generate".split())
+_CHANCE = frozenset({"roll", "dice", "random", "flip", "draw", "shuffle", "uuid"})
 _OVER_AGAIN = _CHANCE | frozenset(
-    """
+    words_of(
+        """
     wait sleep poll status check progress next more scroll click press key type step move swipe screenshot
     snapshot refresh reload tick now time think continue retry computer browser run exec execute bash shell
     command test update read receive
-    """.split()
+    """
+    )
 )
 
 

@@ -18,19 +18,22 @@ from monitor.scorers.tool_words import FUNCTION_WORDS, ToolWords, split_words, s
 MAX_VALUES = 100
 #: Characters above which a value is taken for a text that the model composed, and words.
 MAX_VALUE, MAX_VALUE_WORDS = 200, 14
+#: Letters of a country's or a currency's code (ISO 3166 alpha-3, ISO 4217); most begin as the country's name.
+CODE = 3
 #: Letters from which on a word is looked up; shorter ones are units, states and articles.
 MIN_WORD = 3
 
 _DATE_OR_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
 _PLACEHOLDER = re.compile(
     r"""\W*(?:
-      <[^<>]{1,60}> | \{\{?[^{}]{1,60}\}\}? | \$\{?[A-Z_]{3,40}\}? | \[(?:your|insert|enter|the)\b[^\]]{0,60}\]
-    | your[_\ -][\w\ -]{1,40} | (?:insert|enter|replace)[_\ -][\w\ -]{1,40} | [\w-]{1,40}[_-]here
-    | string | text | value | example | sample | placeholder | todo | tbd | tba | unknown | undefined | null | nil
-    | n/?a | not[_\ ](?:provided|specified|given|available) | unspecified | x{3,} | \.\.\. | \?+ | foo(?:bar)?
+      <[^<>]{1,60}> | \{\{?[^{}]{1,60}\}\}? | \$\{\w{3,40}\}
+    | \[(?:your|insert|enter|the)\b[^\]]{0,60}\] | your[_\ -][\w\ -]{1,40}
+    | (?:insert|enter|replace)[_\ -][\w\ -]{1,40} | [\w-]{1,40}[_-]here
+    | string | example | sample | placeholder | todo | tbd | tba | unknown | undefined | null | nil | n/?a
+    | not[_\ ](?:provided|specified|given|available) | unspecified | x{3,} | \.\.\. | \?+ | foo(?:bar)?
     | dummy | lorem\ ipsum[\w\ ]{0,40} | 1234567(?:8(?:90?)?)? | yyyy-mm-dd | /?path/to/[\w./-]{1,80}
-    | \w{1,20}@(?:example|domain|email)\.\w{2,5} | (?:https?://)?(?:www\.)?example\.(?:com|org|net)\b.{0,80}
-    | (?:john|jane)[_\ .]doe
+    | \w{1,20}@(?:example|domain|email)\.\w{2,5} | (?:john|jane)[_\ .]doe
+    | (?:https?://)?(?:www\.)?example\.(?:com|org|net)\b.{0,80}
     )\W*""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -55,30 +58,26 @@ def judge_values(
 ) -> Values:
     """How much of ``arguments`` nothing in ``support`` carries."""
     required = schema.get("required") if isinstance(schema, dict) else None
-    names = (
-        frozenset(name for name in required if isinstance(name, str)) if isinstance(required, list) else ()
-    )
-    sums = [0.0, 0.0]
+    names = required if isinstance(required, list) else []
+    sums = {True: 0.0, False: 0.0}
     invented = placeholders = 0
-    words: set[str] = set()
+    said: set[str] = set()
     left = MAX_VALUES
     for name, value in arguments.items():
         shares: list[float] = []
         for leaf in _leaves(value, left):
             left -= 1
-            if isinstance(leaf, str):
-                leaf = leaf[: MAX_VALUE + 1]
-                words.update([stem(word) for word in split_words(leaf)])
+            words = split_words(leaf[: MAX_VALUE + 1]) if isinstance(leaf, str) else []
+            said.update(map(stem, words))
             if leaf in tool.listed:
                 continue
-            if isinstance(leaf, str) and _is_placeholder(leaf, tool, support):
-                placeholders += 1
-            if (share := _unsupported(leaf, tool, support)) is not None:
+            placeholders += isinstance(leaf, str) and _is_placeholder(leaf, tool, support)
+            if (share := _unsupported(leaf, words, tool, support)) is not None:
                 shares.append(share)
                 invented += share == 1
         if shares:
-            sums[name not in names] += sum(shares) / len(shares)
-    return Values(sums[0], sums[1], invented, placeholders, frozenset(words))
+            sums[name in names] += sum(shares) / len(shares)
+    return Values(sums[True], sums[False], invented, placeholders, frozenset(said))
 
 
 def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
@@ -96,36 +95,44 @@ def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
 
 
 def _is_placeholder(value: str, tool: ToolWords, support: Support) -> bool:
-    if _PLACEHOLDER.fullmatch(value) is None:
+    """Whether ``value`` looks like one, and neither the user said so nor does the tool ask for it."""
+    if len(value) > MAX_VALUE or _PLACEHOLDER.fullmatch(value) is None:
         return False
-    said = plain(value)
-    return not said or not (support.has_phrase(said) or tool.texts.has_phrase(said))
+    return not (support.has_text(value) or tool.texts.has_text(value, quotes="'\"`"))
 
 
-def _unsupported(value: str | float, tool: ToolWords, support: Support) -> float | None:
+def _unsupported(value: str | float, words: list[str], tool: ToolWords, support: Support) -> float | None:
     """The share of a value that nothing supports, or ``None`` where that is no question."""
     if not isinstance(value, str):
         if value in (0, 1):
             return None
         return 0.0 if support.has_number(value) or tool.texts.has_number(value) else 1.0
-    if len(value) > MAX_VALUE:
+    numbers = NUMBER.findall(value) if len(value) <= MAX_VALUE else []
+    if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS:
         return None
-    words, numbers = split_words(value), NUMBER.findall(value)
-    if len(words) + len(numbers) > MAX_VALUE_WORDS or tool.texts.has_phrase(plain(value)):
-        return None
-    if len(words) > 1 and support.has_phrase("".join([word[0] for word in words])):
-        words = []  # spelt out: "SF", "LA"
     looked_up = [word for word in words if len(word) >= MIN_WORD and word not in FUNCTION_WORDS]
     missing = sum([not support.has(stem(word)) for word in looked_up])
-    is_time = numbers and _DATE_OR_TIME.search(value) is not None
+    if missing and _is_short_for(value, looked_up, support):
+        missing = 0
+    is_time = bool(numbers) and _DATE_OR_TIME.search(value) is not None
     asked = [found for text in numbers if any(found := [*readings(text)]) or not is_time]
-    missing += sum([not _any_number(found, support, is_time=bool(is_time)) for found in asked])
+    missing += sum([not _any_number(found, support, is_time=is_time) for found in asked])
     total = len(looked_up) + len(asked)
+    if missing and tool.texts.has_phrase(plain(value)):
+        missing = 0
     return missing / total if total else None
 
 
+def _is_short_for(value: str, words: list[str], support: Support) -> bool:
+    """Whether the conversation has the initials of these words, or the country of a code (``CAD``)."""
+    if len(words) > 1:
+        return support.has_phrase("".join([word[0] for word in words]))
+    return len(value) == CODE and value.isupper() and support.has(value[: CODE - 1].lower())
+
+
 def _any_number(found: list[float], support: Support, *, is_time: bool) -> bool:
-    """Whether one reading of a number stands in ``support``; of an hour, also by the twelve-hour clock."""
+    """Whether one reading of a number is in ``support``; of an hour, also by the twelve-hour clock."""
     return any(
-        [support.has_number(n) or (is_time and 12 < n < 24 and support.has_number(n - 12)) for n in found]
+        support.has_number(number) or (is_time and 12 < number < 24 and support.has_number(number - 12))
+        for number in found
     )

@@ -1,9 +1,9 @@
 """Words by which tools and requests are compared: text or a tool comes in, stems go out.
 
-A stem is a word in lower case without its plural, cut to five letters: "calculations" and "calculate" meet.
-Function words, and the verbs and nouns of which tool lists are full ("get", "data"), say nothing about what a
-tool is for and are left out. What an offered tool says is read once and kept, since the same tools are offered
-with every call of an application.
+A stem is a word in lower case without its plural, cut to five letters: "calculation" and "calculate" meet.
+Function words, and the verbs and nouns of which tool lists are full ("get", "data"), tell little and are left
+out. What an offered tool says is read once and kept, since the same tools are offered with every call of an
+application.
 """
 
 from __future__ import annotations
@@ -35,30 +35,42 @@ _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SENTENCE = re.compile(r"[.!?](?:\s|$)|\n")
 
+
+def words_of(prose: str) -> list[str]:
+    """The words of ``prose`` in lower case."""
+    return _WORD.findall(prose.lower())
+
+
 FUNCTION_WORDS = frozenset(
+    words_of(
+        """
+    a about after again all also am an and any are as at be because been before being between both but
+    by can could did do does doing done during each either else ever every few for from further had has
+    have he her here him his how i if in into is it its just ll many may me might more most much must my
+    no nor not now of off on once one only or other our out over own per please re same shall she should
+    so some such than that the their them then there these they this those through to too under until up
+    upon us ve very via was we well were what when where whether which while who whom whose why will
+    with within without would yes you your yours
     """
-    a about after again all also am an and any are as at be because been before being between both but by can
-    could did do does doing done during each either else ever every few for from further had has have he her here
-    him his how i if in into is it its just ll many may me might more most much must my no nor not now of off on
-    once one only or other our out over own per please re same shall she should so some such than that the their
-    them then there these they this those through to too under until up upon us ve very via was we well were what
-    when where whether which while who whom whose why will with within without would yes you your yours
-    """.split()
+    )
 )
 _GENERIC = frozenset(
+    words_of(
+        """
+    access additional allow allows api application applicable available base based calculate calculates
+    call called calling case certain check choose compute computes contain contains correspond current
+    currently data default description desired detail detailed details determine display different
+    ensure example fetch fetches filter find finds following form format function functions generate get
+    gets give given gives help helps identify identifier include included includes including indicate
+    info information input item know let like list lists look lookup make manage method name named need
+    needs new number obtain option optional options output parameter parameters perform performs
+    possible provide provided provides query question receive relate related represent represents
+    request require required requirement result results retrieve retrieves return returned returns run
+    search searches select set sets show specific specifically specified specify string support supports
+    system take tell tool tools type types unique use used user uses using value values various want
+    wants
     """
-    access additional allow allows api application applicable available base based calculate calculates call
-    called calling case certain check choose compute computes contain contains correspond current currently data
-    default description desired detail detailed details determine display different ensure example fetch fetches
-    filter find finds following form format function functions generate get gets give given gives help helps
-    identify identifier include included includes including indicate info information input item know let like
-    list lists look lookup make manage method name named need needs new number obtain option optional options
-    output parameter parameters perform performs possible provide provided provides query question receive
-    relate related represent represents request require required requirement result results retrieve retrieves
-    return returned returns run search searches select set sets show specific specifically specified specify
-    string support supports system take tell tool tools type types unique use used user uses using value values
-    various want wants
-    """.split()
+    )
 )
 
 
@@ -88,10 +100,8 @@ def stem(word: str) -> str:
 
 
 def split_words(text: str) -> list[str]:
-    """The words of ``text`` in lower case; ``camelCase`` and ``snake_case`` are parted."""
-    if not text.islower():
-        text = _CAMEL.sub(" ", text)
-    return _WORD.findall(text.lower())
+    """The words of a name or value in lower case; ``camelCase`` and ``snake_case`` are parted."""
+    return words_of(text if text.islower() else _CAMEL.sub(" ", text))
 
 
 def stems(words: Iterable[str]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 The outcome is structural: all findings are collected, and the first in the order of ``ToolsOutcome`` is the
 outcome. The risk is graded: a small model of named signals says how likely it is that these calls, or their
-absence, are not what was asked for. It never changes the outcome; a structural failure is its strongest signal.
+absence, are not what was asked for. It changes no outcome; a structural failure is its strongest signal.
 """
 
 from __future__ import annotations
