@@ -26,6 +26,8 @@ from monitor.scorers.refusal import found_nothing, refuses
 #: Of this scorer: a change that can change a score counts one up.
 VERSION: Final = 1
 
+#: Characters of a language's tag that are shown: the longest that BCP 47 gives as an example has 35.
+MAX_TAG: Final = 35
 #: Operations whose answer is no text, by OpenTelemetry's names (``gen_ai.operation.name``) and those in use.
 NO_TEXT: Final = frozenset(
     {
@@ -115,9 +117,8 @@ def _why_empty(output: Output) -> str | None:
 def _as_asked(text: str, expected: Expected) -> InstructionsScore:
     """Whether an answer is in the language and form that were asked for."""
     if expected.language and (other := other_language(text, expected.language)):
-        return InstructionsScore(
-            InstructionsOutcome.WRONG_LANGUAGE, f"{other}, asked for {expected.language}"
-        )
+        detail = f"{other}, asked for {expected.language[:MAX_TAG]}"
+        return InstructionsScore(InstructionsOutcome.WRONG_LANGUAGE, detail)
     if expected.format and (wrong := mistake(text, expected.format, expected.values)):
         return InstructionsScore(InstructionsOutcome.WRONG_FORMAT, f"{expected.format}: {wrong}")
     return InstructionsScore(InstructionsOutcome.OK)
