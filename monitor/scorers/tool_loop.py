@@ -116,6 +116,11 @@ class Conversation:
                 return index
         return None
 
+    @cached_property
+    def has_results(self) -> bool:
+        """Whether a tool gave something, before the request or since."""
+        return any(part.type is PartType.TOOL_RESULT for message in self._messages for part in message.parts)
+
     @property
     def last_failed(self) -> bool:
         """Whether what the model was given last is a tool's error."""

@@ -50,7 +50,23 @@ _TELLS = re.compile(
     | invalid | unavailable | try\ again | however)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-_WRITTEN = "("
+# The names of tools that take the answer itself, whose arguments are what the model has to say, are of these.
+_ANSWER = frozenset(
+    {
+        "answer",
+        "final",
+        "finish",
+        "format",
+        "formatted",
+        "give",
+        "json",
+        "output",
+        "respond",
+        "response",
+        "result",
+    }
+    | {"return", "structured", "submit", "tool"}
+)
 
 
 class Called(NamedTuple):
@@ -71,7 +87,7 @@ def call_signals(
         conversation: what the calls were made in.
         free: whether the model chose to call, and which tool.
     """
-    called = called[:MAX_CALLS]
+    called = [each for each in called[:MAX_CALLS] if not _ANSWER.issuperset(split_words(each.tool.name))]
     words = {name: prepared(offered[name]) for name in list(offered)[:MAX_TOOLS]}
     words.update({each.tool.name: prepared(each.tool) for each in called})
     support = conversation.support
@@ -81,7 +97,7 @@ def call_signals(
         if support is not None
     ]
     signals = _value_signals(values) if values else {}
-    if free and conversation.words and not conversation.loop:
+    if called and free and conversation.words and not conversation.loop:
         of_calls = [words[each.tool.name] for each in called]
         said = frozenset[str]().union(*[each.words for each in values])
         others = [tool for name, tool in words.items() if all(name != each.tool.name for each in called)]
@@ -97,21 +113,21 @@ def answer_signals(
 
     Args:
         text: the answer.
-        offered: the tools that were offered, by name.
+        offered: the tools that were offered, by name; of those that the provider runs, nothing is expected.
         conversation: what it answers.
         free: whether it was the model's choice.
     """
     text = text[:MAX_TEXT]
-    names = [name for name in list(offered)[:MAX_TOOLS] if _WRITTEN in text and f"{name}{_WRITTEN}" in text]
-    signals = {"call_written_out": float(bool(names))} if names else {}
-    if conversation.loop:
-        said = _TELLS.search(text) is not None or "?" in text or not is_english(words_of(text))
-        return signals | {"tool_error_ignored": float(conversation.last_failed and not said)}
-    if free and conversation.words and offered:
-        tools = [prepared(tool) for tool in list(offered.values())[:MAX_TOOLS]]
-        fits = max(
-            [1 - _absent(tool.purpose, conversation.words) for tool in tools if tool.purpose], default=0.0
-        )
+    signals: dict[str, float] = {}
+    tools = [tool for tool in list(offered.values())[:MAX_TOOLS] if tool.kind == "function"]
+    if tools and "(" in text:
+        signals["call_written_out"] = float(any(f"{tool.name}(" in text for tool in tools))
+    if conversation.has_results:
+        told = "?" in text or _TELLS.search(text) is not None or not is_english(words_of(text))
+        signals["tool_error_ignored"] = float(conversation.last_failed and not told)
+    elif free and conversation.words and tools:
+        purposes = [prepared(tool).purpose for tool in tools]
+        fits = max([1 - _absent(purpose, conversation.words) for purpose in purposes if purpose], default=0.0)
         declines = _TELLS.search(text[:MAX_OPENING]) is not None
         signals["tool_would_fit"] = fits
         signals["declined_though_tool_fits"] = fits if declines else 0.0
@@ -133,8 +149,6 @@ def _fit_signals(
     called: Sequence[ToolWords], others: Sequence[ToolWords], request: frozenset[str]
 ) -> dict[str, float]:
     """How little the called tools have to do with the request."""
-    if not called:
-        return {}
     worst = min([_fit(tool, request) for tool in called])
     best = max([_fit(tool, request) for tool in others], default=0.0)
     return {
@@ -156,7 +170,7 @@ def _count_signals(
     signals: dict[str, float] = {}
     if len(called) == 1:
         signals["several_asked"] = several
-    if several and tools:
+    if several:
         worst = min([_fit(tool, conversation.words) for tool in tools])
         as_well = [tool for tool in others if 0 < FITS_AS_WELL * worst <= _fit(tool, conversation.words)]
         signals["tool_left_out"] = float(bool(as_well))

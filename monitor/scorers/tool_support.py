@@ -83,6 +83,10 @@ class Support:
         pattern = rf"(?<!\w){sides}(?<!\w){re.escape(text)}(?!\w){sides}"
         return re.search(pattern, self._text, re.IGNORECASE) is not None
 
+    def has_long_form(self, code: str) -> bool:
+        """Whether a word in it has the letters of ``code`` in their order, from its first on and close by."""
+        return re.search(" " + r"\w{0,3}".join(map(re.escape, code)), self._words) is not None
+
     def has_number(self, number: float) -> bool:
         """Whether this number stands in it, whatever its sign, as it is or by a percent sign or scale."""
         rounded = _rounded(abs(number))

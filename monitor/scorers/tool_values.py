@@ -18,8 +18,8 @@ from monitor.scorers.tool_words import FUNCTION_WORDS, ToolWords, split_words, s
 MAX_VALUES = 100
 #: Characters above which a value is taken for a text that the model composed, and words.
 MAX_VALUE, MAX_VALUE_WORDS = 200, 14
-#: Letters of a country's or a currency's code (ISO 3166 alpha-3, ISO 4217); most begin as the country's name.
-CODE = 3
+#: Letters of a code: a country's, a currency's, a share's.
+MAX_CODE = 5
 #: Letters from which on a word is looked up; shorter ones are units, states and articles.
 MIN_WORD = 3
 
@@ -124,10 +124,10 @@ def _unsupported(value: str | float, words: list[str], tool: ToolWords, support:
 
 
 def _is_short_for(value: str, words: list[str], support: Support) -> bool:
-    """Whether the conversation has the initials of these words, or the country of a code (``CAD``)."""
+    """Whether the conversation has the initials of these words, or what a code is short for (``NVDA``)."""
     if len(words) > 1:
         return support.has_phrase("".join([word[0] for word in words]))
-    return len(value) == CODE and value.isupper() and support.has(value[: CODE - 1].lower())
+    return len(value) <= MAX_CODE and value.isupper() and support.has_long_form(value.lower())
 
 
 def _any_number(found: list[float], support: Support, *, is_time: bool) -> bool:

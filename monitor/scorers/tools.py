@@ -84,6 +84,7 @@ def _rate(
         ]
         weights, signals = CALL_WEIGHTS, call_signals(called, offered, conversation, free=free)
     else:
+        free = free and not output.tool_calls  # what the provider ran itself is an answer with a tool
         weights, signals = ANSWER_WEIGHTS, answer_signals(output.text, offered, conversation, free=free)
     if any(finding.outcome != ToolsOutcome.UNKNOWN for finding in found):
         signals[STRUCTURE] = 1.0
