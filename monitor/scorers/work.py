@@ -45,10 +45,10 @@ _IDENTIFIERS = ("$id", "id")
 _ANCHORS = ("$anchor", "$dynamicAnchor")
 # Where the drafts' own schemas lie, which a validator knows without fetching them.
 _META = "json-schema.org"
-# An identifier that is not normalised before it is compared (RFC 3986 §6.2): no escapes, no dots as steps.
-# All others count as ending alike.
+# Identifiers are normalised before they are compared (RFC 3986 §6.2). The last step of one without escapes
+# stays what it is, unless it is a dot; all others count as ending alike.
 _ODD = "?"
-_PLAIN = re.compile(r"(?!.*/\.{1,2}(?:/|$))(?!\.{1,2}(?:/|$))[\w:/.@+~$-]+")
+_PLAIN = re.compile(r"[\w:/.@+~$-]+")
 
 
 class Unbounded(Exception):
@@ -192,7 +192,8 @@ class _Targets:
 
 def _last_step(base: str) -> str:
     """The end of an identifier, by which it is told: the same whatever it is relative to."""
-    return base.rstrip("/").rpartition("/")[2].lower() if _PLAIN.fullmatch(base) else _ODD
+    step = base.rstrip("/").rpartition("/")[2].lower()
+    return step if _PLAIN.fullmatch(base) and step not in (".", "..") else _ODD
 
 
 def _pointed(root: Any, pointer: str) -> Any:
