@@ -14,6 +14,7 @@ import msgspec
 from monitor.records import Call, Source
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 #: The folder with ``scoring/`` in it, unless the command line names another.
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -32,7 +33,7 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(msgspec.json.decode, lines)
 
 
-def timed(scorer: Callable[[Call], T], calls: Iterable[Call]) -> tuple[list[T], float]:
+def timed(scorer: Callable[[U], T], calls: Iterable[U]) -> tuple[list[T], float]:
     """What the scorer says of each call, and the microseconds that a call took, in the best of three runs."""
     every = list(calls)
     best, scores = float("inf"), list[T]()

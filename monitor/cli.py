@@ -228,7 +228,7 @@ def score(
         if summary:
             table.add(one.scored.call, one.scored.scores)
         else:
-            line = score_line(place, one.own_id, one.scored.call, one.scored.scores)
+            line = score_line(place, one.own_id, one.scored.call, one.scored.scores, one.request)
             sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
 
     files = expand(paths)

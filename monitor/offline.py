@@ -2,7 +2,8 @@
 
 In come records of files, out go scored calls. A call that stands alone comes out at once. Parts of calls
 are put together when everything is read, as if their waits were over, and so are the calls that share a
-request, whose ``fallback`` depends on each other: they come out at the end, in the order they were read.
+request, whose ``fallback`` depends on each other, as does what became of the request: they come out at the
+end, in the order they were read.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from msgspec import structs
 from monitor.decode import decode
 from monitor.decode.assemble import Waits, arrived, assemble
 from monitor.files import MAX_BYTES, Found
-from monitor.records import Attempt, Call, DeadLetter, FallbackScore, Fragment, ScoredCall, attempt_of
+from monitor.records import (
+    Attempt,
+    Call,
+    DeadLetter,
+    Fragment,
+    Related,
+    RequestTruth,
+    ScoredCall,
+    alone,
+    attempt_of,
+)
 from monitor.scorers import score
 from monitor.scorers.requests import relate
 
@@ -30,7 +41,7 @@ _NO_WAIT = Waits(part=timedelta(0), context=timedelta(0))
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """A scored call without its content, and where it was read.
+    """A scored call without its content, what became of its request, and where it was read.
 
     ``item`` is its number within a record that held several things, else ``None``; ``own_id`` the id that
     the record itself gives it, whichever its format.
@@ -40,6 +51,7 @@ class Placed(msgspec.Struct, frozen=True):
     item: int | None
     own_id: str | None
     scored: ScoredCall
+    request: RequestTruth
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -97,27 +109,31 @@ class Offline:
                 self._hold(_scored(place, several, call.span_id, call))
         related = self._related()
         for placed, attempt in self._held:
-            changed = related.get((attempt.started_at, attempt.call_id))
-            yield placed if changed is None else _with_fallback(placed, changed)
+            yield _with(placed, related[attempt.started_at, attempt.call_id])
 
-    def _related(self) -> dict[tuple[datetime, str], FallbackScore | None]:
-        """What their requests say of the calls that were held. One that was read twice is one call."""
+    def _related(self) -> dict[tuple[datetime, str], Related]:
+        """What the calls that were held are in their requests. One that was read twice is one call."""
         requests: dict[str, dict[tuple[datetime, str], Attempt]] = {}
         for _, attempt in self._held:
             key = (attempt.started_at, attempt.call_id)
             requests.setdefault(attempt.request_id, {}).setdefault(key, attempt)
-        related: dict[tuple[datetime, str], FallbackScore | None] = {}
+        related: dict[tuple[datetime, str], Related] = {}
         for attempts in requests.values():
             related |= zip(attempts, relate(list(attempts.values())), strict=True)
         return related
 
     def _hold(self, placed: Placed) -> None:
-        self._held.append((placed, attempt_of(placed.scored.call, placed.scored.scores.fallback)))
+        self._held.append((placed, _attempt(placed.scored)))
 
 
-def _with_fallback(placed: Placed, fallback: FallbackScore) -> Placed:
-    scores = structs.replace(placed.scored.scores, fallback=fallback)
-    return structs.replace(placed, scored=structs.replace(placed.scored, scores=scores))
+def _attempt(scored: ScoredCall) -> Attempt:
+    return attempt_of(scored.call, scored.scores.fallback, scored.scores.cost)
+
+
+def _with(placed: Placed, related: Related) -> Placed:
+    scores = structs.replace(placed.scored.scores, fallback=related.fallback)
+    scored = structs.replace(placed.scored, scores=scores)
+    return structs.replace(placed, scored=scored, request=related.request)
 
 
 class _OwnId(msgspec.Struct):
@@ -145,4 +161,5 @@ def _own_ids(value: bytes | None) -> list[str | None]:
 def _scored(place: str, several: bool, own_id: str | None, call: Call) -> Placed:
     """The call with its scores and without its content, which nobody needs any more."""
     scored = ScoredCall(structs.replace(call, input=(), documents=(), tools=()), score(call))
-    return Placed(place, call.source.item if several else None, own_id, scored)
+    item = call.source.item if several else None
+    return Placed(place, item, own_id, scored, alone(_attempt(scored)).request)

@@ -204,7 +204,10 @@ class FallbackHint(_Value, frozen=True):
     from_model: str | None = None
     to_model: str | None = None
     cause: str | None = None
+    """In words of the emitter's own: a ``FallbackCause``, an exception's name, an HTTP status."""
     evidence: str | None = None
+    hop: int | None = None
+    """How many attempts came before, where the emitter says so."""
 
 
 class Expected(_Value, frozen=True):
@@ -447,8 +450,27 @@ class FallbackOutcome(StrEnum):
     EXHAUSTED = "exhausted"
     """The last of several attempts, and none of them gave an answer."""
     SILENT_DOWNGRADE = "silent_downgrade"
-    """Another model family answered than was asked for, and nothing in the record says why."""
+    """Another model answered than was asked for, not known to be a greater one, and nothing says why."""
     UNKNOWN = "unknown"
+
+
+class FallbackCause(StrEnum):
+    """Why a request was tried again or elsewhere; a value that is not in this list is ``OTHER``."""
+
+    RATE_LIMIT = "rate_limit"
+    TIMEOUT = "timeout"
+    SERVER_ERROR = "server_error"
+    CONTENT_FILTER = "content_filter"
+    CONTEXT_LENGTH = "context_length"
+    NO_ANSWER = "no_answer"
+    """The attempt before went well, and there was nothing in its output."""
+    OTHER = "other"
+    """It is known, and none of these: credentials, a model that isn't there, a request it didn't take."""
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, _: object) -> FallbackCause:
+        return cls.OTHER
 
 
 class InstructionsOutcome(StrEnum):
@@ -535,10 +557,11 @@ class FallbackScore(_Value, frozen=True):
     outcome: FallbackOutcome
     from_model: str | None = None
     to_model: str | None = None
-    cause: str | None = None
+    cause: FallbackCause | None = None
+    """Why there was another attempt; of the last of several that failed, why that failed."""
     evidence: str | None = None
     hop: int | None = None
-    """How many attempts of its request came before this one; null where that isn't known."""
+    """How many attempts of its request are known to have come before; null where nothing is known."""
 
 
 class InstructionsScore(_Value, frozen=True):
@@ -572,10 +595,45 @@ class Attempt(_Value, frozen=True, kw_only=True):
     attempt: int = 1
     status: Status = Status.OK
     error_category: ErrorCategory | None = None
+    finish_reason: FinishReason | None = None
+    """Of the first choice; null where there is none."""
     answered: bool = True
     """Whether the application got something to use: text, a refusal or a tool call that nothing filtered."""
+    cost: float | None = None
+    """US dollars; null where that isn't known."""
     fallback: FallbackScore
     """The score of the call alone."""
+
+
+class RequestTruth(_Value, frozen=True):
+    """What became of a request, told by its first attempt; the others say ``TOLD_BY_FIRST``."""
+
+    attempts: int
+    """Calls of the request, this one among them; 0 if it is not the first."""
+    answered: bool | None = None
+    """Whether the last attempt gave an answer."""
+    model: str | None = None
+    """Who answered in the end; null where nobody did, and where it is this call itself."""
+    extra_ms: float | None = None
+    """From the start of the first attempt to that of the last; null where there was one."""
+    extra_cost: float | None = None
+    """US dollars for all attempts but the last; null where there was one, or no cost is known."""
+
+
+#: What an attempt says of its request that is not the first.
+TOLD_BY_FIRST = RequestTruth(0)
+
+
+class Related(_Value, frozen=True):
+    """What a call is among the calls of its request."""
+
+    fallback: FallbackScore
+    request: RequestTruth
+
+
+def alone(attempt: Attempt) -> Related:
+    """What a call is as the only one of its request."""
+    return Related(attempt.fallback, RequestTruth(1, attempt.answered))
 
 
 def answered(call: CallFields) -> bool:
@@ -591,7 +649,7 @@ def answered(call: CallFields) -> bool:
     return any(output.text or output.refusal or output.tool_calls for output in let_by)
 
 
-def attempt_of(call: CallFields, fallback: FallbackScore) -> Attempt:
+def attempt_of(call: CallFields, fallback: FallbackScore, cost: float | None = None) -> Attempt:
     """What of a call decides how it relates to the others of its request; a call without one is its own."""
     return Attempt(
         request_id=call.request_id or call.call_id,
@@ -605,7 +663,9 @@ def attempt_of(call: CallFields, fallback: FallbackScore) -> Attempt:
         attempt=call.attempt,
         status=call.status,
         error_category=call.error.category if call.error else None,
+        finish_reason=call.outputs[0].finish_reason if call.outputs else None,
         answered=answered(call),
+        cost=cost,
         fallback=fallback,
     )
 

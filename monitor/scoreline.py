@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
-from monitor.records import Call, Scores
+from monitor.records import Call, RequestTruth, Scores
 
 
-def score_line(place: str, own_id: str | None, call: Call, scores: Scores) -> dict[str, Any]:
-    """The object for one call: where it was read, what it is, and what each score says."""
+def score_line(
+    place: str, own_id: str | None, call: Call, scores: Scores, request: RequestTruth
+) -> dict[str, Any]:
+    """The object for one call: where it was read, what it is, what each score and its request says."""
     return {
         "source": place,
         "id": own_id,
@@ -50,12 +52,18 @@ def score_line(place: str, own_id: str | None, call: Call, scores: Scores) -> di
         "fallback_from": scores.fallback.from_model,
         "fallback_to": scores.fallback.to_model,
         "fallback_cause": scores.fallback.cause,
+        "fallback_evidence": scores.fallback.evidence,
         "fallback_hop": scores.fallback.hop,
         "instructions": scores.instructions.outcome,
         "instructions_detail": scores.instructions.detail,
         "judge": scores.judge.outcome,
         "judge_risk": scores.judge.risk,
         "judge_detail": scores.judge.detail,
+        "request_attempts": request.attempts,
+        "request_answered": request.answered,
+        "request_model": request.model,
+        "request_extra_ms": request.extra_ms,
+        "request_extra_cost": request.extra_cost,
         "cost": scores.cost,
         "versions": msgspec.to_builtins(scores.versions),
         "usage": msgspec.to_builtins(call.usage),

@@ -65,7 +65,7 @@ def test_an_attempt_is_its_call_without_what_was_said() -> None:
         status=Status.ERROR,
         error=CallError("Overloaded", ErrorCategory.SERVER_ERROR),
     )
-    assert attempt_of(made, score) == Attempt(
+    assert attempt_of(made, score, 0.25) == Attempt(
         request_id="q",
         started_at=NOON,
         call_id="c1",
@@ -78,6 +78,7 @@ def test_an_attempt_is_its_call_without_what_was_said() -> None:
         status=Status.ERROR,
         error_category=ErrorCategory.SERVER_ERROR,
         answered=False,
+        cost=0.25,
         fallback=score,
     )
 

@@ -47,18 +47,25 @@ TIERS = word_set("""
     medium large ultra premier nemo
 """)
 
+#: Words that stand before a family without naming one.
 _VENDORS = word_set("""
     openai azure anthropic amazon aws meta google vertex mistralai cohere ai21 nvidia zai moonshot
-    moonshotai minimaxai writer xai open hf
+    moonshotai minimaxai writer xai databricks open hf text
 """)
 _NOISE = word_set("""
-    latest preview exp experimental beta stable default instruct it versatile free nitro floor online
-    exacto extended fp bf int awq gptq gguf mlx v
+    latest preview exp experimental beta stable default instruct it versatile maas free nitro floor online
+    exacto extended v
 """)
 
+# Of an ARN, these name a model; the rest ends in an id of the account's own.
+_ARN = re.compile(r"^arn:(?!.*:(?:foundation-model|inference-profile|(?:default-)?prompt-router)/)")
 _REGION = re.compile(r"^(?:us-gov|us|eu|apac|global|jp|au|ca)\.(?=[a-z0-9]+\.)")
-_VENDOR = re.compile(r"^[a-z][a-z0-9]+\.(?=[a-z])")
-_PACKAGE = re.compile(r"(?:-v\d+(?::\d+)+k?|(?:-v\d+)?@(?:\d+|latest|default))$")
+_VENDOR = re.compile(r"^([a-z][a-z0-9]+)\.(?=([a-z]+))")
+_PACKAGE = re.compile(r"(?:-v\d+(?::\d+)+k?|(?:-v\d+)?@(?:\d+|latest|default)|\.ft-[0-9a-f]+)$")
+# fp8, bf16, int4, w4a16, 4bit, awq; llama.cpp's q4_K_M and iq3_xs.
+_QUANTISED = re.compile(
+    r"(?<![a-z0-9])(?:(?:fp|bf|f|int|nvfp|mxfp)\d+|w\d+a\d+|\d+-?bit|awq|gptq|gguf|mlx|i?q\d(?:_[a-z0-9]+)*)(?![a-z0-9])"
+)
 _DATE = re.compile(
     r"""(?<![\d.])(?:
       20\d\d[-.]?(?:0[1-9]|1[0-2])(?:[-.]?(?:0[1-9]|[12]\d|3[01]))?   # 2024-08-06, 20250514, 2024-08
@@ -69,8 +76,8 @@ _DATE = re.compile(
     )(?![\d.a-z])""",
     re.VERBOSE,
 )
-_TOKEN = re.compile(r"[a-z]+|\d+(?:x\d+)?[a-z]*")
-_SIZE = re.compile(r"\d+(?:x\d+)?[bekm]")
+_TOKEN = re.compile(r"[a-z]+|\d+\.\d+b(?![a-z])|\d+(?:x\d+)?[a-z]*")
+_SIZE = re.compile(r"\d+(?:\.\d+|x\d+)?[bekm]")
 
 
 class Match(StrEnum):
@@ -84,7 +91,9 @@ class Match(StrEnum):
     """One of the names is no model's: a deployment, a model group, an alias of the application's own."""
 
 
-class _Name(NamedTuple):
+class Name(NamedTuple):
+    """What a name says of a model, without what it says of where and how that is served."""
+
     families: frozenset[str]
     tiers: frozenset[str]
     version: tuple[str, ...]
@@ -103,14 +112,14 @@ def compare(requested: str, served: str) -> Match:
 def _compare(requested: str, served: str) -> Match:
     asked, got = _tidy(requested), _tidy(served)
     if asked == got:
-        return Match.SAME
+        return Match.SAME if asked else Match.UNKNOWN
     if asked in ROUTERS or _PROMPT_ROUTER in requested:
         return Match.ALIAS
-    if requested.lower().startswith("ft:"):  # a fine-tuned model and its base share every word
+    if asked.startswith("ft:"):  # a fine-tuned model and its base share every word
         return Match.OTHER
-    a, b = _parse(asked), _parse(got)
+    a, b = _parsed(asked), _parsed(got)
     if not a.families or not b.families:
-        return Match.SAME if a == b else Match.UNKNOWN
+        return Match.SAME if a == b and a.words else Match.UNKNOWN
     if asked in MOVING:
         return Match.ALIAS if MOVING[asked] in b.families else Match.OTHER
     bare = not a.tiers and not a.version
@@ -123,21 +132,38 @@ def _compare(requested: str, served: str) -> Match:
     return Match.SAME
 
 
+def parse(name: str) -> Name:
+    """What a name says; nothing of one that is no model's."""
+    return _parsed(_tidy(name[:MAX_NAME]))
+
+
 def _tidy(name: str) -> str:
-    """``name`` in lower case, without path, region, vendor, packaging, date and moving suffixes."""
-    name = name.strip().lower().rpartition("/")[2]
-    name = _VENDOR.sub("", _REGION.sub("", name))
-    name = _PACKAGE.sub("", name)
+    """``name`` in lower case, without path, region, vendor, packaging, date and moving suffixes.
+
+    An ARN that names no model stays as it is.
+    """
+    name = name.strip().lower()
+    if _ARN.match(name):
+        return name
+    name = name.partition("#")[0].rstrip("/").rpartition("/")[2]
+    name = _VENDOR.sub(_without_vendor, _REGION.sub("", name))
+    name = _QUANTISED.sub("", _PACKAGE.sub("", name))
     # gpt-4-0125-preview and gpt-4-1106-preview are GPT-4 Turbo; Azure writes gpt-35 for gpt-3.5;
     # Fireworks writes v3p1 for 3.1.
-    name = re.sub(r"^gpt-4-(?:0125|1106)(?:-vision)?-preview$", "gpt-4-turbo", name)
+    name = re.sub(r"^gpt-4-(?:(?:0125|1106)(?:-vision)?|vision)-preview$", "gpt-4-turbo", name)
     name = re.sub(r"^gpt-35(?!\d)", "gpt-3.5", name)
     name = re.sub(r"(?<=\d)p(?=\d)", ".", name)
-    name = _DATE.sub("", name)
+    name = re.sub(r"-+(?=:|$)", "", _DATE.sub("", name))
     return re.sub(r"(?:[-:](?:latest|preview|free))+$", "", name.strip("-_:@ "))
 
 
-def _parse(name: str) -> _Name:
+def _without_vendor(found: re.Match[str]) -> str:
+    """Bedrock's vendor in front; ``deepseek.`` of ``deepseek.r1`` is the family."""
+    vendor, following = found.groups()
+    return f"{vendor}-" if vendor in FAMILIES and following not in FAMILIES else ""
+
+
+def _parsed(name: str) -> Name:
     tokens = _TOKEN.findall(name)
     while len(tokens) > 1 and tokens[0] in _VENDORS:
         del tokens[0]
@@ -146,7 +172,7 @@ def _parse(name: str) -> _Name:
     version = [token for token in numbers if not _SIZE.fullmatch(token)]
     while version and version[-1] == "0":
         del version[-1]
-    return _Name(
+    return Name(
         families=words & FAMILIES if tokens and tokens[0] in FAMILIES else frozenset(),
         tiers=words & TIERS,
         version=tuple(version),

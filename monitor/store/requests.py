@@ -1,8 +1,9 @@
 """Relates the calls of a request where one of them gave no answer: minutes come in, changed minutes go out.
 
 A retry may be saved before or after the call that failed, by another worker, in another minute. So what a
-call is among the others of its request is decided from what is stored, in the transaction that recomputes
-its minute. The decision itself is a pure function, which comes as an argument.
+call is among the others of its request, and what became of that request, is decided from what is stored,
+in the transaction that recomputes its minute. The decision itself is a pure function, which comes as an
+argument.
 
 The decision is always made on the scores of the calls alone, so it does not matter what was decided before,
 when some of them were not there yet. Where it differs from that score, ``fallback_alone`` keeps that one.
@@ -15,6 +16,7 @@ before has committed, so that none decides on scores that another is about to ch
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
@@ -22,8 +24,20 @@ from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import structs
 
-from monitor.records import Attempt, ErrorCategory, FallbackOutcome, FallbackScore, Status
+from monitor.records import (
+    Attempt,
+    ErrorCategory,
+    FallbackCause,
+    FallbackOutcome,
+    FallbackScore,
+    FinishReason,
+    Related,
+    RequestTruth,
+    Status,
+    alone,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -36,8 +50,8 @@ MOST = 500
 #: Rows that are read and written at once.
 _ROWS = 5_000
 
-#: One score for each attempt of a request, in their order; ``None`` where that of the call alone is right.
-Decide = Callable[[Sequence[Attempt]], Sequence[FallbackScore | None]]
+#: What each attempt of a request is among them, in their order.
+Decide = Callable[[Sequence[Attempt]], Sequence[Related]]
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(FallbackScore)
@@ -68,7 +82,9 @@ _ATTEMPTS = sa.text(
     CROSS JOIN LATERAL (
         SELECT
             request_id, started_at, call_id, series_id, duration_ms, attempt, status, error_category,
-            answered, fallback, fallback_from, fallback_to, fallback_cause, fallback_evidence, fallback_alone
+            finish_reason, answered, cost, fallback, fallback_from, fallback_to, fallback_cause,
+            fallback_evidence, fallback_hop, fallback_alone, request_attempts, request_answered,
+            request_model, request_extra_ms, request_extra_cost
         FROM calls
         WHERE request_id = failed.request_id
         AND started_at >= :oldest AND started_at < :newest
@@ -88,12 +104,23 @@ _UPDATE = sa.text(
         fallback_to = new.to_model,
         fallback_cause = new.cause,
         fallback_evidence = new.evidence,
-        fallback_alone = new.alone
+        fallback_hop = new.hop,
+        fallback_alone = new.alone,
+        request_attempts = new.attempts,
+        request_answered = new.answered,
+        request_model = new.model,
+        request_extra_ms = new.extra_ms,
+        request_extra_cost = new.extra_cost
     FROM unnest(
         CAST(:started_at AS timestamptz[]), CAST(:call_id AS text[]), CAST(:outcome AS text[]),
         CAST(:from_model AS text[]), CAST(:to_model AS text[]), CAST(:cause AS text[]),
-        CAST(:evidence AS text[]), CAST(:alone AS text[])
-    ) AS new(started_at, call_id, fallback, from_model, to_model, cause, evidence, alone)
+        CAST(:evidence AS text[]), CAST(:hop AS smallint[]), CAST(:alone AS text[]),
+        CAST(:attempts AS smallint[]), CAST(:answered AS boolean[]), CAST(:model AS text[]),
+        CAST(:extra_ms AS real[]), CAST(:extra_cost AS double precision[])
+    ) AS new(
+        started_at, call_id, fallback, from_model, to_model, cause, evidence, hop, alone,
+        attempts, answered, model, extra_ms, extra_cost
+    )
     WHERE calls.started_at = new.started_at AND calls.call_id = new.call_id
     AND calls.started_at BETWEEN :first AND :last
     """
@@ -101,10 +128,10 @@ _UPDATE = sa.text(
 
 
 class _Stored(NamedTuple):
-    """A call, with the score of it alone, and the score that stands."""
+    """A call with the score of it alone, and what is stored of it among the calls of its request."""
 
     attempt: Attempt
-    score: FallbackScore
+    related: Related
 
 
 def relate(connection: sa.Connection, minutes: Collection[datetime], decide: Decide) -> set[datetime]:
@@ -123,10 +150,10 @@ def relate(connection: sa.Connection, minutes: Collection[datetime], decide: Dec
         hour = list(found)
         first, last = hour[0] - NEAR, hour[-1] + MINUTE + NEAR
         changes = (
-            stored._replace(score=score)
+            stored._replace(related=related)
             for request in _requests(connection, hour, first, last)
-            for stored, score in zip(request, _decided(request, decide), strict=True)
-            if score != stored.score and first <= stored.attempt.started_at < last
+            for stored, related in zip(request, _decided(request, decide), strict=True)
+            if related != stored.related and first <= stored.attempt.started_at < last
         )
         while some := list(islice(changes, _ROWS)):
             _update(connection, some)
@@ -134,16 +161,21 @@ def relate(connection: sa.Connection, minutes: Collection[datetime], decide: Dec
     return touched - set(minutes)
 
 
-def _decided(request: Sequence[_Stored], decide: Decide) -> Iterator[FallbackScore]:
+def _decided(request: Sequence[_Stored], decide: Decide) -> Iterator[Related]:
+    """What each call of a request is, as it will be read back; each is alone where there are too many."""
     attempts = [stored.attempt for stored in request]
-    for attempt, score in zip(attempts, decide(attempts), strict=True):
-        yield score or attempt.fallback
+    for related in decide(attempts) if len(attempts) <= MOST else map(alone, attempts):
+        truth = structs.replace(related.request, extra_ms=_real(related.request.extra_ms))
+        yield structs.replace(related, request=truth)
 
 
 def _requests(
     connection: sa.Connection, minutes: list[datetime], first: datetime, last: datetime
 ) -> Iterator[list[_Stored]]:
-    """The calls of each request of these minutes that has several, one of them without an answer."""
+    """The calls of each request of these minutes that has several, one of them without an answer.
+
+    Of one that has too many, the first ``MOST`` and one more.
+    """
     rows = connection.execute(
         _ATTEMPTS,
         {
@@ -160,7 +192,7 @@ def _requests(
     )
     for _, found in groupby(rows, key=lambda row: row.request_id):
         request = [_stored(row) for row in found]
-        if 1 < len(request) <= MOST:
+        if len(request) > 1:
             yield request
 
 
@@ -169,10 +201,17 @@ def _stored(row: sa.Row[Any]) -> _Stored:
         FallbackOutcome(row.fallback),
         row.fallback_from,
         row.fallback_to,
-        row.fallback_cause,
+        FallbackCause(row.fallback_cause) if row.fallback_cause else None,
         row.fallback_evidence,
+        row.fallback_hop,
     )
-    alone = _DECODER.decode(row.fallback_alone) if row.fallback_alone else score
+    truth = RequestTruth(
+        row.request_attempts,
+        row.request_answered,
+        row.request_model,
+        _real(row.request_extra_ms),
+        row.request_extra_cost,
+    )
     attempt = Attempt(
         request_id=row.request_id,
         started_at=row.started_at,
@@ -185,26 +224,37 @@ def _stored(row: sa.Row[Any]) -> _Stored:
         attempt=row.attempt,
         status=Status(row.status),
         error_category=ErrorCategory(row.error_category) if row.error_category else None,
+        finish_reason=FinishReason(row.finish_reason) if row.finish_reason else None,
         answered=row.answered,
-        fallback=alone,
+        cost=row.cost,
+        fallback=_DECODER.decode(row.fallback_alone) if row.fallback_alone else score,
     )
-    return _Stored(attempt, score)
+    return _Stored(attempt, Related(score, truth))
+
+
+def _real(value: float | None) -> float | None:
+    """The value as a column of type ``real`` keeps it, so that what was written equals what is read."""
+    return None if value is None else float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 def _update(connection: sa.Connection, changes: Collection[_Stored]) -> None:
-    """Write new scores. The first and the last start tell Postgres which part of a day it may look at."""
+    """Write what changed. The first and the last start tell Postgres which part of a day it may look at."""
+    scores = [related.fallback for _, related in changes]
+    truths = [related.request for _, related in changes]
     columns: dict[str, list[Any]] = {
         "started_at": [attempt.started_at for attempt, _ in changes],
         "call_id": [attempt.call_id for attempt, _ in changes],
-        "outcome": [score.outcome.value for _, score in changes],
-        "from_model": [score.from_model for _, score in changes],
-        "to_model": [score.to_model for _, score in changes],
-        "cause": [score.cause for _, score in changes],
-        "evidence": [score.evidence for _, score in changes],
+        "outcome": [score.outcome.value for score in scores],
+        "from_model": [score.from_model for score in scores],
+        "to_model": [score.to_model for score in scores],
+        "cause": [score.cause.value if score.cause else None for score in scores],
+        "evidence": [score.evidence for score in scores],
+        "hop": [score.hop for score in scores],
         "alone": [
-            None if score == attempt.fallback else _ENCODER.encode(attempt.fallback).decode()
-            for attempt, score in changes
+            None if related.fallback == attempt.fallback else _ENCODER.encode(attempt.fallback).decode()
+            for attempt, related in changes
         ],
+        **{name: [getattr(truth, name) for truth in truths] for name in RequestTruth.__struct_fields__},
     }
     starts = columns["started_at"]
     connection.execute(_UPDATE, {**columns, "first": min(starts), "last": max(starts)})

@@ -18,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 
 from monitor.clock import ManualClock
 from monitor.errors import ConfigError, Transient
-from monitor.records import Attempt, FallbackScore
+from monitor.records import Attempt, Related, alone
 from monitor.store import PostgresStore, connect
 from monitor.store import migrate as migrate_module
 from monitor.store.migrate import current_revision, migrate, newest_revision
@@ -164,9 +164,9 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
     assert len(old_day) == 4
     asked: list[str] = []
 
-    def keep(attempts: Sequence[Attempt]) -> list[FallbackScore | None]:
+    def keep(attempts: Sequence[Attempt]) -> list[Related]:
         asked.extend(attempt.call_id for attempt in attempts)
-        return [None] * len(attempts)
+        return list(map(alone, attempts))
 
     PostgresStore(empty).save(batch([scored("new", now, request_id="q")]))
     recompute_dirty(empty, relate=keep)

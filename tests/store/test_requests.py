@@ -17,12 +17,17 @@ from monitor.records import (
     Attempt,
     CallError,
     ErrorCategory,
+    FallbackCause,
     FallbackHint,
     FallbackOutcome,
     FallbackScore,
+    FinishReason,
     Output,
+    Related,
+    RequestTruth,
     ScoredCall,
     Status,
+    alone,
     attempt_of,
 )
 from monitor.scorers.fallback import score_fallback
@@ -38,18 +43,26 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 #: Twelve hours after noon: the calls of a request may be in the partitions of two days.
 MIDNIGHT = NOON + 12 * HOUR
 
-RETRY = FallbackScore(FallbackOutcome.RETRY, "large", "small", "timeout", "request: it follows one")
+RETRY = Related(
+    FallbackScore(
+        FallbackOutcome.RETRY, "large", "small", FallbackCause.TIMEOUT, "request: it follows one", 7
+    ),
+    RequestTruth(0),
+)
+
+#: A time that is no ``real``: what is stored of it is another number.
+TRUTH = RequestTruth(3, True, "small", 1234.5678, 0.1)
 
 
 class Decide:
-    """Makes every attempt but the first a retry; remembers what it was asked."""
+    """Makes every attempt but the first a retry, and that one tell of it; remembers what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[list[Attempt]] = []
 
-    def __call__(self, attempts: Sequence[Attempt]) -> list[FallbackScore | None]:
+    def __call__(self, attempts: Sequence[Attempt]) -> list[Related]:
         self.asked.append(list(attempts))
-        return [None, *([RETRY] * (len(attempts) - 1))]
+        return [Related(attempts[0].fallback, TRUTH), *([RETRY] * (len(attempts) - 1))]
 
     @property
     def ids(self) -> list[list[str]]:
@@ -70,6 +83,11 @@ def failed(call_id: str, at: datetime = NOON, request_id: str = "q", **fields: A
     return good(call_id, at, request_id, status=Status.ERROR, error=error, outputs=(), **fields)
 
 
+def costing(dollars: float | None, one: ScoredCall) -> ScoredCall:
+    """The same, at this cost."""
+    return structs.replace(one, scores=structs.replace(one.scores, cost=dollars))
+
+
 def save(engine: sa.Engine, *some: ScoredCall) -> None:
     PostgresStore(engine).save(Batch(some, (), {}))
 
@@ -80,7 +98,12 @@ def outcomes(engine: sa.Engine) -> dict[str, str]:
 
 
 def attempts(some: Iterable[ScoredCall]) -> list[Attempt]:
-    return [attempt_of(one.call, one.scores.fallback) for one in some]
+    return [attempt_of(one.call, one.scores.fallback, one.scores.cost) for one in some]
+
+
+def keep(attempts: Sequence[Attempt]) -> list[Related]:
+    """Every call is the only one of its request."""
+    return list(map(alone, attempts))
 
 
 # -------------------------------------------------------------------------------------------- who is asked
@@ -103,11 +126,26 @@ def test_a_call_that_failed_alone_is_related_to_nothing(engine: sa.Engine) -> No
 
 def test_a_request_is_seen_as_its_calls_were_by_their_start(engine: sa.Engine) -> None:
     """Everything that decides is stored, and read back as it was."""
-    first = failed("z", NOON, provider="openai", model_requested="large", duration_ms=250.5, attempt=1)
+    asked: dict[str, Any] = {
+        "provider": "openai",
+        "model_requested": "large",
+        "duration_ms": 250.5,
+        "attempt": 1,
+    }
+    first = costing(0.1, failed("z", NOON, **asked))
     filtered = structs.replace(
-        good("b", NOON + SECOND, route="r", attempt=2, model_requested="large", model_served="small"),
+        good(
+            "b",
+            NOON + SECOND,
+            route="r",
+            attempt=2,
+            model_requested="large",
+            model_served="small",
+            outputs=(Output(finish_reason=FinishReason.CONTENT_FILTER),),
+        ),
         scores=structs.replace(
-            scores(), fallback=FallbackScore(FallbackOutcome.FALLBACK, "a", "b", "c", "d")
+            scores(),
+            fallback=FallbackScore(FallbackOutcome.FALLBACK, "a", "b", FallbackCause.OTHER, "d", 3),
         ),
     )
     last = good("a", NOON + 2 * SECOND)
@@ -153,11 +191,14 @@ def test_an_id_that_too_many_calls_share_is_no_requests(
     monkeypatch.setattr(requests, "MOST", 4)
     several = [failed(f"c{n}", NOON + n * SECOND) for n in range(4)]
     save(engine, *several)
+    before = what_is_said(engine)
     decide = Decide()
     recompute_dirty(engine, relate=decide)
+    assert outcomes(engine)["c3"] == "retry"
     save(engine, good("one too many", NOON + 9 * SECOND))
     recompute_dirty(engine, relate=decide)
     assert decide.ids == [["c0", "c1", "c2", "c3"]]
+    assert what_is_said(engine)[:4] == before, "each is by itself again"
 
 
 # ------------------------------------------------------------------------------------------- what changes
@@ -171,27 +212,33 @@ def test_a_change_is_written_and_counted_in_its_own_minute(engine: sa.Engine) ->
     save(engine, failed("a"))
     assert recompute_dirty(engine, relate=Decide()) == 1
     assert stored(engine)[NOON + 3 * MINUTE, "shop"]["fallback_retry"] == 1
-    (row,) = rows(engine, sa.select(calls).where(calls.c.call_id == "b"))
-    assert tuple(row)[row._fields.index("fallback") :][:5] == structs.astuple(RETRY)
+    first, second = what_is_said(engine)
+    assert second[1:7] == structs.astuple(RETRY.fallback)
+    assert second[8:] == (0, None, None, None, None)
+    assert first[8:] == (3, True, "small", pytest.approx(1234.5678), 0.1)
     assert dirty_count(engine) == 0
+    minute = stored(engine)[NOON, "shop"]
+    assert [minute[name] for name in ("requests", "requests_failed", "requests_rescued")] == [1, 0, 1]
+    assert (minute["request_extra_ms"], minute["request_extra_cost"]) == (pytest.approx(1234.5678), 0.1)
+    assert stored(engine)[NOON + 3 * MINUTE, "shop"]["requests"] == 0
 
 
 def test_every_decision_starts_from_the_score_of_the_call_alone_and_may_go_back_to_it(
     engine: sa.Engine,
 ) -> None:
-    own = FallbackScore(FallbackOutcome.FALLBACK, "a", "b", "c", "declared")
+    own = FallbackScore(FallbackOutcome.FALLBACK, "a", "b", FallbackCause.OTHER, "declared", 2)
     declared = structs.replace(good("b", NOON + SECOND), scores=structs.replace(scores(), fallback=own))
     save(engine, failed("a"), declared)
-    before = [tuple(row) for row in rows(engine, sa.select(*FALLBACK))]
+    before = what_is_said(engine)
     recompute_dirty(engine, relate=Decide())
     assert outcomes(engine)["b"] == "retry"
-    for decide in (Decide(), lambda attempts: [None] * len(attempts), Decide()):
+    for decide in (Decide(), keep, Decide()):
         rebuild(engine, NOON, NOON)
         recompute_dirty(engine, relate=decide)
         if isinstance(decide, Decide):
             assert decide.asked == [attempts([failed("a"), declared])]
         else:
-            assert [tuple(row) for row in rows(engine, sa.select(*FALLBACK))] == before
+            assert what_is_said(engine) == before
 
 
 def test_what_is_right_is_not_written_again(engine: sa.Engine) -> None:
@@ -220,7 +267,7 @@ def test_more_changes_than_are_written_at_once(engine: sa.Engine, monkeypatch: p
 def test_a_failure_leaves_calls_marks_and_rollups_as_they_were(engine: sa.Engine) -> None:
     save(engine, failed("a"), good("b", NOON + SECOND))
 
-    def fail(attempts: Sequence[Attempt]) -> list[FallbackScore | None]:
+    def fail(attempts: Sequence[Attempt]) -> list[Related]:
         with engine.begin() as connection:
             connection.execute(
                 sa.text(
@@ -242,7 +289,7 @@ def test_a_call_that_is_saved_while_its_request_is_related_is_related_after(engi
     save(engine, failed("a"), good("b", NOON + SECOND))
 
     class Meanwhile(Decide):
-        def __call__(self, attempts: Sequence[Attempt]) -> list[FallbackScore | None]:
+        def __call__(self, attempts: Sequence[Attempt]) -> list[Related]:
             save(engine, good("c", NOON + 2 * MINUTE))
             return super().__call__(attempts)
 
@@ -268,17 +315,20 @@ def some_requests(draw: st.DrawFn) -> list[ScoredCall]:
         make = draw(st.sampled_from([good, failed]))
         model = draw(MODELS)
         found.append(
-            make(
-                f"c{number}",
-                MIDNIGHT + draw(st.integers(-30, 29)) * MINUTE + draw(st.integers(0, 3)) * SECOND,
-                draw(st.sampled_from(["q", "r"])),
-                service=draw(st.sampled_from(["shop", "search"])),
-                provider=draw(st.sampled_from(["openai", "anthropic"])),
-                model_requested=model,
-                model_served=draw(st.sampled_from([model, "gpt-4o"])),
-                duration_ms=draw(st.sampled_from([None, 0.0, 500.0, 60_000.0])),
-                attempt=draw(st.sampled_from([1, 1, 2])),
-                fallback=FallbackHint(draw(st.sampled_from(["unknown", "unknown", "none", "retry"]))),
+            costing(
+                draw(st.sampled_from([None, 0.0, 0.25, 0.5])),
+                make(
+                    f"c{number}",
+                    MIDNIGHT + draw(st.integers(-30, 29)) * MINUTE + draw(st.integers(0, 3)) * SECOND,
+                    draw(st.sampled_from(["q", "r"])),
+                    service=draw(st.sampled_from(["shop", "search"])),
+                    provider=draw(st.sampled_from(["openai", "anthropic"])),
+                    model_requested=model,
+                    model_served=draw(st.sampled_from([model, "gpt-4o"])),
+                    duration_ms=draw(st.sampled_from([None, 0.0, 500.0, 60_000.0])),
+                    attempt=draw(st.sampled_from([1, 1, 2])),
+                    fallback=FallbackHint(draw(st.sampled_from(["unknown", "unknown", "none", "retry"]))),
+                ),
             )
         )
     return found
@@ -297,9 +347,25 @@ def histories(draw: st.DrawFn) -> list[list[ScoredCall] | int]:
     return history
 
 
-#: What is said of a call, and last of it alone.
-FALLBACK = [calls.c.call_id, *(column for column in calls.columns if column.name.startswith("fallback"))]
-COUNTED = [sa.func.sum(column) for column in rollup_1m.columns if column.name.startswith("fallback")]
+#: What is said of a call, by its id: the score, the score of it alone where that differs, and its request.
+SAID = [
+    calls.c.call_id,
+    *(
+        column
+        for column in calls.columns
+        if column.name.startswith("fallback") and "version" not in column.name
+    ),
+    *(calls.c[f"request_{name}"] for name in RequestTruth.__struct_fields__),
+]
+COUNTED = [
+    sa.func.sum(column) for column in rollup_1m.columns if column.name.startswith(("fallback", "request"))
+]
+
+
+def what_is_said(engine: sa.Engine) -> list[tuple[Any, ...]]:
+    """``SAID`` of every call, by its id."""
+    return sorted(map(tuple, rows(engine, sa.select(*SAID))))
+
 
 #: The retry comes before the call that failed, the second attempt before the first.
 BACKWARDS: list[list[ScoredCall] | int] = [
@@ -321,7 +387,8 @@ def test_any_order_and_any_batching_ends_in_the_same_as_all_at_once(
     seen = [one for event in history if not isinstance(event, int) for one in event]
     one_by_one = after(engine, history)
     assert one_by_one == after(engine, [seen])
-    assert [found[:-1] for found in one_by_one[0]] == sorted(related(seen))
+    assert [said[:7] + said[8:] for said in one_by_one[0]] == sorted(related(seen))
+    assert sum(said[8] for said in one_by_one[0]) == len(seen), "every call is an attempt of one request"
 
 
 def after(
@@ -337,27 +404,14 @@ def after(
     while recompute_dirty(engine, relate=relate):
         pass
     counted = sa.select(rollup_1m.c.bucket, *COUNTED).group_by(rollup_1m.c.bucket)
-    return (
-        sorted(map(tuple, rows(engine, sa.select(*FALLBACK)))),
-        sorted(map(tuple, rows(engine, counted))),
-    )
+    return what_is_said(engine), sorted(map(tuple, rows(engine, counted)))
 
 
 def related(seen: Iterable[ScoredCall]) -> Iterable[tuple[Any, ...]]:
-    """The same by the pure function, request by request, where there is anything to relate."""
+    """The same by the pure function, request by request."""
     by_request: dict[str, list[Attempt]] = {}
     for attempt in attempts(seen):
         by_request.setdefault(attempt.request_id, []).append(attempt)
     for of_one in by_request.values():
-        some_failed = any(not attempt.answered for attempt in of_one)
-        changes = relate(of_one) if some_failed and len(of_one) > 1 else [None] * len(of_one)
-        for attempt, change in zip(of_one, changes, strict=True):
-            score = change or attempt.fallback
-            yield (
-                attempt.call_id,
-                score.outcome,
-                score.from_model,
-                score.to_model,
-                score.cause,
-                score.evidence,
-            )
+        for attempt, found in zip(of_one, relate(of_one), strict=True):
+            yield (attempt.call_id, *structs.astuple(found.fallback), *structs.astuple(found.request))
