@@ -36,6 +36,7 @@ _OUTPUT = _object(
     refusal=_MAYBE_TEXT,
     tool_calls=st.lists(_CALL, max_size=2),
     finish_reason=st.sampled_from([*FinishReason]),
+    logprobs=st.lists(st.integers() | st.floats(allow_nan=False, allow_infinity=False), max_size=3),
 )
 _ERROR = st.fixed_dictionaries(
     {"type": _NAME}, optional={"category": st.sampled_from([*ErrorCategory]), "http_status": _COUNT}
@@ -58,6 +59,7 @@ CALL_FIELDS = _object(
     ttft_ms=_DURATION,
     stream=st.none() | st.booleans(),
     contract=_object(kind=_KIND, schema=_SCHEMA, strict=st.none() | st.booleans()),
+    expected=_object(language=_NAME, format=_NAME, values=st.lists(_TEXT, max_size=2)),
     tools=st.lists(_named(schema=_SCHEMA, description=_MAYBE_TEXT), max_size=2),
     tool_choice=_object(mode=_MODE, names=st.lists(_TEXT, max_size=2)),
     parallel_tool_calls=st.booleans(),

@@ -17,6 +17,7 @@ from monitor.records import (
     Contract,
     ContractKind,
     Document,
+    Expected,
     Fragment,
     FragmentKind,
     Message,
@@ -138,6 +139,7 @@ def test_the_account_with_content_is_the_base_and_lacks_nothing_that_another_has
         parent_span_id="a",
         call_usage=Usage(input_tokens=7, cache_read_tokens=3, raw={"input": 4, "cached": 3}),
         call_contract=Contract(ContractKind.JSON_OBJECT),
+        call_expected=Expected("de"),
         call_tools=(Tool("f", schema={}),),
         call_captured=Captured(input=False, output=False, tools=True, schema=True),
         call_ttft_ms=12.0,
@@ -146,6 +148,7 @@ def test_the_account_with_content_is_the_base_and_lacks_nothing_that_another_has
 
     assert call.usage == Usage(input_tokens=8, cache_read_tokens=3, raw={"input": 4, "cached": 3})
     assert (call.contract.kind, call.ttft_ms, call.started_at) == ("json_object", 12.0, NOON)
+    assert call.expected == Expected("de")
     assert [tool.name for tool in call.tools] == ["f"]
     assert call.captured == Captured()
     assert (call.span_id, call.outputs) == ("a", ANSWERED)

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from monitor.decode.clean import clean
-from monitor.records import Call
+from monitor.decode.clean import MAX_LOGPROBS, MAX_VALUE, MAX_VALUES, clean
+from monitor.records import Call, Expected
 from tests.decode.build import call_of, native
 from tests.decode.strategies import CALL_FIELDS
 
@@ -62,6 +62,22 @@ def test_an_error_is_brought_into_its_range() -> None:
     error = call_of(native(status="error", error={"type": "E" * 999, "http_status": 0})).error
     assert error is not None
     assert (len(error.type), error.http_status) == (200, None)
+
+
+def test_only_logarithms_of_a_probability_are_kept_and_no_more_than_a_few_pages_have() -> None:
+    logged = [0, -0.0, -1.5, 0.1, -9999, *[-1] * MAX_LOGPROBS]
+    output = call_of(native(outputs=[{"text": "a", "logprobs": logged}])).outputs[0]
+    assert output.logprobs[:5] == (0, 0, -1.5, -9999, -1)
+    assert len(output.logprobs) == MAX_LOGPROBS - 1
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [(["a"] * MAX_VALUES, True), (["a"] * (MAX_VALUES + 1), False), (["a" * (MAX_VALUE + 1)], False)],
+)
+def test_an_enumeration_is_kept_whole_or_not_at_all(values: list[str], kept: bool) -> None:
+    expected = call_of(native(expected={"format": "Enum\n", "values": values, "language": " de"})).expected
+    assert expected == Expected("de", "enum", tuple(values) if kept else ())
 
 
 def test_nul_is_removed_from_all_content() -> None:

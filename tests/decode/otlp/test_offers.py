@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from monitor.records import Contract, ContractKind, Tool
+from monitor.records import Contract, ContractKind, Expected, Tool
 from tests.decode.otlp.build import chat, plain_call, told, words
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -57,6 +57,20 @@ def test_what_was_promised_is_read_and_its_missing_schema_marked(
     call = plain_call(values)
     assert call.contract == contract
     assert call.captured.schema is captured
+
+
+@pytest.mark.parametrize(
+    ("output_type", "expected"),
+    [
+        ("image", Expected(format="image")),
+        ("speech", Expected(format="speech")),
+        ("text", Expected()),  # of any kind: it may well be Markdown
+        ("json", Expected()),  # that is the contract
+        (7, Expected()),
+    ],
+)
+def test_a_picture_or_speech_that_was_asked_for_is_expected(output_type: object, expected: Expected) -> None:
+    assert plain_call(chat(output__type=output_type)).expected == expected
 
 
 @pytest.mark.parametrize(

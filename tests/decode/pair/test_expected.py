@@ -1,0 +1,51 @@
+"""What requests ask of their answers beside a contract, in the words of each API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from monitor.records import Expected
+from tests.decode.build import call_of, native, pair
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+GEMINI = {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}
+ENUM = {"type": "STRING", "enum": ["yes", "no"]}
+YES_OR_NO = Expected(format="enum", values=("yes", "no"))
+
+
+def _configured(**config: Any) -> dict[str, Any]:
+    return {**GEMINI, "generationConfig": config}
+
+
+@pytest.mark.parametrize(
+    ("api", "request_", "expected"),
+    [
+        ("chat.completions", CHAT, Expected()),
+        ("chat.completions", {**CHAT, "modalities": ["text"]}, Expected()),
+        ("chat.completions", {**CHAT, "modalities": ["text", "audio"]}, Expected(format="speech")),
+        ("chat.completions", {**CHAT, "modalities": ["image", "text"]}, Expected(format="image")),
+        ("chat.completions", {**CHAT, "modalities": "audio"}, Expected()),
+        ("chat.completions", {**CHAT, "structured_outputs": {"choice": ["yes", "no"]}}, YES_OR_NO),
+        ("chat.completions", {**CHAT, "guided_choice": ["yes", "no"]}, YES_OR_NO),
+        ("chat.completions", {**CHAT, "guided_choice": "yes"}, Expected()),
+        ("completions", {"prompt": "p", "guided_choice": ["yes", "no"]}, YES_OR_NO),
+        ("generateContent", GEMINI, Expected()),
+        ("generateContent", _configured(responseMimeType="text/plain"), Expected()),
+        ("generateContent", _configured(responseMimeType="text/x.enum", responseSchema=ENUM), YES_OR_NO),
+        ("generateContent", _configured(response_mime_type="text/x.enum", response_schema=ENUM), YES_OR_NO),
+        ("generateContent", _configured(responseMimeType="text/x.enum"), Expected()),
+        ("generateContent", _configured(responseModalities=["TEXT", "IMAGE"]), Expected(format="image")),
+        ("generateContent", _configured(responseModalities=["AUDIO"]), Expected(format="speech")),
+        ("generateContent", _configured(responseModalities=["TEXT"]), Expected()),
+    ],
+)
+def test_what_was_asked_of_the_answer(api: str, request_: dict[str, Any], expected: Expected) -> None:
+    assert call_of(pair(api, request_, None)).expected == expected
+
+
+def test_a_native_record_says_it_itself() -> None:
+    asked = {"language": "de", "format": "ENUM", "values": ["ja", "nein"]}
+    assert call_of(native(expected=asked)).expected == Expected("de", "enum", ("ja", "nein"))
+    assert call_of(native()).expected == Expected()
