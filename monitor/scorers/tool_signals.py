@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from monitor.records import Tool
 from monitor.scorers.tool_loop import Conversation, is_english
-from monitor.scorers.tool_support import NUMBER, Support, readings
+from monitor.scorers.tool_support import NUMBER, readings
 from monitor.scorers.tool_values import Values, judge_values
-from monitor.scorers.tool_words import ToolWords, prepared, split_words, stem, words_of
+from monitor.scorers.tool_words import ToolWords, name_words, prepared, split_words, stem, words_of
 
 #: Calls of an answer, and tools of a list, that are compared; characters of an answer's text that are read.
 MAX_CALLS, MAX_TOOLS, MAX_TEXT = 32, 128, 8_000
@@ -87,7 +87,7 @@ def call_signals(
         conversation: what the calls were made in.
         free: whether the model chose to call, and which tool.
     """
-    called = [each for each in called[:MAX_CALLS] if not _ANSWER.issuperset(split_words(each.tool.name))]
+    called = [each for each in called[:MAX_CALLS] if not _ANSWER.issuperset(name_words(each.tool.name))]
     words = {name: prepared(offered[name]) for name in list(offered)[:MAX_TOOLS]}
     words.update({each.tool.name: prepared(each.tool) for each in called})
     support = conversation.support
@@ -98,11 +98,12 @@ def call_signals(
     ]
     signals = _value_signals(values) if values else {}
     if called and free and conversation.words and not conversation.loop:
-        of_calls = [words[each.tool.name] for each in called]
-        said = frozenset[str]().union(*[each.words for each in values])
-        others = [tool for name, tool in words.items() if all(name != each.tool.name for each in called)]
-        signals |= _fit_signals(of_calls, others, conversation.words)
-        signals |= _count_signals(called, of_calls, others, said, conversation)
+        names = {each.tool.name for each in called}
+        others = [tool for name, tool in words.items() if name not in names]
+        signals |= _request_signals([words[each.tool.name] for each in called], others, conversation)
+        if values and conversation.given:
+            known = frozenset[str]().union(*[words[name].every for name in names])
+            signals["value_not_used"] = _unused(conversation.given, values, known)
     return signals
 
 
@@ -145,48 +146,34 @@ def _value_signals(values: Sequence[Values]) -> dict[str, float]:
     }
 
 
-def _fit_signals(
-    called: Sequence[ToolWords], others: Sequence[ToolWords], request: frozenset[str]
+def _request_signals(
+    called: Sequence[ToolWords], others: Sequence[ToolWords], conversation: Conversation
 ) -> dict[str, float]:
-    """How little the called tools have to do with the request."""
+    """How little the called tools have to do with the request, and whether it asks for more than they do."""
+    request = conversation.words
     worst = min([_fit(tool, request) for tool in called])
     best = max([_fit(tool, request) for tool in others], default=0.0)
+    several = min(MAX_SEVERAL, sum([word in _SEVERAL for word in words_of(conversation.request)]))
     return {
         "tool_unlike_request": max([1 / (1 + len(tool.purpose & request)) for tool in called]),
         "name_unlike_request": max([_absent(tool.name, request) for tool in called]),
         "better_tool": max(0.0, best - worst) / best if best else 0.0,
+        "several_asked": several if len(called) == 1 else 0,
+        "tool_left_out": float(several > 0 and best > 0 and best >= FITS_AS_WELL * worst),
     }
 
 
-def _count_signals(
-    called: Sequence[Called],
-    tools: Sequence[ToolWords],
-    others: Sequence[ToolWords],
-    said: frozenset[str],
-    conversation: Conversation,
-) -> dict[str, float]:
-    """What was asked for, and no call takes up."""
-    several = min(MAX_SEVERAL, sum([word in _SEVERAL for word in words_of(conversation.request)]))
-    signals: dict[str, float] = {}
-    if len(called) == 1:
-        signals["several_asked"] = several
-    if several:
-        worst = min([_fit(tool, conversation.words) for tool in tools])
-        as_well = [tool for tool in others if 0 < FITS_AS_WELL * worst <= _fit(tool, conversation.words)]
-        signals["tool_left_out"] = float(bool(as_well))
-    if conversation.given:
-        used = Support("\n".join([str(each.arguments) for each in called]))
-        known = said.union(*[tool.every for tool in tools])
-        unused = sum([not _is_used(text, used, known) for text in conversation.given])
-        signals["value_not_used"] = unused / len(conversation.given)
-    return signals
+def _unused(given: Sequence[str], values: Sequence[Values], known: frozenset[str]) -> float:
+    """The share of the request's numbers, names and quotations that neither arguments nor tools take up."""
+    words = known.union(*[each.words for each in values])
+    numbers = frozenset[float]().union(*[each.numbers for each in values])
+    return sum([not _is_used(text, words, numbers) for text in given]) / len(given)
 
 
-def _is_used(text: str, used: Support, known: frozenset[str]) -> bool:
-    """Whether a number, name or quotation of the request is in the arguments, or says which tool is meant."""
+def _is_used(text: str, words: frozenset[str], numbers: frozenset[float]) -> bool:
     if NUMBER.fullmatch(text):
-        return any(used.has_number(number) for number in readings(text))
-    return any(stem(word) in known or used.has(stem(word)) for word in split_words(text))
+        return not numbers.isdisjoint(readings(text))
+    return any(stem(word) in words for word in split_words(text))
 
 
 def _fit(tool: ToolWords, request: frozenset[str]) -> float:

@@ -16,7 +16,7 @@ from monitor.scorers.details import MAX_NAME, shown_tool
 from monitor.scorers.schema import Unusable, compile_schema
 from monitor.scorers.strict import Broken, duplicate_key, parse
 from monitor.scorers.tool_loop import Conversation, is_error, is_unfinished
-from monitor.scorers.tool_words import split_words, words_of
+from monitor.scorers.tool_words import name_words, words_of
 
 #: Characters of arguments above which two calls are not compared.
 MAX_COMPARED = 100_000
@@ -169,11 +169,13 @@ def _undeclared(arguments: dict[str, Any], schema: dict[str, Any] | bool) -> lis
 
 def _repeated(calls: Sequence[Made], conversation: Conversation) -> Iterator[Finding]:
     """Calls that say nothing new: the same tool with the same arguments, in this answer or just before it."""
+    if len(calls) < 2 and not conversation.loop:
+        return
     seen: set[tuple[str, bytes]] = set()
     for made in calls:
         if made.tool is None or made.arguments is None or len(made.call.arguments) > MAX_COMPARED:
             continue
-        name, words = made.tool.name[:MAX_NAME], frozenset(split_words(made.tool.name))
+        name, words = made.tool.name[:MAX_NAME], name_words(made.tool.name)
         key = made.tool.name, _canonical(made.arguments)
         if key in seen and not words & _CHANCE:
             yield Finding(ToolsOutcome.REPEATED_CALL, f"{name}: twice in one answer")

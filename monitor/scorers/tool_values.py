@@ -51,6 +51,8 @@ class Values(NamedTuple):
     placeholders: int
     words: frozenset[str]
     """Stems of all values."""
+    numbers: frozenset[float]
+    """Numbers of all values."""
 
 
 def judge_values(
@@ -62,22 +64,24 @@ def judge_values(
     sums = {True: 0.0, False: 0.0}
     invented = placeholders = 0
     said: set[str] = set()
+    found: set[float] = set()
     left = MAX_VALUES
     for name, value in arguments.items():
         shares: list[float] = []
         for leaf in _leaves(value, left):
             left -= 1
-            words = split_words(leaf[: MAX_VALUE + 1]) if isinstance(leaf, str) else []
+            words, numbers = _content(leaf)
             said.update(map(stem, words))
+            found.update([number for readings in numbers for number in readings])
             if leaf in tool.listed:
                 continue
             placeholders += isinstance(leaf, str) and _is_placeholder(leaf, tool, support)
-            if (share := _unsupported(leaf, words, tool, support)) is not None:
+            if (share := _unsupported(leaf, words, numbers, tool, support)) is not None:
                 shares.append(share)
                 invented += share == 1
         if shares:
             sums[name in names] += sum(shares) / len(shares)
-    return Values(sums[True], sums[False], invented, placeholders, frozenset(said))
+    return Values(sums[True], sums[False], invented, placeholders, frozenset(said), frozenset(found))
 
 
 def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
@@ -101,13 +105,22 @@ def _is_placeholder(value: str, tool: ToolWords, support: Support) -> bool:
     return not (support.has_text(value) or tool.texts.has_text(value, quotes="'\"`"))
 
 
-def _unsupported(value: str | float, words: list[str], tool: ToolWords, support: Support) -> float | None:
+def _content(value: str | float) -> tuple[list[str], list[list[float]]]:
+    """The words of a value, and the readings of each number in it."""
+    if not isinstance(value, str):
+        return [], [[float(abs(value))]]
+    opening = value[: MAX_VALUE + 1]
+    return split_words(opening), [[*readings(text)] for text in NUMBER.findall(opening)]
+
+
+def _unsupported(
+    value: str | float, words: list[str], numbers: list[list[float]], tool: ToolWords, support: Support
+) -> float | None:
     """The share of a value that nothing supports, or ``None`` where that is no question."""
     if not isinstance(value, str):
         if value in (0, 1):
             return None
         return 0.0 if support.has_number(value) or tool.texts.has_number(value) else 1.0
-    numbers = NUMBER.findall(value) if len(value) <= MAX_VALUE else []
     if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS:
         return None
     looked_up = [word for word in words if len(word) >= MIN_WORD and word not in FUNCTION_WORDS]
@@ -115,7 +128,7 @@ def _unsupported(value: str | float, words: list[str], tool: ToolWords, support:
     if missing and _is_short_for(value, looked_up, support):
         missing = 0
     is_time = bool(numbers) and _DATE_OR_TIME.search(value) is not None
-    asked = [found for text in numbers if any(found := [*readings(text)]) or not is_time]
+    asked = [found for found in numbers if any(found) or not is_time]
     missing += sum([not _any_number(found, support, is_time=is_time) for found in asked])
     total = len(looked_up) + len(asked)
     if missing and tool.texts.has_phrase(plain(value)):

@@ -9,17 +9,17 @@ STRUCTURE: Final = "structure"
 
 #: Of an answer that makes calls.
 CALL_WEIGHTS: Final = {
-    "bias": -4.61,
-    "placeholder": 6.61,
-    "invented_value": 2.19,
-    "unsupported_required": 1.44,
-    "unsupported_optional": 0.48,
-    "tool_unlike_request": 1.93,
-    "name_unlike_request": 0.40,
-    "better_tool": 1.91,
-    "several_asked": 1.36,
-    "value_not_used": 1.74,
-    "tool_left_out": 2.32,
+    "bias": -4.58,
+    "placeholder": 6.65,
+    "invented_value": 2.16,
+    "unsupported_required": 1.48,
+    "unsupported_optional": 0.55,
+    "tool_unlike_request": 1.96,
+    "name_unlike_request": 0.35,
+    "better_tool": 1.99,
+    "several_asked": 1.40,
+    "tool_left_out": 2.39,
+    "value_not_used": 1.36,
     "structure": 9.00,
 }
 #: Of an answer that makes none.

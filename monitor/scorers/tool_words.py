@@ -22,6 +22,8 @@ from monitor.scorers.tool_support import Support
 
 #: Letters by which words are compared.
 STEM = 5
+#: Characters of a name that are read.
+MAX_NAME = 100
 #: Characters of a description that are read, and of all texts of a tool's parameters.
 MAX_DESCRIPTION, MAX_TEXTS = 2_000, 20_000
 #: Parameters, and listed values of each, that are read.
@@ -104,6 +106,11 @@ def split_words(text: str) -> list[str]:
     return words_of(text if text.islower() else _CAMEL.sub(" ", text))
 
 
+def name_words(name: str) -> frozenset[str]:
+    """The words of a tool's name, all of them; of a long one, those it begins with."""
+    return _name_words(name[:MAX_NAME])
+
+
 def stems(words: Iterable[str]) -> frozenset[str]:
     """The stems of the words that say something."""
     return frozenset(
@@ -122,9 +129,14 @@ def prepared(tool: Tool) -> ToolWords:
     except (TypeError, ValueError, OverflowError, RecursionError):
         encoded = b""
     if not encoded or len(encoded) > MAX_TOOL_BYTES:
-        name = stems(split_words(tool.name[:MAX_DESCRIPTION]))
+        name = stems(split_words(tool.name[:MAX_NAME]))
         return ToolWords(name, name, name, frozenset(), Support(""))
     return _prepared(encoded)
+
+
+@lru_cache(maxsize=CACHE_ENTRIES)
+def _name_words(name: str) -> frozenset[str]:
+    return frozenset(split_words(name))
 
 
 @lru_cache(maxsize=CACHE_ENTRIES)
@@ -132,7 +144,7 @@ def _prepared(encoded: bytes) -> ToolWords:
     tool_name, description, schema = msgspec.json.decode(encoded)
     description = (description or "")[:MAX_DESCRIPTION]
     texts = "\n".join(_texts(schema))[:MAX_TEXTS]
-    name = stems(split_words(tool_name))
+    name = stems(split_words(tool_name[:MAX_NAME]))
     opening = split_words(_SENTENCE.split(description, maxsplit=1)[0])
     return ToolWords(
         name,
