@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
@@ -100,7 +101,7 @@ class Judging:
         self._metrics = metrics
         self._monotonic = monotonic
         self._wait = wait
-        self._remembered: dict[bytes, JudgeScore] = {}
+        self._remembered: OrderedDict[bytes, JudgeScore] = OrderedDict()
 
     def judged(self, calls: Sequence[ScoredCall]) -> list[ScoredCall]:
         """The calls in their order, those that are picked with the score of the judge.
@@ -190,9 +191,9 @@ class Judging:
 
     def _remember(self, scores: Mapping[bytes, JudgeScore]) -> None:
         """Keep these scores, and forget the oldest of the others where there are too many."""
-        self._remembered |= scores
-        for key in list(self._remembered)[: len(self._remembered) - MAX_REMEMBERED]:
-            del self._remembered[key]
+        self._remembered.update(scores)
+        while len(self._remembered) > MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
 
 
 def _key(scored: ScoredCall) -> bytes:

@@ -26,7 +26,7 @@ _OURS = (EntryPoint("openai", "monitor.judges.openai:make", GROUP),)
 _MAX_VERSION = 32_767
 
 
-def load(name: str, options: Mapping[str, Any]) -> Judge:
+def load_judge(name: str, options: Mapping[str, Any]) -> Judge:
     """The judge of this name, made with these options.
 
     Raises:
@@ -66,8 +66,8 @@ def _find(name: str) -> EntryPoint:
     if not found:
         known = sorted({entry.name for entry in installed})
         raise ConfigError(
-            f"no judge {name!r} is installed{suggestion(name, known)};"
-            f" a package brings one as an entry point of {GROUP!r}, or write module:function"
+            f"no judge {name!r} is installed (a package brings one as an entry point of {GROUP!r};"
+            f" module:function names any other){suggestion(name, known)}"
         )
     (entry,) = found.values()
     return entry
