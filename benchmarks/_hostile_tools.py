@@ -1,0 +1,82 @@
+"""Calls that try to make the ``tools`` score slow: more, larger or deeper than any application sends."""
+
+from __future__ import annotations
+
+import json
+
+from benchmarks._data import call
+from monitor.records import Call, Message, Output, Part, PartType, Tool, ToolCall
+
+REQUEST = "Please tell me what the weather will be like in Paris tomorrow, and then also in Rome."
+WEATHER = Tool(
+    "get_weather",
+    description="Tells the weather of a city on a day.",
+    schema={
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "array"}},
+        "required": ["city"],
+    },
+)
+
+
+def cases() -> dict[str, Call]:
+    """The calls, by what is too much in them."""
+    names = [f"tool_{number}_weather_forecast" for number in range(10_000)]
+    many = tuple(Tool(name, description="The weather " * 20, schema=WEATHER.schema) for name in names)
+    deep = '{"city": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    nested = '{"city": "Paris", "days": ' + '[{"a": ' * 60 + "1" + "}]" * 60 + "}"
+    wide = json.dumps({"city": "Paris", "days": [f"day {number} of 7" for number in range(300_000)]})
+    return {
+        "10,000 tools": made('{"city": "Paris"}', tools=many),
+        "a tool of 2 MB": made(
+            '{"city": "Paris"}', tools=(Tool("get_weather", description="rain " * 400_000),)
+        ),
+        "5 MB of one argument": made('{"city": "' + "Paris " * 800_000 + '"}'),
+        "5 MB of values": made(wide),
+        "5 MB of opening brackets in a value": made('{"city": "' + "<" * 5_000_000 + '"}'),
+        "arguments nested 100,000 deep": made(deep),
+        "arguments nested 120 deep": made(nested),
+        "10,000 calls, all alike": made(*['{"city": "Paris"}'] * 10_000),
+        "10,000 calls, all different": made(*[f'{{"city": "Paris {number}"}}' for number in range(10_000)]),
+        "a conversation of 100,000 messages": made('{"city": "Paris"}', history=chat(100_000)),
+        "a loop of 100,000 calls": made('{"city": "Paris"}', after=loop(50_000)),
+        "a request of 5 MB": made('{"city": "Paris"}', request="what about Rome and Paris? " * 190_000),
+        "a conversation of 390 kB and 100 values": made(
+            json.dumps({"city": "Paris", "days": [f"zzz{number}" for number in range(100)]}),
+            request=f"{'zz ' * 130_000}{REQUEST}",
+        ),
+        "390 kB of initials": made('{"city": "NNNNN"}', request="n" * 4_000 + " n" * 190_000),
+        "a 5 MB answer without a call": made(text="get_weather( " * 400_000),
+        "a 5 MB tool error": made(after=(result('{"error": ' * 500_000),), text="It rains."),
+    }
+
+
+def made(
+    *arguments: str,
+    tools: tuple[Tool, ...] = (WEATHER,),
+    request: str = REQUEST,
+    history: tuple[Message, ...] = (),
+    after: tuple[Message, ...] = (),
+    text: str = "",
+) -> Call:
+    """A call that was offered ``tools`` and answered with one tool call for each of ``arguments``."""
+    asked = Message("user", (Part(content=request),))
+    calls = tuple(ToolCall(tools[0].name, text) for text in arguments)
+    return call(tools=tools, input=(*history, asked, *after), outputs=(Output(text, tool_calls=calls),))
+
+
+def chat(messages: int) -> tuple[Message, ...]:
+    """A conversation so long, of user and assistant in turn."""
+    turn = (Message("user", (Part(content="And now?"),)), Message("assistant", (Part(content="It rains."),)))
+    return turn * (messages // 2)
+
+
+def loop(calls: int) -> tuple[Message, ...]:
+    """So many calls of one tool, each with its result."""
+    asks = Part(PartType.TOOL_CALL, id="t", name="get_weather", arguments='{"city": "Paris"}')
+    return (Message("assistant", (asks,)), result("rain")) * calls
+
+
+def result(content: str) -> Message:
+    """A tool's result."""
+    return Message("tool", (Part(PartType.TOOL_RESULT, content=content, id="t"),))
