@@ -17,13 +17,16 @@ from monitor.clock import ManualClock
 from monitor.decode import Decoded, Window
 from monitor.decode.assemble import Assembled, assemble
 from monitor.errors import DeadLetterReason, Fenced, Permanent, Transient
-from monitor.records import Call, Partition, Record, Scores, Waiting
+from monitor.judges import Verdict
+from monitor.records import Call, GroundingOutcome, Partition, Record, Scores, Waiting
 from monitor.source import Polled
 from monitor.store import Batch, Saved
 from monitor.worker import BACKOFF_S, Worker
 from tests.examples import NOON, PARTITION, batch, call, dead_letter, scored, scores
 from tests.fakes import MemoryKafka, MemorySource, MemoryStore
 from tests.fragments import WAITS, content, fragment, whole
+from tests.judges.fakes import FakeJudge, HangingJudge, answered_call, with_grounding
+from tests.judges.stage import Stage
 
 OTHER = Partition("calls", 1)
 
@@ -804,3 +807,64 @@ def test_while_the_store_is_away_parts_that_were_read_are_kept(store: Failing) -
     store.saves = [Transient("away")] * 3
     two.workers[0].step()
     assert ids(store) == ["r"]
+
+
+# ------------------------------------------------------------------------------------------- a second opinion
+
+
+def decode_answers(record: Record, window: Window) -> Decoded:
+    """A record is one answer to a document, with its value as the id."""
+    return Decoded((answered_call((record.value or b"").decode(), offset=record.offset),), ())
+
+
+def suspect(_: Call) -> Scores:
+    return with_grounding(GroundingOutcome.SUSPECT)
+
+
+def judged(store: MemoryStore) -> dict[str, str | None]:
+    """What the judge said of each stored call."""
+    return {scored.call.call_id: scored.scores.judge.detail for scored in store.calls.values()}
+
+
+def test_a_judge_that_hangs_costs_one_wait_and_no_call(kafka: MemoryKafka, store: Failing) -> None:
+    judge = HangingJudge()
+    stage = Stage(judge, wait=lambda _: judge.asked.acquire(timeout=30))
+    produce(kafka, "a", "b", "c", "d")
+    source = MemorySource(kafka, max_records=2)
+    worker = make_worker(source, store, decode=decode_answers, score=suspect, judge=stage.judged)
+    for _ in range(3):
+        worker.step()
+    assert stage.waits == [2.0]
+    assert judged(store) == dict.fromkeys("ab", "fake: timeout") | dict.fromkeys("cd", "fake: busy")
+    assert store.ledger == {"records": 4, "stored": 4, "duplicates": 0, "dead_letters": 0}
+    judge.released.set()
+    stage.close()
+
+
+def test_a_batch_that_is_tried_again_is_not_judged_again(kafka: MemoryKafka, store: Failing) -> None:
+    judge = FakeJudge(Verdict(0.9))
+    stage = Stage(judge)
+    produce(kafka, "a", "b")
+    worker = make_worker(MemorySource(kafka), store, decode=decode_answers, score=suspect, judge=stage.judged)
+    worker.step()
+    store.saves = [Transient("away")] * 3
+    worker.step()
+    assert judge.asked == ["a", "b"]
+    assert judged(store) == {"a": "fake", "b": "fake"}
+    stage.close()
+
+
+def test_parts_that_are_put_together_anew_are_not_judged_again(store: Failing) -> None:
+    judge = FakeJudge(Verdict(0.9))
+    stage = Stage(judge)
+    kafka = MemoryKafka()
+    worker = make_worker(
+        MemorySource(kafka), store, decode=decode_parts, score=suspect, judge=stage.judged, waits=WAITS
+    )
+    worker.step()
+    produce(kafka, "span", "event")
+    store.saves = [Transient("away")] * 3
+    worker.step()
+    assert judge.asked == ["r"]
+    assert judged(store) == {"r": "fake"}
+    stage.close()

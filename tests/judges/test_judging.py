@@ -6,92 +6,19 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent import futures
 from concurrent.futures import Future
-from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from monitor.clock import ManualClock
 from monitor.errors import Permanent, Transient
-from monitor.judges import Bounds, Judge, Judging, NoVerdict, Pick, Reason, Thresholds, Verdict
+from monitor.judges import Judge, NoVerdict, Reason, Verdict
 from monitor.judges.bounds import MAX_FAILURES, MAX_PAUSE_S, PAUSE_S
 from monitor.judges.judging import MAX_REMEMBERED
-from monitor.records import Call, GroundingOutcome, JudgeOutcome, JudgeScore, ScoredCall, Versions
-from monitor.telemetry import JudgeMetrics
+from monitor.records import Call, GroundingOutcome, JudgeOutcome, JudgeScore, Versions
 from tests.judges.fakes import SECRET, FakeJudge, HangingJudge, grounded
-
-START = datetime(2026, 3, 10, 12, tzinfo=UTC)
-
-#: Verdicts of one batch, by call: outcome, risk and detail.
-Said = list[tuple[str, float | None, str | None]]
-
-
-class Stage:
-    """The second stage around a judge, with a time of its own.
-
-    Attributes:
-        seconds: of the monotonic clock.
-        waits: the seconds that batches waited.
-    """
-
-    def __init__(
-        self,
-        judge: Judge,
-        *,
-        wait: Callable[[Collection[Future[Any]]], object] = lambda asked: futures.wait(asked, 30),
-        concurrency: int = 1,
-        pick: Pick = Pick(),  # noqa: B008 - frozen
-        per_minute: int = 1_000,
-        cost_per_day: float = 1_000.0,
-    ) -> None:
-        self.seconds = 0.0
-        self.waits: list[float] = []
-        self.registry = CollectorRegistry()
-        self._clock = ManualClock(START)
-
-        def note_and_wait(asked: Collection[Future[Any]], seconds: float) -> None:
-            self.waits.append(seconds)
-            wait(asked)
-
-        self._judging = Judging(
-            judge,
-            name="fake",
-            pick=pick,
-            thresholds=Thresholds(0.5, 0.8),
-            bounds=Bounds(
-                per_minute=per_minute,
-                cost_per_day=cost_per_day,
-                max_cost=judge.max_cost,
-                clock=self._clock,
-                monotonic=lambda: self.seconds,
-            ),
-            wait_s=2.0,
-            concurrency=concurrency,
-            metrics=JudgeMetrics(self.registry),
-            monotonic=lambda: self.seconds,
-            wait=note_and_wait,
-        )
-        self.judged = self._judging.judged
-        self.close = self._judging.close
-
-    def say(self, *calls: ScoredCall) -> Said:
-        """What is said of the calls of one batch."""
-        return [
-            (score.outcome, score.risk, score.detail)
-            for score in (scored.scores.judge for scored in self.judged(calls))
-        ]
-
-    def later(self, seconds: float) -> None:
-        """Time goes by."""
-        self.seconds += seconds
-        self._clock.advance(timedelta(seconds=seconds))
-
-    def metric(self, name: str, **labels: str) -> float | None:
-        """A metric's value."""
-        return self.registry.get_sample_value(f"llm_monitor_judge_{name}", labels)
+from tests.judges.stage import Stage
 
 
 @pytest.fixture
