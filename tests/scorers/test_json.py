@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.records import (
     CallError,
     Captured,
     Contract,
     ContractKind,
+    ErrorCategory,
     FinishReason,
     JsonOutcome,
     Output,
     Status,
+    Tool,
     ToolCall,
 )
 from monitor.scorers.json import score_json
@@ -49,6 +54,9 @@ PERSON = {
         ('{"name": "Ad', JsonOutcome.TRUNCATED),
         ('[{"name": "Ada"}, {"na', JsonOutcome.TRUNCATED),
         ('```json\n{"name": "Ad\n```', JsonOutcome.NOT_JSON),
+        ('```json\n{"name": "Ad', JsonOutcome.TRUNCATED),
+        ('```json\n{"likes": [1\n```', JsonOutcome.TRUNCATED),
+        ('Here is the person:\n{"name": "Ada", "likes": [', JsonOutcome.TRUNCATED),
         ('{"name": "Ada"}{"name": "Grace"}', JsonOutcome.NOT_JSON),
         ('{"name": "Ada",}', JsonOutcome.NOT_JSON),
         ("{'name': 'Ada'}", JsonOutcome.NOT_JSON),
@@ -74,6 +82,7 @@ def test_an_answer_is_told_by_what_became_of_its_json(text: str, outcome: JsonOu
         ("", FinishReason.LENGTH, JsonOutcome.TRUNCATED),
         ("Let me think about", FinishReason.LENGTH, JsonOutcome.TRUNCATED),
         ('{"name": "Ada"}', FinishReason.LENGTH, JsonOutcome.OK),
+        ('{"name": 1}', FinishReason.LENGTH, JsonOutcome.SCHEMA_VIOLATION),
         ("", FinishReason.CONTENT_FILTER, JsonOutcome.REFUSED),
         ('{"name": "Ad', FinishReason.REFUSAL, JsonOutcome.REFUSED),
         ("", FinishReason.TOOL_CALL, JsonOutcome.NOT_APPLICABLE),
@@ -84,6 +93,73 @@ def test_the_finish_reason_tells_a_cut_and_a_refusal_from_a_mistake(
     text: str, finish: FinishReason, outcome: JsonOutcome
 ) -> None:
     assert score_json(json_call(text, PERSON, finish)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "detail"),
+    [
+        ('{"name": "Ad', FinishReason.LENGTH, "token limit"),
+        ('{"name": "Ad', FinishReason.STOP, "ends inside a value"),
+        ('Here:\n{"name": "Ad', FinishReason.UNKNOWN, "wrapped: ends inside a value"),
+        ('```json\n{"name": "Ada"```', FinishReason.STOP, "fenced: ends inside a value"),
+    ],
+)
+def test_the_detail_tells_the_token_limit_from_the_models_own_mistake(
+    text: str, finish: FinishReason, detail: str
+) -> None:
+    score = score_json(json_call(text, PERSON, finish))
+    assert (score.outcome, score.detail) == (JsonOutcome.TRUNCATED, detail)
+
+
+@pytest.mark.parametrize(
+    ("text", "saved"),
+    [
+        ('{"name": "Ada",}', True),
+        ("{'name': 'Ada'}", True),
+        ('```json\n{"name": "Ada"}\n```', True),
+        ('```json\n{"name": 1}\n```', False),
+        ('Here you are: {"name": "Ada"}', True),
+        ('Here you are: {"name": "Ada", "age": "36"}', False),
+        ('{"name": "Ada"}{"name": "Grace"}', True),
+        ('{"name": "Ad', True),
+        ('{"age": 36, "name', False),
+        ('{"name": "Ada", "age": NaN}', False),
+        ('{"name": "Ada", "name": "Grace"}', True),
+        ('Sure [as JSON]: {name: "Ada"}', True),
+        ("Ada is thirty-six years old.", False),
+        ('{"name": "Ada"}', None),
+        ('{"name": 1}', None),
+        ("", None),
+        ("I'm sorry, but I can't help with that request.", None),
+        ('{"name": "' + "x" * 200_000, None),
+        ('{"name": ' * 1_000, None),
+    ],
+)
+def test_a_failure_is_recoverable_if_what_is_saved_keeps_the_schema(text: str, saved: bool | None) -> None:
+    assert score_json(json_call(text, PERSON)).recoverable is saved
+
+
+@pytest.mark.parametrize(
+    ("text", "saved"),
+    [("{'a': 1}", None), ('{"a": 1, "a": 2}', None), ("```{}```", None), ("Only prose.", False)],
+)
+def test_without_a_usable_schema_nobody_knows_whether_what_is_saved_would_do(
+    text: str, saved: bool | None
+) -> None:
+    contract = Contract(ContractKind.JSON_SCHEMA)
+    unseen = call(contract=contract, outputs=(Output(text),), captured=Captured(schema=False))
+    assert score_json(unseen).recoverable is saved
+    assert score_json(json_call(text, {"$ref": "#/nowhere"})).recoverable is saved
+
+
+def test_json_that_the_provider_itself_refused_is_a_failure() -> None:
+    failed = call(
+        contract=Contract(ContractKind.JSON_OBJECT),
+        status=Status.ERROR,
+        error=CallError("json_validate_failed", ErrorCategory.INVALID_REQUEST, 400),
+    )
+    score = score_json(failed)
+    assert (score.outcome, score.detail) == (JsonOutcome.NOT_JSON, "reported by the provider")
 
 
 def test_a_refusal_that_the_provider_marks_needs_no_guess() -> None:
@@ -110,6 +186,32 @@ def test_json_object_mode_promises_an_object(text: str) -> None:
 )
 def test_a_violation_names_path_and_keyword_and_never_the_value(text: str, detail: str) -> None:
     assert score_json(json_call(text, PERSON)).detail == detail
+
+
+@pytest.mark.parametrize(
+    ("prices", "detail", "violations"),
+    [
+        (["x", 2], "/items/0/price: type", 1),
+        (["x"] * 17, "/items/*/price: type ×17", 17),
+        (["x"] * 1_000, "/items/*/price: type ×64", 64),
+        ([None, "x", "x"], "/items/0: required price, /items/*/price: type ×2", 3),
+    ],
+)
+def test_violations_that_differ_in_indices_only_are_told_together(
+    prices: list[Any], detail: str, violations: int
+) -> None:
+    item = {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}
+    schema = {"properties": {"items": {"items": item}}}
+    text = json.dumps({"items": [{} if price is None else {"price": price} for price in prices]})
+    score = score_json(json_call(text, schema))
+    assert (score.detail, score.violations) == (detail, violations)
+
+
+def test_a_few_violations_are_named_and_the_others_counted() -> None:
+    schema = {"properties": {f"field_{number}": {"type": "string"} for number in range(9)}}
+    score = score_json(json_call(json.dumps({f"field_{number}": number for number in range(9)}), schema))
+    assert score.violations == 9
+    assert (score.detail or "").endswith("/field_4: type (+4)")
 
 
 def test_a_path_is_bounded() -> None:
@@ -154,6 +256,7 @@ def test_broken_json_is_a_failure_whatever_its_schema() -> None:
         ({"contract": Contract(ContractKind.NONE)}, JsonOutcome.NOT_APPLICABLE),
         ({"contract": Contract(ContractKind.TOOL)}, JsonOutcome.NOT_APPLICABLE),
         ({"status": Status.ERROR, "error": CallError("timeout")}, JsonOutcome.NOT_APPLICABLE),
+        ({"status": Status.ERROR}, JsonOutcome.NOT_APPLICABLE),
         ({"captured": Captured(output=False)}, JsonOutcome.UNKNOWN),
         ({"captured": Captured(schema=False)}, JsonOutcome.UNKNOWN),
         ({"outputs": ()}, JsonOutcome.EMPTY),
@@ -177,3 +280,38 @@ def test_what_cannot_be_judged_is_no_failure(fields: dict[str, Any], outcome: Js
 def test_the_worst_choice_decides(texts: tuple[str, ...], outcome: JsonOutcome) -> None:
     outputs = tuple(map(Output, texts))
     assert score_json(call(contract=Contract(ContractKind.JSON_OBJECT), outputs=outputs)).outcome == outcome
+
+
+_PIECES = (
+    st.sampled_from(list("{}[]\"':, \n\\\ud800\ufeff"))
+    | st.sampled_from(["name", "Ada", "36", "null", "NaN", "//", "```", "```json\n", "I can't", "Here: "])
+    | st.sampled_from(['{"name": "Ada"}', '"age": "36"'])
+)
+_FAILED = {
+    JsonOutcome.NOT_JSON,
+    JsonOutcome.FENCED,
+    JsonOutcome.WRAPPED,
+    JsonOutcome.TRUNCATED,
+    JsonOutcome.DUPLICATE_KEYS,
+}
+
+
+@given(
+    st.lists(_PIECES, max_size=12).map("".join),
+    st.sampled_from([None, True, PERSON, {"$ref": "#/nowhere"}]),
+    st.sampled_from([*FinishReason]),
+    st.booleans(),
+)
+def test_any_answer_has_one_outcome_and_only_a_failure_can_be_saved(
+    text: str, schema: dict[str, Any] | bool | None, finish: FinishReason, by_tool: bool
+) -> None:
+    made = json_call(text, schema, finish)
+    if by_tool:
+        tool = Tool("f", schema=schema)
+        output = Output(tool_calls=(ToolCall("f", text),), finish_reason=finish)
+        made = call(contract=Contract(ContractKind.TOOL, name="f"), tools=(tool,), outputs=(output,))
+    score = score_json(made)
+    assert score == score_json(made)
+    assert score.recoverable is None or score.outcome in _FAILED
+    assert (score.violations > 0) >= (score.outcome is JsonOutcome.SCHEMA_VIOLATION)
+    assert len(score.detail or "") < 300

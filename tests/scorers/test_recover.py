@@ -74,7 +74,6 @@ def test_what_people_read_without_thinking_is_read(text: str, value: Any) -> Non
         "{}",
         "[ ]",
         "{",
-        "[[]",
         "{Ada}",
         '{"a"',
         "} ]",
