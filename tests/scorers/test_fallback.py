@@ -6,10 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from monitor.records import FallbackHint, FallbackOutcome
-from monitor.scorers.fallback import score_fallback
+from monitor.records import FallbackCause, FallbackHint, FallbackOutcome, FallbackScore
+from monitor.scorers.fallback import MAX_HOP, MAX_TEXT, score_fallback
 from monitor.scorers.models import Match, compare
+from monitor.scorers.ranks import is_lesser
 from tests.paths import PAIRS
 from tests.scorers.build import call
 
@@ -55,6 +58,80 @@ SAME = [
     ("qwen3-235b-a22b", "qwen/qwen3-235b-a22b-2507"),
     ("deepseek-ai/DeepSeek-R1", "deepseek-r1-0528"),
     ("acme-chat", "acme-chat"),
+    # Bedrock: foundation models, inference profiles, regions, context sizes.
+    (
+        "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-5-sonnet-20241022-v2:0",
+        "claude-3-5-sonnet-20241022",
+    ),
+    (
+        "arn:aws:bedrock:us-west-2:123456789012:inference-profile/us.anthropic.claude-sonnet-4-20250514-v1:0",
+        "claude-sonnet-4",
+    ),
+    ("global.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
+    ("bedrock/us-east-1/anthropic.claude-3-haiku-20240307-v1:0", "claude-3-haiku"),
+    ("us.deepseek.r1-v1:0", "deepseek-r1"),
+    ("amazon.nova-lite-v1:0:300k", "us.amazon.nova-lite-v1:0"),
+    ("mistral.mixtral-8x7b-instruct-v0:1", "mixtral-8x7b"),
+    ("openai.gpt-oss-120b-1:0", "gpt-oss-120b"),
+    ("qwen.qwen3-coder-480b-a35b-v1:0", "qwen3-coder-480b-a35b"),
+    ("meta.llama3-1-70b-instruct-v1:0:128k", "llama-3.1-70b"),
+    # Vertex AI's publishers.
+    ("projects/p/locations/us-central1/publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"),
+    ("publishers/anthropic/models/claude-opus-4@20250514", "claude-opus-4-20250514"),
+    ("mistral-large@2411", "mistral-large-2411"),
+    ("meta/llama-3.3-70b-instruct-maas", "llama-3.3-70b"),
+    # Azure: deployments that are called like their model, and a model that was tuned.
+    ("gpt4o", "gpt-4o-2024-08-06"),
+    ("gpt-4o-prod", "gpt-4o-2024-08-06"),
+    ("gpt-4o-mini", "gpt-4o-mini-2024-07-18.ft-0e208cf33a6a466994aff31a08aba678"),
+    # OpenRouter's variants.
+    ("deepseek/deepseek-r1:nitro", "deepseek/deepseek-r1"),
+    ("anthropic/claude-3.7-sonnet:thinking", "claude-3-7-sonnet-20250219"),
+    ("meta-llama/llama-3.3-70b-instruct:floor", "meta-llama/llama-3.3-70b-instruct"),
+    # Mistral's moving names.
+    ("open-mistral-nemo", "open-mistral-nemo-2407"),
+    ("codestral-latest", "codestral-2501"),
+    ("magistral-medium-latest", "magistral-medium-2509"),
+    ("mistral-medium-latest", "mistral-medium-2505"),
+    ("mistral-small-latest", "mistral-small-2506"),
+    # Fireworks: a path, and the deployment behind it.
+    ("accounts/fireworks/models/qwen2p5-72b-instruct", "qwen2.5-72b-instruct"),
+    (
+        "accounts/fireworks/models/llama-v3p1-8b-instruct#accounts/acme/deployments/3f2a",
+        "accounts/fireworks/models/llama-v3p1-8b-instruct",
+    ),
+    # Ollama's tags, quantisation, files.
+    ("llama3.1:8b", "llama3.1:8b-instruct-q4_K_M"),
+    ("llama3.1:8b-instruct-q8_0", "llama3.1:8b"),
+    ("mistral:7b-instruct-v0.3-q4_0", "mistral:7b"),
+    ("qwen2.5-coder:1.5b", "qwen2.5-coder:1.5b-instruct-fp16"),
+    ("phi3:mini", "phi3:mini"),
+    ("meta-llama/Llama-3.3-70B-Instruct", "meta-llama/Llama-3.3-70B-Instruct-FP8"),
+    ("Qwen/Qwen2.5-72B-Instruct-AWQ", "qwen2.5-72b-instruct"),
+    ("neuralmagic/Meta-Llama-3.1-8B-Instruct-quantized.w4a16", "llama-3.1-8b-instruct"),
+    ("hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M", "llama-3.2-3b"),
+    ("/models/Llama-3.3-70B-Instruct-AWQ/", "llama-3.3-70b-instruct"),
+    ("mlx-community/Llama-3.2-3B-Instruct-4bit", "llama-3.2-3b-instruct"),
+    # Fine-tunes.
+    ("ft:gpt-4o-mini:acme::x1", "ft:gpt-4o-mini-2024-07-18:acme::x1"),
+    ("openai/ft:gpt-4o-mini-2024-07-18:acme::x1", "ft:gpt-4o-mini-2024-07-18:acme::x1"),
+    # Others.
+    ("gpt-4-vision-preview", "gpt-4-1106-vision-preview"),
+    ("models/gemini-1.5-flash", "models/gemini-1.5-flash-002"),
+    ("gemini-2.5-flash-lite-preview-06-17", "gemini-2.5-flash-lite"),
+    ("databricks-claude-sonnet-4", "claude-sonnet-4-20250514"),
+    ("text-embedding-ada-002", "text-embedding-ada-002-v2"),
+    ("vertex_ai/claude-3-5-haiku@20241022", "claude-3-5-haiku-20241022"),
+    ("grok-4-latest", "grok-4-0709"),
+    ("kimi-k2-0711-preview", "kimi-k2"),
+    ("qwen-max-latest", "qwen-max-2025-01-25"),
+    ("command-r-plus", "cohere.command-r-plus-v1:0"),
+    ("gpt-5", "gpt-5-2025-08-07"),
+    ("o1", "o1-2024-12-17"),
+    ("gpt-5-chat-latest", "gpt-5-chat-latest"),
+    ("claude-opus-4-1", "claude-opus-4-1-20250805"),
+    ("azure/gpt-4.1", "gpt-4.1-2025-04-14"),
+    ("gemini-3-pro-preview", "gemini-3-pro-preview-11-2025"),
 ]
 
 ALIASES = [
@@ -92,6 +169,18 @@ OTHERS = [
     ("deepseek-chat", "gpt-4o-mini"),
     ("gpt-4.1-mini", "moonshotai/kimi-k2"),
     ("google/gemini-2.0-flash-exp:free", "x-ai/grok-4"),
+    ("openai/ft:gpt-4o-mini:acme::x1", "gpt-4o-mini-2024-07-18"),
+    ("text-embedding-3-large", "text-embedding-3-small"),
+    ("llama3.1:70b", "llama3.1:8b-instruct-q4_K_M"),
+    (
+        "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-5-sonnet-20241022-v2:0",
+        "anthropic.claude-3-haiku-20240307-v1:0",
+    ),
+    ("qwen2.5:1.5b", "qwen2.5:0.5b"),
+    ("us.amazon.nova-pro-v1:0", "us.amazon.nova-lite-v1:0"),
+    ("meta-llama/Llama-3.3-70B-Instruct-FP8", "llama-3.1-8b-instruct-fp8"),
+    ("gpt-5.1-codex", "gpt-5.1-codex-mini"),
+    ("ft:gpt-4o-mini:acme::x1", "ft:gpt-4o-mini:acme::x2"),
 ]
 
 UNKNOWN = [
@@ -103,6 +192,14 @@ UNKNOWN = [
     ),
     ("gpt-4o", "acme-finetune-7"),
     ("", "gpt-4o"),
+    ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/o9mgq0sajkq1", "claude-sonnet-4"),
+    ("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/o1abc2d3", "claude-3-haiku"),
+    ("projects/p/locations/l/endpoints/1234567890", "gemini-2.0-flash"),
+    ("my-gpt4o-deploy", "gpt-4o"),
+    ("2024-08-06", "latest"),
+    ("prod", "gpt-4o"),
+    ("acme/custom-rag", "acme-chat"),
+    ("x" * 300, "x" * 300),
 ]
 
 
@@ -126,6 +223,9 @@ def test_a_served_model_is_the_requested_one_under_any_of_its_names(
     [
         ({"model_served": "gpt-4o-2024-08-06"}, FallbackOutcome.NONE),
         ({"model_served": "gpt-3.5-turbo"}, FallbackOutcome.SILENT_DOWNGRADE),
+        ({"model_served": "gpt-4o-mini"}, FallbackOutcome.SILENT_DOWNGRADE),
+        ({"model_served": "claude-3-5-sonnet"}, FallbackOutcome.SILENT_DOWNGRADE),
+        ({"model_requested": "gpt-4o-mini", "model_served": "gpt-4o"}, FallbackOutcome.FALLBACK),
         ({"model_served": ""}, FallbackOutcome.UNKNOWN),
         ({"model_requested": "", "model_served": "gpt-4o"}, FallbackOutcome.UNKNOWN),
         ({"model_requested": "my-deployment", "model_served": "gpt-4o"}, FallbackOutcome.UNKNOWN),
@@ -142,6 +242,7 @@ def test_a_served_model_is_the_requested_one_under_any_of_its_names(
             FallbackOutcome.SILENT_DOWNGRADE,
         ),
         ({"fallback": FallbackHint("fallback")}, FallbackOutcome.FALLBACK),
+        ({"fallback": FallbackHint("exhausted")}, FallbackOutcome.EXHAUSTED),
         ({"fallback": FallbackHint("none")}, FallbackOutcome.NONE),
         ({"fallback": FallbackHint("none"), "attempt": 2}, FallbackOutcome.NONE),
         (
@@ -162,14 +263,167 @@ def test_a_fallback_tells_where_from_where_to_and_why() -> None:
     assert (score.from_model, score.to_model, score.cause, score.evidence) == (
         "claude-opus-4-1",
         "gpt-4o",
-        "rate_limit",
+        FallbackCause.RATE_LIMIT,
         "router header",
     )
 
 
-def test_a_silent_downgrade_names_both_models() -> None:
-    score = score_fallback(call(model_requested="gpt-4o", model_served="gpt-4o-mini-2024-07-18"))
-    assert (score.from_model, score.to_model) == ("gpt-4o", "gpt-4o-mini-2024-07-18")
+@pytest.mark.parametrize(
+    ("requested", "served", "outcome", "evidence"),
+    [
+        ("gpt-4o", "gpt-4o-mini-2024-07-18", "silent_downgrade", "a lesser model"),
+        ("gpt-4o", "moonshotai/kimi-k2", "silent_downgrade", "another model"),
+        ("gpt-4o-mini", "gpt-4o", "fallback", "a greater model"),
+    ],
+)
+def test_a_swap_names_both_models_and_says_what_is_known_of_them(
+    requested: str, served: str, outcome: str, evidence: str
+) -> None:
+    score = score_fallback(call(model_requested=requested, model_served=served))
+    assert score == FallbackScore(
+        FallbackOutcome(outcome),
+        requested,
+        served,
+        FallbackCause.UNKNOWN,
+        f"{evidence} answered than was asked for",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "hop"),
+    [
+        ({"model_served": "gpt-4o"}, 0),
+        ({"fallback": FallbackHint("none")}, 0),
+        ({"attempt": 3}, 2),
+        ({"attempt": 3, "fallback": FallbackHint("retry", hop=4)}, 4),
+        ({"fallback": FallbackHint("fallback", hop=10**9)}, MAX_HOP),
+        ({"fallback": FallbackHint("fallback", hop=-3)}, None),
+        ({"fallback": FallbackHint("fallback")}, None),  # one or more
+        ({"model_served": "gpt-4o-mini"}, None),
+        ({}, None),
+    ],
+)
+def test_the_hop_is_what_is_known_to_have_come_before(fields: dict[str, Any], hop: int | None) -> None:
+    assert score_fallback(call(model_requested="gpt-4o", **fields)).hop == hop
+
+
+@pytest.mark.parametrize(
+    ("word", "cause"),
+    [
+        *((cause.value, cause) for cause in FallbackCause),
+        (None, FallbackCause.UNKNOWN),
+        # LiteLLM's exceptions.
+        ("RateLimitError", FallbackCause.RATE_LIMIT),
+        ("BudgetExceededError", FallbackCause.RATE_LIMIT),
+        ("Timeout", FallbackCause.TIMEOUT),
+        ("APITimeoutError", FallbackCause.TIMEOUT),
+        ("InternalServerError", FallbackCause.SERVER_ERROR),
+        ("ServiceUnavailableError", FallbackCause.SERVER_ERROR),
+        ("BadGatewayError", FallbackCause.SERVER_ERROR),
+        ("APIConnectionError", FallbackCause.SERVER_ERROR),
+        ("ContentPolicyViolationError", FallbackCause.CONTENT_FILTER),
+        ("ContextWindowExceededError", FallbackCause.CONTEXT_LENGTH),
+        ("AuthenticationError", FallbackCause.OTHER),
+        ("NotFoundError", FallbackCause.OTHER),
+        # Codes of OpenAI, Anthropic, Google and Bedrock.
+        ("context_length_exceeded", FallbackCause.CONTEXT_LENGTH),
+        ("insufficient_quota", FallbackCause.RATE_LIMIT),
+        ("overloaded_error", FallbackCause.SERVER_ERROR),
+        ("RESOURCE_EXHAUSTED", FallbackCause.RATE_LIMIT),
+        ("DEADLINE_EXCEEDED", FallbackCause.TIMEOUT),
+        ("PROHIBITED_CONTENT", FallbackCause.CONTENT_FILTER),
+        ("ThrottlingException", FallbackCause.RATE_LIMIT),
+        ("ModelTimeoutException", FallbackCause.TIMEOUT),
+        ("ModelNotReadyException", FallbackCause.RATE_LIMIT),
+        # Statuses, and what people write.
+        ("429", FallbackCause.RATE_LIMIT),
+        ("http_503", FallbackCause.SERVER_ERROR),
+        ("HTTP 504", FallbackCause.TIMEOUT),
+        ("404", FallbackCause.OTHER),
+        ("prompt is too long: 201,000 tokens > 200,000 maximum", FallbackCause.CONTEXT_LENGTH),
+        ("empty response", FallbackCause.NO_ANSWER),
+        ("budget of the team", FallbackCause.RATE_LIMIT),
+        ("manual", FallbackCause.OTHER),
+        ("x" * 10**6 + "timeout", FallbackCause.OTHER),
+    ],
+)
+def test_a_cause_in_any_words_is_one_of_the_list(word: str | None, cause: FallbackCause) -> None:
+    hint = FallbackHint("fallback", cause=word)
+    assert score_fallback(call(model_requested="gpt-4o", fallback=hint)).cause is cause
+
+
+@pytest.mark.parametrize(
+    ("word", "evidence"),
+    [
+        ("RateLimitError", "a header: RateLimitError"),
+        ("rate_limit", "a header"),
+        (None, "a header"),
+        ("429", "a header: 429"),
+        ("my patient John Doe has been waiting", "a header"),
+        ("x" * 65, "a header"),
+    ],
+)
+def test_an_emitters_own_word_is_shown_if_it_is_a_name(word: str | None, evidence: str) -> None:
+    hint = FallbackHint("retry", cause=word, evidence="a header")
+    assert score_fallback(call(model_requested="gpt-4o", fallback=hint)).evidence == evidence
+
+
+def test_what_an_emitter_declares_is_bounded() -> None:
+    hint = FallbackHint("fallback", "m" * 10**6, "n" * 10**6, "c" * 10**6, "e" * 10**6)
+    score = score_fallback(call(fallback=hint))
+    assert [len(text or "") for text in (score.from_model, score.to_model, score.evidence)] == [MAX_TEXT] * 3
+
+
+@pytest.mark.parametrize(
+    ("requested", "served", "lesser"),
+    [
+        ("claude-3-5-sonnet", "claude-3-5-haiku", True),
+        ("claude-sonnet-4-5", "claude-sonnet-4", True),
+        ("gemini-2.5-flash", "gemini-2.5-flash-lite", True),
+        ("us.amazon.nova-pro-v1:0", "us.amazon.nova-micro-v1:0", True),
+        ("mistral-large-latest", "mistral-small-2503", True),
+        ("o3", "o1", True),
+        ("llama-3.1-405b", "llama-3.1-70b", True),
+        ("mixtral-8x22b", "mixtral-8x7b", True),
+        ("claude-instant-1.2", "claude-2.1", False),
+        ("claude-sonnet-4", "claude-sonnet-4-5", False),
+        ("gpt-4", "gpt-4.1", False),
+        ("o1", "o1-pro", False),
+        # One thing says lesser and another greater, or nothing says which.
+        ("claude-3-opus", "claude-haiku-4-5", None),
+        ("gpt-4", "gpt-4o", None),
+        ("gpt-4o", "gpt-4.1", None),
+        ("qwen-max", "qwen-turbo", None),
+        ("mistral-small", "mistral-7b", None),
+        ("llama-4-maverick-17b-128e", "llama-4-scout-17b-16e", None),
+        ("phi-3-mini", "phi-3-small", None),
+        ("gpt-4o", "claude-3-5-sonnet", None),
+        ("prod", "gpt-4o", None),
+    ],
+)
+def test_of_two_siblings_the_lesser_is_known_by_tier_version_and_size(
+    requested: str, served: str, lesser: bool | None
+) -> None:
+    assert is_lesser(requested, served) is lesser
+    assert is_lesser(served, requested) is (None if lesser is None else not lesser)
+
+
+_NAMES = st.one_of(
+    st.text(max_size=40),
+    st.lists(
+        st.sampled_from(
+            ["gpt", "claude", "4o", "3.5", "mini", "sonnet", "70b", "8x7b", "fp8", "-", ":", "/"]
+        ),
+        max_size=6,
+    ).map("-".join),
+)
+
+
+@given(_NAMES, _NAMES)
+def test_of_any_two_names_one_is_lesser_if_the_other_is_greater(one: str, other: str) -> None:
+    lesser = is_lesser(one, other)
+    assert is_lesser(other, one) is (None if lesser is None else not lesser)
+    assert compare(one, one) in (Match.SAME, Match.UNKNOWN)
 
 
 #: Recorded requests that truly were answered by another model: the recordings' own gateways swapped it.

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from monitor.records import Call, ContractKind, FallbackOutcome, FragmentKind, Status, ToolChoice
+from monitor.records import (
+    Call,
+    ContractKind,
+    FallbackCause,
+    FallbackOutcome,
+    FragmentKind,
+    Status,
+    ToolChoice,
+)
 from monitor.scorers import score
 from tests.agreement import OTLP, calls
 from tests.decode.build import call_of as call_of_pair
@@ -147,7 +155,7 @@ def test_recorded_fallbacks_are_those_that_were_made() -> None:
         assert (found.outcome, found.from_model, found.to_model) == (outcome, "gpt-4o", "gpt-4o-mini")
         failed = pair(entry["bad"]).error
         assert failed
-        assert found.cause == failed.category
+        assert found.cause is FallbackCause(failed.category.value)
 
 
 @pytest.mark.parametrize("version", [2, 3, 4, 5])
