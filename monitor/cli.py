@@ -127,8 +127,10 @@ def check(config: ConfigOption = None) -> None:
     make_judge(settings.config.judge)
     connect(settings.config.database.url).dispose()
     topics = ", ".join(settings.config.kafka.topics)
+    judge = f"; judge {settings.config.judge.use}" if settings.config.judge.use else ""
     typer.echo(
         f"good: topics {topics}; {len(settings.rules)} rules; channels {', '.join(settings.config.channels)}"
+        f"{judge}"
     )
 
 

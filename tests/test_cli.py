@@ -426,6 +426,23 @@ def test_a_bad_channel_is_one_line(config: Path, command: str) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_bad_judge_is_one_line(config: Path, command: str) -> None:
+    config.write_text(GOOD + "judge: {use: opnai, options: {api_key: hunter3}}\n")
+    assert failure(command, "--config", config) == (
+        "judge: no judge 'opnai' is installed (a package brings one as an entry point of"
+        " 'llm_monitor.judges'; module:function names any other); did you mean 'openai'?"
+    )
+
+
+def test_check_makes_the_judge_and_says_which(config: Path) -> None:
+    options = "{base_url: 'http://127.0.0.1:1/v1', model: m, input_price: 0, output_price: 0}"
+    config.write_text(f"{GOOD}judge: {{use: openai, options: {options}}}\n")
+    done = run("check", "--config", config)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("; channels log; judge openai\n")
+
+
 @pytest.mark.parametrize("command", ["check", "run", "migrate"])
 def test_no_configuration_at_all_says_what_is_missing(command: str, tmp_path: Path) -> None:
     assert "database.url is missing" in failure(command, "--config", "/dev/null")
