@@ -14,7 +14,10 @@ from monitor.records import (
     ContractKind,
     ErrorCategory,
     FinishReason,
+    Message,
     Output,
+    Part,
+    PartType,
     Status,
     Tool,
     ToolCall,
@@ -54,7 +57,21 @@ def test_arguments_are_judged_by_the_first_failure_of_the_list(arguments: str, o
 
 def test_the_detail_names_tool_path_and_keyword_and_never_the_value() -> None:
     score = score_tools(tool_call('{"city": "Paris", "days": "secret", "unit": "secret"}'))
-    assert score.detail == "get_weather: /days: type (+1)"
+    assert score.detail == "get_weather: /days: type; invalid_value get_weather: /unit: enum"
+
+
+def test_every_failure_is_in_the_detail_as_far_as_there_is_room() -> None:
+    calls = [
+        '{"days": "3", "unit": "kelvin"}',
+        "{",
+        '{"city": 1}',
+        '{"planet": 1}',
+        '{"city": "Rome", "days": 0}',
+    ]
+    detail = score_tools(tool_call(*calls, tool_choice=ToolChoice("none"))).detail or ""
+    assert detail.startswith("get_weather: ends inside a value; missing_argument get_weather: /: required")
+    assert detail.endswith(" (+4)")
+    assert len(detail) < 300
 
 
 @pytest.mark.parametrize(
@@ -183,3 +200,76 @@ def test_a_nullable_argument_is_judged_by_the_branch_that_was_meant(
         ]
     }
     assert score_tools(_with_schema({"properties": {"place": place}}, arguments)).outcome == outcome
+
+
+def _loop(*steps: tuple[str, str] | tuple[str, str, str]) -> tuple[Message, ...]:
+    """A request and the calls made about it since: arguments, result, and the tool's name if it is another."""
+    messages = [Message("user", (Part(content="What is the weather in Paris?"),))]
+    for number, (arguments, result, *name) in enumerate(steps):
+        asks = Part(PartType.TOOL_CALL, id=f"s{number}", name=(*name, "get_weather")[0], arguments=arguments)
+        gives = Part(PartType.TOOL_RESULT, id=f"s{number}", content=result)
+        messages += [Message("assistant", (asks,)), Message("tool", (gives,))]
+    return tuple(messages)
+
+
+def test_the_same_call_twice_in_one_answer_is_repeated_however_it_is_written() -> None:
+    score = score_tools(tool_call('{"city": "Paris", "days": 2}', '{"days":2,"city":"Paris"}'))
+    assert (score.outcome, score.detail) == (ToolsOutcome.REPEATED_CALL, "get_weather: twice in one answer")
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome"),
+    [
+        ([(PARIS, "18 degrees, sunny")], ToolsOutcome.REPEATED_CALL),
+        ([(ROME, "24 degrees"), (PARIS, "18 degrees")], ToolsOutcome.REPEATED_CALL),
+        ([(ROME, "24 degrees")], ToolsOutcome.OK),
+        ([(PARIS, "18 degrees"), (ROME, "24 degrees")], ToolsOutcome.OK),
+        ([(PARIS, "18 degrees"), (PARIS, "done", "set_city")], ToolsOutcome.OK),
+        ([(PARIS, "Error: timed out")], ToolsOutcome.OK),
+        ([(PARIS, '{"error": "rate limited"}')], ToolsOutcome.OK),
+        ([(PARIS, '{"status": "pending"}')], ToolsOutcome.OK),
+        ([(PARIS, "")], ToolsOutcome.OK),
+        ([("{", "18 degrees")], ToolsOutcome.OK),
+    ],
+)
+def test_a_call_that_was_answered_just_before_is_repeated(
+    steps: list[tuple[str, str]], outcome: ToolsOutcome
+) -> None:
+    assert score_tools(tool_call(PARIS, input=_loop(*steps))).outcome == outcome
+
+
+def test_a_call_of_an_earlier_request_may_be_made_again() -> None:
+    again = Message("user", (Part(content="And now?"),))
+    assert (
+        score_tools(tool_call(PARIS, input=(*_loop((PARIS, "18 degrees")), again))).outcome == ToolsOutcome.OK
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "twice", "again"),
+    [
+        ("roll_dice", ToolsOutcome.OK, ToolsOutcome.OK),
+        ("check_status", ToolsOutcome.REPEATED_CALL, ToolsOutcome.OK),
+        ("scroll", ToolsOutcome.REPEATED_CALL, ToolsOutcome.OK),
+        ("get_user", ToolsOutcome.REPEATED_CALL, ToolsOutcome.REPEATED_CALL),
+    ],
+)
+def test_tools_that_are_meant_to_be_called_again_may_be(
+    name: str, twice: ToolsOutcome, again: ToolsOutcome
+) -> None:
+    same, tools = '{"id": 7}', (Tool(name, schema={"type": "object", "properties": {"id": {}}}),)
+    assert score_tools(tool_call(same, same, name=name, tools=tools)).outcome == twice
+    asked = _loop((same, "7", name))
+    assert score_tools(tool_call(same, name=name, tools=tools, input=asked)).outcome == again
+
+
+def test_a_structural_failure_is_a_high_risk() -> None:
+    score = score_tools(tool_call("{}"))
+    assert score.risk is not None
+    assert score.risk > 0.95
+    assert score.signals[0].name == "structure"
+
+
+@pytest.mark.parametrize("fields", [{"tools": ()}, {"captured": Captured(output=False)}])
+def test_there_is_no_risk_where_there_is_nothing_to_rate(fields: dict[str, Any]) -> None:
+    assert score_tools(tool_call(**fields)).risk is None
