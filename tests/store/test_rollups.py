@@ -18,19 +18,30 @@ from monitor.errors import Transient
 from monitor.records import (
     CAPTURES,
     OUTCOMES,
+    RISKY,
     Captured,
     FallbackOutcome,
+    FallbackScore,
     GroundingOutcome,
+    GroundingScore,
+    InstructionsOutcome,
+    InstructionsScore,
     JsonOutcome,
+    JsonScore,
+    JudgeOutcome,
+    JudgeScore,
     ScoredCall,
+    Scores,
     Status,
     ToolsOutcome,
+    ToolsScore,
     Usage,
+    answered,
 )
 from monitor.store import Batch, OffsetMove, PostgresStore, ingest, offsets, rollups
 from monitor.store.rollups import dirty_count, rebuild, recompute_dirty
 from monitor.store.tables import OUTCOME_COLUMNS
-from tests.examples import NOON, PARTITION, call, scored, scores
+from tests.examples import NOON, PARTITION, call, scored
 from tests.store.helpers import Rollups, empty, rows, run_at_once, stored
 
 MINUTE = timedelta(minutes=1)
@@ -44,6 +55,8 @@ DURATIONS = st.one_of(
     st.sampled_from([0.0, 0.001, 0.01, 1.0, 86_400_000.0, 7 * 86_400_000.0]),
     st.floats(2**-8, 2**27, width=32),
 )
+#: Risks that add up to the same in any order.
+RISKS = st.sampled_from([None, 0.0, 0.25, RISKY, 0.75, 1.0])
 TOKENS = st.one_of(st.none(), st.integers(0, 2**31 - 1))
 
 
@@ -64,11 +77,14 @@ def some_calls(draw: st.DrawFn) -> list[ScoredCall]:
                 usage=Usage(draw(TOKENS), draw(TOKENS)),
                 captured=Captured(*draw(st.tuples(*[st.booleans()] * 4))),
             ),
-            scores(
-                draw(st.sampled_from(JsonOutcome)),
-                draw(st.sampled_from(ToolsOutcome)),
-                draw(st.sampled_from(GroundingOutcome)),
-                draw(st.sampled_from(FallbackOutcome)),
+            Scores(
+                JsonScore(draw(st.sampled_from(JsonOutcome)), recoverable=draw(st.none() | st.booleans())),
+                ToolsScore(draw(st.sampled_from(ToolsOutcome)), risk=draw(RISKS)),
+                GroundingScore(draw(st.sampled_from(GroundingOutcome)), risk=draw(RISKS)),
+                FallbackScore(draw(st.sampled_from(FallbackOutcome))),
+                InstructionsScore(draw(st.sampled_from(InstructionsOutcome))),
+                JudgeScore(draw(st.sampled_from(JudgeOutcome))),
+                draw(st.sampled_from([None, 0.0, 0.125, 2.5])),
             ),
         )
         for number, (minute, micros) in enumerate(starts)
@@ -289,11 +305,35 @@ def rollup(calls: Sequence[ScoredCall]) -> dict[str, Any]:
             f"uncaptured_{what}": sum(not getattr(one.call.captured, what) for one in calls)
             for what in CAPTURES
         },
+        **sums(calls),
         "input_tokens": sum(one.call.usage.input_tokens or 0 for one in calls),
         "output_tokens": sum(one.call.usage.output_tokens or 0 for one in calls),
         "duration_sum_ms": pytest.approx(math.fsum(durations)),
         "duration_buckets": sorted(buckets),
         "duration_counts": [buckets[bucket] for bucket in sorted(buckets)],
+    }
+
+
+def sums(calls: Sequence[ScoredCall]) -> dict[str, float]:
+    """What is counted and summed besides outcomes, each call being the only one of its request."""
+    tools = [risk for one in calls if (risk := one.scores.tools.risk) is not None]
+    grounding = [risk for one in calls if (risk := one.scores.grounding.risk) is not None]
+    costs = [cost for one in calls if (cost := one.scores.cost) is not None]
+    return {
+        "json_recoverable": sum(bool(one.scores.json.recoverable) for one in calls),
+        "tools_rated": len(tools),
+        "tools_risky": sum(risk >= RISKY for risk in tools),
+        "tools_risk_sum": sum(tools),
+        "grounding_rated": len(grounding),
+        "grounding_risky": sum(risk >= RISKY for risk in grounding),
+        "grounding_risk_sum": sum(grounding),
+        "requests": len(calls),
+        "requests_failed": sum(not answered(one.call) for one in calls),
+        "requests_rescued": 0,
+        "request_extra_ms": 0,
+        "request_extra_cost": 0,
+        "costed": len(costs),
+        "cost": sum(costs),
     }
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from monitor.decode import clean
 from monitor.records import (
+    OUTCOMES,
     CallError,
     Captured,
     Contract,
@@ -38,7 +39,7 @@ from monitor.records import (
 )
 from monitor.store import PostgresStore
 from monitor.store.rows import COLUMNS, row
-from monitor.store.tables import OUTCOME_COLUMNS, calls, rollup_1m
+from monitor.store.tables import OUTCOME_COLUMNS, SUMS, calls, rollup_1m
 from tests.examples import NOON, batch, call, scored
 from tests.store.helpers import rows
 
@@ -167,9 +168,10 @@ def test_every_column_is_written_and_read_back_as_meant(engine: sa.Engine) -> No
 
 
 def test_copy_writes_every_column_but_the_servers_own_and_what_is_only_known_later() -> None:
-    own = {column.name for column in calls.columns if column.server_default is not None} | {"fallback_alone"}
+    own = {column.name for column in calls.columns if column.server_default is not None}
+    later = {"fallback_alone", "request_model", "request_extra_ms", "request_extra_cost"}
     assert [name for name, _ in COLUMNS] == [
-        column.name for column in calls.columns if column.name not in own
+        column.name for column in calls.columns if column.name not in own | later
     ]
     assert len(row(FULL, 1)) == len(COLUMNS)
 
@@ -186,11 +188,13 @@ def test_copy_writes_the_types_of_the_table(engine: sa.Engine) -> None:
 
 def test_a_rollup_counts_every_outcome_of_the_closed_lists() -> None:
     names = [column.name for column in rollup_1m.columns]
-    assert [name for name in names if name.startswith(("json_", "tools_", "grounding_", "fallback_"))] == [
+    assert [name for name in names if name.startswith(tuple(OUTCOMES)) and name not in SUMS] == [
         *(f"json_{outcome}" for outcome in JsonOutcome),
         *(f"tools_{outcome}" for outcome in ToolsOutcome),
         *(f"grounding_{outcome}" for outcome in GroundingOutcome),
         *(f"fallback_{outcome}" for outcome in FallbackOutcome),
+        *(f"instructions_{outcome}" for outcome in InstructionsOutcome),
+        *(f"judge_{outcome}" for outcome in JudgeOutcome),
     ]
     assert [name for name in names if name.startswith("uncaptured_")] == [
         f"uncaptured_{what}" for what in ("input", "output", "tools", "schema")
