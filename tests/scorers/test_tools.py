@@ -203,7 +203,7 @@ def test_a_nullable_argument_is_judged_by_the_branch_that_was_meant(
 
 
 def _loop(*steps: tuple[str, str] | tuple[str, str, str]) -> tuple[Message, ...]:
-    """A request and the calls made about it since: arguments, result, and the tool's name if it is another."""
+    """A request and the calls made about it since: arguments, result, and the name if it is another tool."""
     messages = [Message("user", (Part(content="What is the weather in Paris?"),))]
     for number, (arguments, result, *name) in enumerate(steps):
         asks = Part(PartType.TOOL_CALL, id=f"s{number}", name=(*name, "get_weather")[0], arguments=arguments)
