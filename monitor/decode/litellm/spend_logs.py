@@ -77,7 +77,7 @@ def _fallback(row: dict[str, Any], metadata: dict[str, Any]) -> FallbackHint:
         )
     if retries:
         return FallbackHint(
-            "retry", group or None, group or None, UNKNOWN_CAUSE, "metadata.attempted_retries"
+            "retry", group or None, group or None, UNKNOWN_CAUSE, "metadata.attempted_retries", retries
         )
     is_first = fallbacks == 0 and (retries == 0 or at(metadata, "max_retries") == 0)
     return FallbackHint("none", evidence="metadata.attempted_fallbacks") if is_first else FallbackHint()

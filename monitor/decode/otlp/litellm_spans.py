@@ -117,8 +117,8 @@ def _hint(attributes: Attributes) -> FallbackHint:
     headers = at(structured(attributes.get("hidden_params")), "additional_headers")
     for declared in ("fallback", "retry"):
         name = f"x-litellm-attempted-{'fallbacks' if declared == 'fallback' else 'retries'}"
-        if (integer(at(headers, name)) or 0) > 0:
-            return FallbackHint(declared, evidence=name)
+        if (count := integer(at(headers, name)) or 0) > 0:
+            return FallbackHint(declared, evidence=name, hop=count if declared == "retry" else None)
     return FallbackHint()
 
 

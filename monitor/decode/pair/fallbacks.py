@@ -74,6 +74,7 @@ def _openrouter(body: Body) -> Iterator[FallbackHint]:
         from_model=string(metadata.get("requested")),
         cause=_cause(attempts[0].get("status")) if attempts else None,
         evidence=evidence,
+        hop=attempt - 1,
     )
 
 
@@ -96,13 +97,14 @@ def vercel_routing(routing: Body) -> FallbackHint:
     evidence = "providerMetadata.gateway.routing"
     failed: Body = next((one for one in providers if one.get("success") is False), {})
     asked, cause = text(routing.get("originalModelId")), _cause(failed.get("statusCode"))
+    hop = max(count, len(providers)) - 1
     if count > 1:
         answered = string(models[-1].get("modelId") or models[-1].get("canonicalSlug")) if models else None
-        return FallbackHint("fallback", asked or None, answered, cause, evidence)
+        return FallbackHint("fallback", asked or None, answered, cause, evidence, hop)
     if len(providers) > 1:
         model = asked.rpartition("/")[2]
         tried, served = (f"{text(one.get('provider'))}/{model}" for one in (providers[0], providers[-1]))
-        return FallbackHint("fallback", tried, served, cause, evidence)
+        return FallbackHint("fallback", tried, served, cause, evidence, hop)
     return FallbackHint("none", evidence=evidence) if count == 1 or providers else FallbackHint()
 
 
@@ -122,10 +124,13 @@ def _litellm(headers: dict[str, str]) -> Iterator[FallbackHint]:
 
 
 def _counted(headers: dict[str, str], name: str, declared: Any) -> Iterator[FallbackHint]:
-    """A header whose numbers are all zero says that this was the first choice."""
-    if numbers := _NUMBER.findall(headers.get(name, "")):
-        if any(int(number) for number in numbers):
-            yield FallbackHint(declared, evidence=name)
+    """A header whose numbers are all zero says that this was the first choice.
+
+    The number of a fallback is that of the target, which says little of how many were asked before.
+    """
+    if numbers := [int(number) for number in _NUMBER.findall(headers.get(name, ""))]:
+        if any(numbers):
+            yield FallbackHint(declared, evidence=name, hop=max(numbers) if declared == "retry" else None)
         else:
             yield FallbackHint("none", evidence=name)
 

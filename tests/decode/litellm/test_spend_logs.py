@@ -71,7 +71,7 @@ HINTS: dict[str, tuple[dict[str, Any], FallbackHint]] = {
     ),
     "a retry": (
         {"attempted_fallbacks": 0, "attempted_retries": 1},
-        FallbackHint("retry", "chat-backup", "chat-backup", "unknown", "metadata.attempted_retries"),
+        FallbackHint("retry", "chat-backup", "chat-backup", "unknown", "metadata.attempted_retries", 1),
     ),
     "the first choice": (
         {"attempted_fallbacks": 0, "attempted_retries": 0},

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from monitor.records import FallbackHint
 from monitor.scorers import score
@@ -37,34 +38,28 @@ def test_anthropic_lists_who_was_asked_first() -> None:
     ("metadata", "hint"),
     [
         ({"requested": "a", "attempt": 1}, FallbackHint("none")),
-        ({"requested": "a", "attempt": 2}, FallbackHint("fallback", "a")),
+        ({"requested": "a", "attempt": 3}, FallbackHint("fallback", "a", hop=2)),
         (
             {
                 "requested": "a",
                 "attempt": 2,
                 "attempts": [{"model": "a", "status": 429}, {"model": "b", "status": 200}],
             },
-            FallbackHint("fallback", "a", None, "rate_limit"),
+            FallbackHint("fallback", "a", None, "rate_limit", hop=1),
         ),
         (
             {"requested": "b", "attempt": 2, "attempts": [{"model": "b", "status": 503}, {"model": "b"}]},
-            FallbackHint("retry", "b", None, "server_error"),
+            FallbackHint("retry", "b", None, "server_error", hop=1),
         ),
         (
             {"requested": "b", "attempt": 2, "attempts": [{"model": "b", "provider": p} for p in "xy"]},
-            FallbackHint("fallback", "b"),
+            FallbackHint("fallback", "b", hop=1),
         ),
     ],
 )
 def test_openrouter_counts_its_attempts(metadata: dict[str, Any], hint: FallbackHint) -> None:
     found = _hint(openrouter_metadata=metadata)
-    assert found.evidence == "openrouter_metadata.attempt"
-    assert (found.declared, found.from_model, found.to_model, found.cause) == (
-        hint.declared,
-        hint.from_model,
-        hint.to_model,
-        hint.cause,
-    )
+    assert found == structs.replace(hint, evidence="openrouter_metadata.attempt")
 
 
 FAILED = {"provider": "p", "success": False, "statusCode": 503}
@@ -80,23 +75,23 @@ DONE = {"provider": "q", "success": True, "statusCode": 200}
                 "modelAttempts": [{"modelId": "a"}, {"canonicalSlug": "b"}],
                 "attempts": [FAILED, DONE],
             },
-            ("fallback", "a", "b", "server_error"),
+            ("fallback", "a", "b", "server_error", 1),
         ),
-        ({"originalModelId": "a", "modelAttemptCount": 2}, ("fallback", "a", None, None)),
+        ({"originalModelId": "a", "modelAttemptCount": 2}, ("fallback", "a", None, None, 1)),
         (
             {"originalModelId": "v/b", "attempts": [FAILED, FAILED, DONE]},
-            ("fallback", "p/b", "q/b", "server_error"),
+            ("fallback", "p/b", "q/b", "server_error", 2),
         ),
-        ({"originalModelId": "b", "attempts": [DONE]}, ("none", None, None, None)),
-        ({"x": 1}, ("unknown", None, None, None)),
-        ({}, ("unknown", None, None, None)),
+        ({"originalModelId": "b", "attempts": [DONE]}, ("none", None, None, None, None)),
+        ({"x": 1}, ("unknown", None, None, None, None)),
+        ({}, ("unknown", None, None, None, None)),
     ],
 )
 def test_vercel_lists_models_and_providers(routing: dict[str, Any], hint: tuple[Any, ...]) -> None:
     metadata = {"gateway": {"routing": routing}}
     message = {"content": "x", "provider_metadata": metadata}
     for found in (_hint(providerMetadata=metadata), _hint(choices=[{"message": message}])):
-        assert (found.declared, found.from_model, found.to_model, found.cause) == hint
+        assert (found.declared, found.from_model, found.to_model, found.cause, found.hop) == hint
 
 
 @pytest.mark.parametrize(
@@ -135,6 +130,7 @@ def test_gateways_say_it_in_headers(headers: dict[str, Any], declared: str, evid
     hint = _hint(headers)
     assert (hint.declared, hint.evidence) == (declared, evidence)
     assert (hint.from_model, hint.to_model, hint.cause) == (None, None, None)
+    assert hint.hop == (2 if declared == "retry" else None)
 
 
 ALONE = {"usage": {"iterations": [{"type": "fallback_message", "model": "claude-opus-4-8"}]}}
