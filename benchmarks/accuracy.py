@@ -10,9 +10,15 @@ import argparse
 from pathlib import Path
 
 from benchmarks._data import DATA
-from benchmarks.tables import grounding, json_mode, tools
+from benchmarks.tables import fallback, grounding, instructions, json_mode, tools
 
-TABLES = {"json": json_mode.table, "tools": tools.table, "grounding": grounding.table}
+TABLES = {
+    "json": json_mode.table,
+    "tools": tools.table,
+    "grounding": grounding.table,
+    "fallback": fallback.table,
+    "instructions": instructions.table,
+}
 
 
 def main() -> None:

@@ -52,8 +52,8 @@ def _refusing(unable: str, does: str) -> str:
 _EN = (
     r"\b(?:i|we)(?: ?(?:can'?t|cannot|can not|won't|will not)| (?:must|have to|need to) decline"
     r"| (?:decline|refuse) to| (?:don't|do not) have (?:the (?:ability|capability)|access)"
-    r"|(?:'m| am|'re| are) (?:not comfortable|(?:currently )?(?:unable|not (?:able|allowed|permitted|going)) to)"
-    r")\b"
+    r"|(?:'m| am|'re| are) (?:currently )?(?:unable|not (?:able|allowed|permitted|going)) to"
+    r"|(?:'m| am|'re| are) not comfortable)\b"
 )
 _DE = (
     r"\b(?:ich (?:kann|könnte|darf|werde|möchte)|(?:kann|könnte|darf|werde|möchte) ich)\b.{0,60}?"
