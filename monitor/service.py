@@ -28,7 +28,7 @@ from monitor.decode.dimensions import Mapping
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
-from monitor.judges import Bounds, Judge, Judging, Pick, Thresholds, load
+from monitor.judges import Bounds, Judge, Judging, Pick, Thresholds, load_judge
 from monitor.notify import Channel, Delivery, LogChannel, WebhookChannel
 from monitor.records import ScoredCall
 from monitor.scorers import score
@@ -174,7 +174,7 @@ class Service:
             return _no_judge
         judging = Judging(
             judge,
-            name=config.use or "",
+            name=str(config.use),
             pick=Pick(config.of, config.share),
             thresholds=Thresholds(config.suspect, config.unsupported),
             bounds=Bounds(
@@ -339,7 +339,7 @@ def make_judge(config: JudgeConfig) -> Judge | None:
     if config.use is None:
         return None
     try:
-        judge = load(config.use, config.options)
+        judge = load_judge(config.use, config.options)
     except ConfigError as error:
         raise ConfigError(f"judge: {error}") from error
     if judge.max_cost > config.cost_per_day:

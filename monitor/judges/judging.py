@@ -161,7 +161,8 @@ class Judging:
         try:
             verdict = self._judge.judge(scored.call, scored.scores, timeout_s=timeout_s)
         except NoVerdict as error:
-            return error.reason, error.cost if _is_cost(error.cost) else None, error.pause_s
+            reason = error.reason if isinstance(error.reason, Reason) else Reason.FAILED
+            return reason, error.cost if _is_cost(error.cost) else None, error.pause_s
         except Transient:
             return Reason.UNREACHABLE, None, None
         except Permanent as error:

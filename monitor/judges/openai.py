@@ -23,6 +23,7 @@ from monitor.records import Call, Scores
 
 T = TypeVar("T")
 
+#: Counts up when the prompt, the schema or what is shown changes.
 VERSION: Final = 1
 
 #: Bytes of an answer that are read; one that is asked for has a few hundred.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent import futures
 from concurrent.futures import Future
@@ -10,6 +11,9 @@ from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from monitor.errors import Permanent, Transient
@@ -106,6 +110,7 @@ def test_a_judge_that_has_no_verdict_says_why(stage: Make, reason: Reason) -> No
         (Permanent("the key is wrong"), "refused"),
         (ZeroDivisionError(SECRET), "failed"),
         (RecursionError(), "failed"),
+        (NoVerdict("a word of its own"), "failed"),  # type: ignore[arg-type]
     ],
 )
 def test_whatever_a_judge_raises_costs_the_call_its_verdict_only(
@@ -292,6 +297,49 @@ def test_a_judge_that_hangs_costs_one_wait_and_then_none_until_a_thread_is_free(
     judge.released.set()
     ids = (f"e{number}" for number in count())
     until(lambda: subject.say(grounded(next(ids))) != [("unknown", None, "fake: busy")])
+
+
+# ----------------------------------------------------------------------------------------------------- laws
+
+_ANSWERS = st.one_of(
+    st.builds(Verdict, st.floats(0, 1), st.one_of(st.none(), st.floats(0, 0.25))),
+    st.builds(NoVerdict, st.sampled_from(Reason), cost=st.one_of(st.none(), st.floats(0, 0.25))),
+    st.builds(NoVerdict, st.sampled_from(Reason), pause_s=st.floats(0, 100)),
+    st.sampled_from([Transient("away"), Permanent("wrong"), ValueError("bug"), SystemExit(), None]),
+)
+
+
+@given(st.lists(st.lists(st.tuples(_ANSWERS, st.sampled_from(GroundingOutcome)), max_size=6), max_size=6))
+def test_whatever_a_judge_does_every_call_goes_on_once_and_in_order(
+    batches: list[list[tuple[Verdict | BaseException | None, GroundingOutcome]]],
+) -> None:
+    def say(call: Call) -> Verdict:
+        answer = answers[call.call_id]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer  # type: ignore[return-value]
+
+    answers: dict[str, Verdict | BaseException | None] = {}
+    judge = FakeJudge(say, max_cost=0.25)
+    subject = Stage(judge, per_minute=10, cost_per_day=2.0, concurrency=2)
+    said: Counter[str] = Counter()
+    for number, batch in enumerate(batches):
+        calls = [grounded(f"{number}-{place}", outcome) for place, (_, outcome) in enumerate(batch)]
+        answers |= {call.call.call_id: answer for call, (answer, _) in zip(calls, batch, strict=True)}
+        judged = subject.judged(calls)
+        assert [one.call for one in judged] == [one.call for one in calls]
+        for before, after in zip(calls, judged, strict=True):
+            picked = before.scores.grounding.outcome in ("suspect", "unsupported")
+            assert (after.scores.judge.outcome != "not_applicable") == picked
+            assert structs.replace(after.scores, judge=JudgeScore(JudgeOutcome.NOT_APPLICABLE)) == (
+                structs.replace(before.scores, versions=Versions(judge=3 if picked else 0))
+            )
+            said[after.scores.judge.outcome] += 1
+        subject.later(30)
+    subject.close()
+    assert len(set(judge.asked)) == len(judge.asked)
+    assert sum(subject.metric("no_verdict_total", reason=reason) or 0 for reason in Reason) == said["unknown"]
+    assert (subject.metric("cost_dollars_total") or 0) <= 2.0 + 1e-9
 
 
 # --------------------------------------------------------------------------------------------------- memory
