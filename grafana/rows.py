@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana import queries
 from grafana.panels import RATE, Json, column, lines, stat, table, words
 from grafana.sql import NOW, USUAL, rate
-from monitor.records import CAPTURES, OUTCOMES
+from monitor.records import ALWAYS, CAPTURES, OUTCOMES
 from monitor.rules.metric import METRICS
 
 #: What the failure rate of a score is called, and what it counts.
@@ -21,10 +21,7 @@ SCORES = {
     "judge": ("Judge", "a model or judge of your own calls unsupported (off unless you plug one in)"),
 }
 
-#: Those that every call gets.
-_EVERY = tuple(score for score in OUTCOMES if score != "judge")
-
-_FAILED = {SCORES[score][0]: f"{score}.failed" for score in _EVERY}
+_FAILED = {SCORES[score][0]: f"{score}.failed" for score in ALWAYS}
 #: Points of a line of percentiles: each merges histograms, and of few calls a percentile says little.
 _PERCENTILES = 200
 
@@ -53,7 +50,7 @@ def glance() -> list[Json]:
                 plain=[f"{USUAL} before"],
                 width=4,
             )
-            for score, (title, what) in ((score, SCORES[score]) for score in _EVERY)
+            for score, (title, what) in ((score, SCORES[score]) for score in ALWAYS)
         ),
         stat(
             "Calls per minute",

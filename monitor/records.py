@@ -711,6 +711,9 @@ OUTCOMES: dict[str, type[StrEnum]] = {
     "judge": JudgeOutcome,
 }
 
+#: The scores that every call gets. What a judge says is asked for a few calls, if one is plugged in.
+ALWAYS = tuple(name for name in OUTCOMES if name != "judge")
+
 #: A graded risk from which on a call counts as risky: in the rollups, and on the dashboards.
 RISKY = 0.5
 

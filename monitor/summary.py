@@ -7,7 +7,7 @@ from collections import Counter
 from rich.table import Table
 from rich.text import Text
 
-from monitor.records import ABSTENTIONS, GOOD, OUTCOMES, Call, Scores, Status
+from monitor.records import ABSTENTIONS, ALWAYS, GOOD, OUTCOMES, Call, Scores, Status
 
 #: Columns of the table where it goes to a file or a pipe, which have no width of their own.
 SUMMARY_WIDTH = 160
@@ -27,7 +27,7 @@ class Summary:
         counts = self._models.setdefault(model, Counter())
         counts["calls"] += 1
         counts["errors"] += call.status is Status.ERROR
-        for name in OUTCOMES:
+        for name in ALWAYS:
             counts[f"{name}.{getattr(scores, name).outcome}"] += 1
         for name in _COVERAGE:
             counts[f"captured.{name}"] += getattr(call.captured, name)
@@ -38,13 +38,13 @@ class Summary:
         table.add_column("model", overflow="fold", ratio=3)
         table.add_column("calls", justify="right")
         table.add_column("errors", justify="right")
-        for name in OUTCOMES:
+        for name in ALWAYS:
             table.add_column(name, ratio=3)
         table.add_column("captured", ratio=2)
         ordered = sorted(self._models.items(), key=lambda item: (-item[1]["calls"], item[0]))
         for model, counts in ordered:
             errors = Text(str(counts["errors"]), style="red" if counts["errors"] else "dim")
-            scores = [_outcomes(counts, name) for name in OUTCOMES]
+            scores = [_outcomes(counts, name) for name in ALWAYS]
             table.add_row(model, str(counts["calls"]), errors, *scores, _coverage(counts))
         return table
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from monitor.demo.report import AlertReport, Report
 from monitor.demo.story import Scene
 from monitor.demo.watch import AlertRow, ServiceRow, Snapshot
-from monitor.records import OUTCOMES
+from monitor.records import ALWAYS
 
 #: A failure rate from which a cell is shown as a warning, and as bad.
 _WARN, _BAD = 0.02, 0.08
@@ -68,11 +68,11 @@ def _services(rows: Sequence[ServiceRow]) -> RenderableType:
     table = Table(box=None, expand=True, padding=(0, 1))
     table.add_column("service")
     table.add_column("calls", justify="right")
-    for score in OUTCOMES:
+    for score in ALWAYS:
         table.add_column(score, justify="right")
     table.add_column("p95", justify="right")
     for row in rows:
-        cells = [_rate(*row.scores.get(score, (0, 0))) for score in OUTCOMES]
+        cells = [_rate(*row.scores.get(score, (0, 0))) for score in ALWAYS]
         p95 = f"{row.p95_ms / 1000:.2f} s" if row.p95_ms is not None else "–"
         table.add_row(row.service or "(none)", f"{row.calls:,}", *cells, p95)
     return table if rows else Text("nothing yet", style="dim")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from monitor.records import OUTCOMES
+from monitor.records import ALWAYS
 from monitor.rules import metric
 from monitor.store.tables import alerts, consumer_offsets, outbox
 from monitor.store.windows import Query, Windows
@@ -135,7 +135,7 @@ class Watch:
             for count in self._windows.counts(Query(("errors",), ("calls",)), span, ["service"])
         }
         scores: dict[str, dict[str, tuple[int, int]]] = {service: {} for service in calls}
-        for score in OUTCOMES:
+        for score in ALWAYS:
             measured = metric(f"{score}.failed")
             query = Query(measured.numerator, measured.denominator)
             for count in self._windows.counts(query, span, ["service"]):

@@ -31,7 +31,7 @@ def test_no_judged_calls_are_a_dash_and_not_a_zero() -> None:
         if "shop" in line
     )
     assert "7.5%" in line
-    assert line.count("–") == 4, "three scores without judged calls, and no latency"
+    assert line.count("–") == 5, "four scores without judged calls, and no latency"
 
 
 def test_the_screen_shows_what_was_delivered_and_who_contributes() -> None:
