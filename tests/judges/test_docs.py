@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from monitor.config import JudgeConfig, load_config
-from monitor.judges import Reason
-from monitor.judges.load import GROUP
+from monitor.errors import ConfigError
+from monitor.judges import Reason, load_judge
 from monitor.judges.openai import Options
+from monitor.records import Document, GroundingOutcome
 from monitor.service import make_judge
 from monitor.telemetry import JudgeMetrics
+from tests.judges.fakes import answered_call, with_grounding
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "judges.md").read_text()
 
@@ -46,9 +50,43 @@ def test_the_configuration_loads_with_its_key_from_a_file(tmp_path: Path) -> Non
     assert make_judge(settings.config.judge)
 
 
-def test_the_package_of_the_example_brings_its_judge_by_the_entry_point() -> None:
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example's package, as pip would leave it behind."""
     entries = tomllib.loads(block("toml"))["project"]["entry-points"]
-    assert entries == {GROUP: {"prices": "shop_judge:make"}}
+    (tmp_path / "shop_judge.py").write_text(block("python"))
+    info = tmp_path / "shop_judge-1.0.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop-judge\nVersion: 1.0.0\n")
+    lines = [f"[{group}]\n{name} = {value}\n" for group in entries for name, value in entries[group].items()]
+    (info / "entry_points.txt").write_text("".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "shop_judge", raising=False)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("answer", "risk"),
+    [
+        ("It costs €19.90.", 0.0),
+        ("It costs €18.90.", 1.0),
+        ("It was €25.00 and is €19.90 now.", 0.5),
+        ("I don't know.", 0.0),
+    ],
+)
+def test_the_example_is_found_by_its_entry_point_and_finds_invented_prices(answer: str, risk: float) -> None:
+    judge = load_judge("prices", {})
+    call = answered_call(documents=(Document("The lamp: €19.90, from Monday on."),), answer=answer)
+    verdict = judge.judge(call, with_grounding(GroundingOutcome.SUSPECT), timeout_s=30)
+    assert verdict.risk == risk
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_option_that_the_example_does_not_know_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^judge 'prices' \(shop_judge:make\): options: there is only `signs`$"
+    ):
+        load_judge("prices", {"sings": "€"})
 
 
 def test_every_reason_is_explained() -> None:
