@@ -142,7 +142,6 @@ def _value_signals(values: Sequence[Values]) -> dict[str, float]:
         "placeholder": min(MAX_PLACEHOLDERS, sum([each.placeholders for each in values])),
         "invented_value": float(any(each.invented for each in values)),
         "unsupported_required": min(1.0, sum([each.required for each in values]) / count),
-        "unsupported_optional": min(1.0, sum([each.optional for each in values]) / count),
     }
 
 
@@ -156,7 +155,6 @@ def _request_signals(
     several = min(MAX_SEVERAL, sum([word in _SEVERAL for word in words_of(conversation.request)]))
     return {
         "tool_unlike_request": max([1 / (1 + len(tool.purpose & request)) for tool in called]),
-        "name_unlike_request": max([_absent(tool.name, request) for tool in called]),
         "better_tool": max(0.0, best - worst) / best if best else 0.0,
         "several_asked": several if len(called) == 1 else 0,
         "tool_left_out": float(several > 0 and best > 0 and best >= FITS_AS_WELL * worst),

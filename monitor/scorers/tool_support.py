@@ -77,11 +77,9 @@ class Support:
         """Whether these whole words, as ``plain`` leaves them, stand in it."""
         return f" {phrase} " in self._words
 
-    def has_text(self, text: str, quotes: str = "") -> bool:
-        """Whether ``text`` itself stands in it, not inside a word; between ``quotes`` if given."""
-        sides = f"[{re.escape(quotes)}]" if quotes else ""
-        pattern = rf"(?<!\w){sides}(?<!\w){re.escape(text)}(?!\w){sides}"
-        return re.search(pattern, self._text, re.IGNORECASE) is not None
+    def has_text(self, text: str) -> bool:
+        """Whether ``text`` itself stands in it, in any case and not inside a word."""
+        return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", self._text, re.IGNORECASE) is not None
 
     def has_long_form(self, code: str) -> bool:
         """Whether a word in it has the letters of ``code`` in their order, from its first on and close by."""

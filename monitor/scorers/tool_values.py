@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from monitor.scorers.tool_support import NUMBER, Support, plain, readings
+from monitor.scorers.tool_support import NUMBER, Support, readings
 from monitor.scorers.tool_words import FUNCTION_WORDS, ToolWords, split_words, stem
 
 #: Values of one call's arguments that are looked at.
@@ -44,8 +44,6 @@ class Values(NamedTuple):
 
     required: float
     """Sum over the required arguments of the share of each that is unsupported."""
-    optional: float
-    """The same of the others."""
     invented: int
     """Values of which no word or number is supported."""
     placeholders: int
@@ -59,9 +57,8 @@ def judge_values(
     arguments: dict[str, Any], schema: dict[str, Any] | bool | None, tool: ToolWords, support: Support
 ) -> Values:
     """How much of ``arguments`` nothing in ``support`` carries."""
-    required = schema.get("required") if isinstance(schema, dict) else None
-    names = required if isinstance(required, list) else []
-    sums = {True: 0.0, False: 0.0}
+    names = schema.get("required") if isinstance(schema, dict) else None
+    required = 0.0
     invented = placeholders = 0
     said: set[str] = set()
     found: set[float] = set()
@@ -73,15 +70,15 @@ def judge_values(
             words, numbers = _content(leaf)
             said.update(map(stem, words))
             found.update([number for readings in numbers for number in readings])
-            if leaf in tool.listed:
+            if (leaf.lower() if isinstance(leaf, str) else leaf) in tool.listed:
                 continue
-            placeholders += isinstance(leaf, str) and _is_placeholder(leaf, tool, support)
-            if (share := _unsupported(leaf, words, numbers, tool, support)) is not None:
+            placeholders += isinstance(leaf, str) and _is_placeholder(leaf, support)
+            if (share := _unsupported(leaf, words, numbers, support)) is not None:
                 shares.append(share)
                 invented += share == 1
-        if shares:
-            sums[name in names] += sum(shares) / len(shares)
-    return Values(sums[True], sums[False], invented, placeholders, frozenset(said), frozenset(found))
+        if shares and isinstance(names, list) and name in names:
+            required += sum(shares) / len(shares)
+    return Values(required, invented, placeholders, frozenset(said), frozenset(found))
 
 
 def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
@@ -98,11 +95,11 @@ def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
             yield node
 
 
-def _is_placeholder(value: str, tool: ToolWords, support: Support) -> bool:
-    """Whether ``value`` looks like one, and neither the user said so nor does the tool ask for it."""
-    if len(value) > MAX_VALUE or _PLACEHOLDER.fullmatch(value) is None:
-        return False
-    return not (support.has_text(value) or tool.texts.has_text(value, quotes="'\"`"))
+def _is_placeholder(value: str, support: Support) -> bool:
+    """Whether ``value`` looks like one and was not said so."""
+    return (
+        len(value) <= MAX_VALUE and _PLACEHOLDER.fullmatch(value) is not None and not support.has_text(value)
+    )
 
 
 def _content(value: str | float) -> tuple[list[str], list[list[float]]]:
@@ -114,13 +111,13 @@ def _content(value: str | float) -> tuple[list[str], list[list[float]]]:
 
 
 def _unsupported(
-    value: str | float, words: list[str], numbers: list[list[float]], tool: ToolWords, support: Support
+    value: str | float, words: list[str], numbers: list[list[float]], support: Support
 ) -> float | None:
     """The share of a value that nothing supports, or ``None`` where that is no question."""
     if not isinstance(value, str):
         if value in (0, 1):
             return None
-        return 0.0 if support.has_number(value) or tool.texts.has_number(value) else 1.0
+        return 0.0 if support.has_number(value) else 1.0
     if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS:
         return None
     looked_up = [word for word in words if len(word) >= MIN_WORD and word not in FUNCTION_WORDS]
@@ -131,8 +128,6 @@ def _unsupported(
     asked = [found for found in numbers if any(found) or not is_time]
     missing += sum([not _any_number(found, support, is_time=is_time) for found in asked])
     total = len(looked_up) + len(asked)
-    if missing and tool.texts.has_phrase(plain(value)):
-        missing = 0
     return missing / total if total else None
 
 

@@ -9,17 +9,15 @@ STRUCTURE: Final = "structure"
 
 #: Of an answer that makes calls.
 CALL_WEIGHTS: Final = {
-    "bias": -4.58,
-    "placeholder": 6.65,
-    "invented_value": 2.16,
-    "unsupported_required": 1.48,
-    "unsupported_optional": 0.55,
-    "tool_unlike_request": 1.96,
-    "name_unlike_request": 0.35,
-    "better_tool": 1.99,
-    "several_asked": 1.40,
-    "tool_left_out": 2.39,
-    "value_not_used": 1.36,
+    "bias": -4.68,
+    "placeholder": 6.64,
+    "invented_value": 2.14,
+    "unsupported_required": 1.47,
+    "tool_unlike_request": 2.32,
+    "better_tool": 1.89,
+    "several_asked": 1.48,
+    "tool_left_out": 2.41,
+    "value_not_used": 1.30,
     "structure": 9.00,
 }
 #: Of an answer that makes none.

@@ -18,7 +18,6 @@ import msgspec
 
 from monitor.records import Tool
 from monitor.scorers.strict import objects
-from monitor.scorers.tool_support import Support
 
 #: Letters by which words are compared.
 STEM = 5
@@ -35,6 +34,7 @@ MAX_PURPOSE = 12
 
 _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_QUOTED = re.compile(r"(?<!\w)['\"`]([^'\"`]{1,60})['\"`](?!\w)")
 _SENTENCE = re.compile(r"[.!?](?:\s|$)|\n")
 
 
@@ -86,9 +86,7 @@ class ToolWords(NamedTuple):
     every: frozenset[str]
     """Stems of all of it, parameters and their descriptions included."""
     listed: frozenset[str | float]
-    """Values that its schema lists for a parameter: enumerations, constants, defaults."""
-    texts: Support
-    """The descriptions of its parameters: what they name may be an argument, too."""
+    """Values that it names for a parameter, in its schema or in quotes; texts are in lower case."""
 
 
 def stem(word: str) -> str:
@@ -130,7 +128,7 @@ def prepared(tool: Tool) -> ToolWords:
         encoded = b""
     if not encoded or len(encoded) > MAX_TOOL_BYTES:
         name = stems(split_words(tool.name[:MAX_NAME]))
-        return ToolWords(name, name, name, frozenset(), Support(""))
+        return ToolWords(name, name, name, frozenset())
     return _prepared(encoded)
 
 
@@ -150,8 +148,7 @@ def _prepared(encoded: bytes) -> ToolWords:
         name,
         name | stems(opening[:MAX_PURPOSE]),
         name | stems(split_words(description)) | stems(split_words(texts)),
-        frozenset(_listed(schema)),
-        Support(texts),
+        frozenset([*_listed(schema), *_QUOTED.findall(texts.lower())]),
     )
 
 
@@ -172,4 +169,4 @@ def _listed(schema: Any) -> Iterator[str | float]:
         values = node.get("enum")
         for value in (*(values if isinstance(values, list) else ()), node.get("const"), node.get("default")):
             if isinstance(value, str | int | float):
-                yield value
+                yield value.lower() if isinstance(value, str) else value

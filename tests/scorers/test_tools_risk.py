@@ -34,7 +34,7 @@ FLIGHTS = Tool(
         "properties": {
             "origin": {"type": "string"},
             "destination": {"type": "string"},
-            "date": {"type": "string", "description": "Day of departure, YYYY-MM-DD"},
+            "date": {"type": "string", "description": "Day of departure, or 'any'"},
             "passengers": {"type": "integer", "default": 1},
             "cabin": {"enum": ["economy", "business"]},
             "airline": {"type": "string"},
@@ -101,14 +101,9 @@ def test_a_call_that_fits_its_request_is_no_risk() -> None:
         ("invented_value", answered(ASKED, '{"origin": "Lisbon", "destination": "Prague"}')),
         ("invented_value", answered(ASKED, '{"origin": "Lisbon", "destination": "Oslo", "passengers": 7}')),
         ("unsupported_required", answered("Find me flights to Oslo.", '{"origin": "Paris"}')),
-        ("unsupported_optional", answered(ASKED, RIGHT.replace("}", ', "airline": "Lufthansa"}'))),
         (
             "tool_unlike_request",
             answered("Who was it that first wrote a novel?", '{"note": "a"}', name="write_note"),
-        ),
-        (
-            "name_unlike_request",
-            answered("Who was it that first wrote a novel?", '{"city": "a"}', name="book_hotel"),
         ),
         ("better_tool", answered(ASKED, '{"city": "Oslo"}', name="book_hotel")),
         (
@@ -148,7 +143,7 @@ def test_every_signal_has_a_test() -> None:
     [
         '{"origin": "LISBON", "destination": "oslo", "cabin": "business", "passengers": 1}',
         '{"origin": "Lisbon", "destination": "Oslo", "date": "03/05/2027"}',
-        '{"origin": "Lisbon", "destination": "Oslo", "date": "YYYY-MM-DD", "airline": ""}',
+        '{"origin": "Lisbon", "destination": "Oslo", "date": "ANY", "airline": ""}',
         '{"origin": "Lisbon", "destination": "Oslo", "airline": null}',
     ],
 )
