@@ -329,6 +329,12 @@ def test_score_relates_the_calls_of_one_request_wherever_they_stand(tmp_path: Pa
     told = [found["c1"][key] for key in ("fallback", "fallback_from", "fallback_to", "fallback_cause")]
     assert told == ["fallback", "gpt-4o", "gpt-4o-mini", "rate_limit"]
     assert (found["c0"]["fallback"], found["pair-1"]["source"]) == ("unknown", f"{second}:2")
+    keys = [f"request_{name}" for name in ("attempts", "answered", "model", "extra_ms", "extra_cost")]
+    assert [[found[id_][key] for key in keys] for id_ in ("c0", "c1", "pair-1")] == [
+        [2, True, "gpt-4o-mini", 1000.0, None],
+        [0, None, None, None, None],
+        [1, True, None, None, None],
+    ]
 
 
 def test_a_summary_counts_outcomes_by_model_and_prints_no_call(tmp_path: Path) -> None:
