@@ -1,193 +1,231 @@
 """The ``grounding`` score: a call comes in, how much of its answer the context does not carry goes out.
 
-A heuristic, not a judge: it counts the answer's content words, numbers, names and links that stand nowhere in
-what the model was given. It sees invention and misses contradiction, and a right answer in other words than
-its context's looks like invention to it.
+A heuristic, not a judge: it looks the answer's words, phrases, figures, names and links up in what the model
+was given. It sees invention and misses contradiction in the context's own words, and a right answer in other
+words than its context's looks like invention to it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from monitor.records import (
+    RISKY,
     Call,
     ContractKind,
     FinishReason,
     GroundingOutcome,
     GroundingScore,
     Output,
-    PartType,
     Signal,
     Status,
 )
+from monitor.scorers.claims import Claim, claims
+from monitor.scorers.comparable import is_foreign, is_latin, writes_numbers_out
+from monitor.scorers.context import Cache, Context
+from monitor.scorers.contradictions import Facts, contradictions, facts
+from monitor.scorers.given import Given, gather, strings
+from monitor.scorers.grounding_checks import citations, disagreement, links, quotations, terms, unlikely
+from monitor.scorers.grounding_signals import Found, Words, counted, item_signals, word_signals
+from monitor.scorers.grounding_weights import WEIGHTS, WITHOUT_WORDS
 from monitor.scorers.refusal import refuses
+from monitor.scorers.risk import combine, rendered
 from monitor.scorers.strict import Broken, parse
-from monitor.scorers.words import Support, is_latin, unsupported
+from monitor.scorers.words import short_words
 
-#: Of this scorer: a change that can change a score counts one up.
+#: Of the rules of this score; it is stored with every score.
 VERSION: Final = 2
+#: Characters of context, and of all choices together, above which nothing is judged.
+MAX_CONTEXT: Final = 1_000_000
+MAX_ANSWER: Final = 100_000
+#: Choices of a call that are judged, the first ones; each is compared with each.
+MAX_CHOICES: Final = 16
+#: The least that a figure has to be to count where words can't be compared: smaller ones are spelled out.
+MIN_FIGURE: Final = 100
 
-#: Characters from which on one user message is taken for a passage to be grounded in.
-LONG_PASSAGE = 800
-#: Characters of tool results from which on an answer is taken to stand on them; fewer are a value or two.
-MIN_RESULTS = 200
-#: Characters of context, and of answer, above which nothing is judged.
-MAX_CONTEXT = 1_000_000
-MAX_ANSWER = 100_000
-#: Unsupported items at which ``risk`` is one half.
-HALF_RISK = 8
-#: Unsupported items, and share of content words, from which on an answer is ``suspect``: together they have
-#: the best mean balanced accuracy on the train parts (docs/scores.md).
-SUSPECT_ITEMS, SUSPECT_SHARE = 3, 0.2
-#: The same for ``unsupported``: there they reach a precision of 0.85.
-UNSUPPORTED_ITEMS, UNSUPPORTED_SHARE = 8, 0.25
-
-_CONTEXT_PARTS = frozenset({PartType.DOCUMENT, PartType.TOOL_RESULT})
-_READ_PARTS = _CONTEXT_PARTS | {PartType.TEXT}
-_MARKED = re.compile(
-    r"""^[ \t#*]*(?:(?:retrieved|relevant|given|provided|supporting|background|the)\ )*
-        (?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|references|search\ results|
-           knowledge\ base|transcript|snippets?)(?:\ \w+|\ \#?\d+)?[*]*\s*:
-    |<(?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|files?|search_results|transcript|
-         snippets?)\b""",
-    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
-)
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _NO_ANSWER = frozenset(
     {FinishReason.TOOL_CALL, FinishReason.REFUSAL, FinishReason.CONTENT_FILTER, FinishReason.PAUSE}
 )
 _JSON = frozenset({ContractKind.JSON_OBJECT, ContractKind.JSON_SCHEMA})
+_CACHE = Cache()
 
 
-def score_grounding(call: Call) -> GroundingScore:
+class GroundingThresholds(msgspec.Struct, frozen=True):
+    """The risks from which on an answer is called so."""
+
+    suspect: float = RISKY
+    """Here the mean balanced accuracy over the train parts is best: the weights' bias is shifted to it."""
+    unsupported: float = 0.7
+    """From here on the precision is 0.85 on each of the train parts."""
+
+
+DEFAULTS: Final = GroundingThresholds()
+
+
+class _Answer(NamedTuple):
+    """One choice, ready to be judged."""
+
+    output: Output
+    text: str
+    claims: list[Claim]
+    has_places: bool
+    """Whether places in ``text`` are places in the output's own text."""
+
+
+class _Basis(NamedTuple):
+    """What answers are compared with."""
+
+    given: Given
+    context: Context
+    facts: Facts
+    is_latin: bool
+    names: frozenset[str]
+    """The ids of the documents."""
+
+
+def score_grounding(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> GroundingScore:
     """How much of the call's answer its context does not carry. Never raises.
 
-    ``risk`` is ``items / (items + HALF_RISK)``, so it ranks calls as ``items`` does, an untrained count:
-    unsupported content words and names, and twice the numbers and links, one of which is worse than an
-    odd word. With several choices, the one with the highest risk is reported.
+    Of several choices, the one with the highest risk is reported; ``risk`` is a logistic regression over the
+    signals, so each says what it adds.
     """
-    if call.status == Status.ERROR:
-        return GroundingScore(GroundingOutcome.NOT_APPLICABLE)
+    if call.status is Status.ERROR:
+        return _not_applicable("the call failed")
     if not call.captured.input or not call.captured.output:
-        return GroundingScore(GroundingOutcome.UNKNOWN)
-    if not _has_context(call):
-        return GroundingScore(GroundingOutcome.NOT_APPLICABLE)
-    answers = [answer for output in call.outputs if (answer := _answer(output, call))]
+        return _unknown("content was not captured")
+    answers = [answer for output in call.outputs[:MAX_CHOICES] if (answer := _answer(output, call))]
     if not answers:
-        return GroundingScore(GroundingOutcome.NOT_APPLICABLE)
-    if _is_hidden(call):
-        return GroundingScore(GroundingOutcome.UNKNOWN)
-    context = "\n".join(_context(call))
-    if len(context) > MAX_CONTEXT or not is_latin(context):
-        return GroundingScore(GroundingOutcome.UNKNOWN)
-    support = Support(context)
-    return max(
-        (_judge(answer, support) for answer in answers),
-        key=lambda score: -1.0 if score.risk is None else score.risk,
-    )
+        return _not_applicable("no answer in prose")
+    given = gather(call)
+    if not given.is_context:
+        return _not_applicable("no context")
+    if reason := _reason_to_abstain(call, given, answers):
+        return _unknown(reason)
+    context = Context(given.passages, given.question, _CACHE)
+    names = frozenset(document.id for document in call.documents if document.id)
+    basis = _Basis(given, context, facts(given.results), all(map(is_latin, given.passages)), names)
+    named = [terms(answer.claims) for answer in answers] if len(answers) > 1 else [frozenset[str]()]
+    scores = []
+    for index, answer in enumerate(answers):
+        others = named[:index] + named[index + 1 :]
+        scores.append(_judge(answer, basis, disagreement(named[index], others), thresholds))
+    return max(scores, key=lambda score: -1.0 if score.risk is None else score.risk)
 
 
-def _judge(answer: str, support: Support) -> GroundingScore:
-    if len(answer) > MAX_ANSWER or not is_latin(answer):
-        return GroundingScore(GroundingOutcome.UNKNOWN)
-    terms = unsupported(answer, support)
-    if terms.foreign:
-        return GroundingScore(GroundingOutcome.UNKNOWN)
-    if not terms.content:
-        return GroundingScore(GroundingOutcome.NOT_APPLICABLE)
-    items = terms.words + terms.names + 2 * (terms.numbers + terms.links)
-    share = terms.words / terms.content
-    outcome = GroundingOutcome.SUPPORTED
-    if items >= UNSUPPORTED_ITEMS and share >= UNSUPPORTED_SHARE:
-        outcome = GroundingOutcome.UNSUPPORTED
-    elif items >= SUSPECT_ITEMS and share >= SUSPECT_SHARE:
-        outcome = GroundingOutcome.SUSPECT
-    return GroundingScore(
-        outcome,
-        risk=round(items / (items + HALF_RISK), 4),
-        words=terms.words,
-        share=round(share, 4),
-        signals=tuple(
-            Signal(name, count)
-            for name, count in (("numbers", terms.numbers), ("names", terms.names), ("links", terms.links))
-            if count
-        ),
-    )
-
-
-def _has_context(call: Call) -> bool:
-    """Whether the call carries something that its answer is meant to stand on.
-
-    That is: a document, tool results that are more than a few values, a block that calls itself context, or a
-    long user message. A long system message alone is instructions.
-    """
-    if any(document.content for document in call.documents):
-        return True
-    results = 0
-    for message in call.input:
-        for part in message.parts:
-            if part.type == PartType.DOCUMENT and part.content:
-                return True
-            if part.type == PartType.TOOL_RESULT:
-                results += len(part.content)
-            elif part.type == PartType.TEXT and message.role != "assistant":
-                is_passage = message.role == "user" and len(part.content) >= LONG_PASSAGE
-                if is_passage or _MARKED.search(part.content):
-                    return True
-    return results >= MIN_RESULTS
-
-
-def _is_hidden(call: Call) -> bool:
-    """Whether the answer may draw on what the record does not show: media, or the provider's own search."""
-    if any(part.type == PartType.MEDIA for message in call.input for part in message.parts):
-        return True
+def _reason_to_abstain(call: Call, given: Given, answers: list[_Answer]) -> str | None:
+    """Why comparing would be unfair: the record does not show what the model saw, or it is too much."""
+    if given.has_media:
+        return "media was sent"
     searched = any(
         output.citations or any(tool_call.server_side for tool_call in output.tool_calls)
         for output in call.outputs
     )
-    return searched and not call.documents
+    if searched and not call.documents:
+        return "the provider searched by itself"
+    if given.size > MAX_CONTEXT:
+        return "context too long"
+    if sum(len(answer.text) for answer in answers) > MAX_ANSWER:
+        return "answer too long"
+    return None
 
 
-def _context(call: Call) -> Iterator[str]:
-    """Everything the answer may draw on: what the model was given, but not what it said itself."""
-    for document in call.documents:
-        yield document.content
-    for message in call.input:
-        if message.role != "assistant":
-            yield from (part.content for part in message.parts if part.type in _READ_PARTS)
-    if isinstance(call.contract.schema, dict):
-        yield from _strings(call.contract.schema)
+def _judge(
+    answer: _Answer, basis: _Basis, disagrees: Found, thresholds: GroundingThresholds
+) -> GroundingScore:
+    context, output = basis.context, answer.output
+    checked = {
+        "links": links(answer.text, context),
+        "citations": citations(answer.text, output.citations, basis.names, basis.given.documents, context),
+        "contradictions": counted(contradictions(answer.claims, basis.facts)),
+        "unlikely": unlikely(output.logprobs),
+        "disagreement": disagrees,
+    }
+    spoken = short_words(word for claim in answer.claims for word in claim.words)
+    if not (basis.is_latin and is_latin(answer.text)):
+        return _without_words("its script", checked, answer, basis, thresholds)
+    if is_foreign(spoken, context.short):
+        return _without_words("another language", checked, answer, basis, thresholds)
+    if not answer.claims:
+        return _not_applicable("nothing is claimed")
+    total, compared = word_signals(answer.claims, context)
+    found = compared | item_signals(answer.claims, context) | checked
+    found["quotations"] = quotations(answer.text, context)
+    return _scored(WEIGHTS, found, answer, thresholds, total)
 
 
-def _answer(output: Output, call: Call) -> str:
+def _without_words(
+    why: str, checked: dict[str, Found], answer: _Answer, basis: _Basis, thresholds: GroundingThresholds
+) -> GroundingScore:
+    """Judges by what is the same in every language. If that finds nothing, nothing is known."""
+    found = dict(checked)
+    if not any(map(writes_numbers_out, basis.given.passages)):
+        found |= item_signals(answer.claims, basis.context, MIN_FIGURE)
+    score = _scored(WITHOUT_WORDS, found, answer, thresholds, None)
+    if score.outcome is GroundingOutcome.SUPPORTED:
+        return _unknown(f"words not compared: {why}")
+    return replace(score, detail=f"{score.detail}; words not compared: {why}")
+
+
+def _scored(
+    weights: Mapping[str, float],
+    found: Mapping[str, Found],
+    answer: _Answer,
+    thresholds: GroundingThresholds,
+    total: Words | None,
+) -> GroundingScore:
+    risk, signals = combine(weights, {name: signal.scaled for name, signal in found.items()})
+    shown = tuple(_shown(signal, found[signal.name], answer) for signal in signals)
+    outcome = GroundingOutcome.SUPPORTED
+    if risk >= thresholds.unsupported:
+        outcome = GroundingOutcome.UNSUPPORTED
+    elif risk >= thresholds.suspect:
+        outcome = GroundingOutcome.SUSPECT
+    return GroundingScore(
+        outcome,
+        risk=risk,
+        words=total.unsupported if total else 0,
+        share=round(total.unsupported / total.content, 4) if total else None,
+        detail=rendered(shown) or None,
+        signals=shown,
+    )
+
+
+def _shown(signal: Signal, found: Found, answer: _Answer) -> Signal:
+    """A signal in its own unit, and with its places."""
+    return replace(signal, value=round(found.value, 4), at=found.at if answer.has_places else ())
+
+
+def _answer(output: Output, call: Call) -> _Answer | None:
     """The prose to judge: of a JSON answer its string values, of any other its text without code."""
     if (
         output.finish_reason in _NO_ANSWER
         or output.refusal
-        or refuses(output.text)
         or any(not tool_call.server_side for tool_call in output.tool_calls)
+        or refuses(output.text)
     ):
-        return ""
-    if call.contract.kind in _JSON:
+        return None
+    is_json = call.contract.kind in _JSON
+    if is_json:
         try:
-            return "\n".join(_strings(parse(output.text)))
+            text = "\n".join(strings(parse(output.text)))
         except Broken:
-            return ""
-    return _CODE.sub(" ", output.text).strip()
+            return None
+    else:
+        text = _CODE.sub(lambda code: " " * len(code.group()), output.text)
+    if not text or text.isspace():
+        return None
+    return _Answer(output, text, claims(text[:MAX_ANSWER]), not is_json)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """The strings of a JSON value, keys left out, level by level."""
-    level = [value]
-    while level:
-        following: list[Any] = []
-        for item in level:
-            if isinstance(item, str):
-                yield item
-            elif isinstance(item, dict):
-                following.extend(item.values())
-            elif isinstance(item, list):
-                following.extend(item)
-        level = following
+def _not_applicable(why: str) -> GroundingScore:
+    return GroundingScore(GroundingOutcome.NOT_APPLICABLE, detail=why)
+
+
+def _unknown(why: str) -> GroundingScore:
+    return GroundingScore(GroundingOutcome.UNKNOWN, detail=why)

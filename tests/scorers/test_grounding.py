@@ -23,8 +23,7 @@ from monitor.records import (
     Status,
     ToolCall,
 )
-from monitor.scorers.grounding import score_grounding
-from monitor.scorers.words import MAX_LINKS, Support, unsupported
+from monitor.scorers.grounding import MAX_CHOICES, GroundingThresholds, score_grounding
 from tests.scorers.build import CONTEXT, call, grounded_call
 
 FAITHFUL = (
@@ -67,22 +66,108 @@ def test_an_answer_is_judged_by_what_its_context_carries(answer: str, outcome: G
     assert score_grounding(grounded_call(answer, context)).outcome == outcome
 
 
-def test_each_kind_of_unsupported_item_is_counted() -> None:
-    score = score_grounding(
-        grounded_call(
-            "The bridge by Joseph Ackermann, engineer: 1,300 metres. a@bridge.example, www.bridge.example"
-        )
-    )
-    found = {signal.name: signal.value for signal in score.signals}
-    assert (score.words, found) == (2, {"numbers": 1, "names": 1, "links": 2})
-    assert score.share == pytest.approx(2 / 5)
+def _signals(answer: str, **fields: Any) -> dict[str, float]:
+    score = score_grounding(grounded_call(answer, **fields))
+    return {signal.name: signal.value for signal in score.signals}
+
+
+STATUS = Part(PartType.TOOL_RESULT, '{"status": "delayed", "price": 12}')
+
+
+@pytest.mark.parametrize(
+    ("signal", "answer", "fields"),
+    [
+        ("words", "The bridge swings.", {}),
+        ("share", "The bridge swings.", {}),
+        ("worst", "The bridge swings.", {}),
+        ("phrases", "The traffic opened the bridge.", {}),
+        ("negations", "The bridge was not opened.", {}),
+        ("numbers", "The bridge is 1300 metres.", {}),
+        ("dates", "The bridge was opened in 1938.", {}),
+        ("money", "The bridge was $35.", {}),
+        ("units", "The span was 1280 miles.", {}),
+        ("names", "The bridge of Ackermann was opened.", {}),
+        ("links", "The bridge: www.bridge.example", {}),
+        ("quotations", 'The bridge: "the world that was between metres and opening hours".', {}),
+        ("citations", "The bridge was opened [3].", {}),
+        ("contradictions", "The status is open.", {"input": (Message("tool", (STATUS,)),)}),
+        (
+            "unlikely",
+            "",
+            {"outputs": (Output("The bridge was opened.", logprobs=(-2.5,) * 12),)},
+        ),
+        (
+            "disagreement",
+            "",
+            {"outputs": tuple(Output(text) for text in ("A moth.", "Strauss, orange.", "Orange Strauss."))},
+        ),
+    ],
+)
+def test_every_signal_can_be_found(signal: str, answer: str, fields: dict[str, Any]) -> None:
+    assert _signals(answer, **fields)[signal] > 0
+
+
+def test_a_signal_says_where_it_was_found_and_what_it_adds() -> None:
+    answer = "The bridge was designed by Ackermann. It is 1300 metres long."
+    found = {signal.name: signal for signal in score_grounding(grounded_call(answer)).signals}
+    assert [answer[place:][:9] for place in found["names"].at] == ["Ackermann"]
+    assert [answer[place:][:4] for place in found["numbers"].at] == ["1300"]
+    assert found["numbers"].adds > 0
+
+
+def test_a_json_answer_has_no_places() -> None:
+    contract = Contract(ContractKind.JSON_OBJECT)
+    score = score_grounding(grounded_call('{"designer": "Ackermann"}', contract=contract))
+    assert score.words == 1
+    assert all(signal.at == () for signal in score.signals)
+
+
+def test_the_detail_names_the_signals_and_nothing_of_the_answer() -> None:
+    detail = score_grounding(grounded_call(INVENTED)).detail or ""
+    assert "words 23" in detail
+    assert "Moisseiff" not in detail
 
 
 def test_thousands_separators_enumerations_and_word_forms_are_no_invention() -> None:
     score = score_grounding(
         grounded_call("1. The spans are 1280 metres.\n2. Designers: Strauss.\n3. Bridges opened.")
     )
-    assert (score.words, score.signals) == (0, ())
+    assert score.words == 0
+    assert {"numbers", "dates", "names"}.isdisjoint(signal.name for signal in score.signals)
+
+
+@pytest.mark.parametrize(
+    ("answer", "context", "outcome"),
+    [
+        ("大桥于 2046 年建成,耗资 3500 万美元,见 www.bridge.example", "大桥于 1937 年通车。", "unsupported"),
+        ("大桥于 1937 年建成。", "大桥于 1937 年通车。", "unknown"),
+        ("大桥于 2046 年建成。", "大桥于二〇四六年通车。", "unknown"),
+        ("Мост открыт в 2046 году, подробнее: www.bridge.example", "Мост открыт в 1937 году.", "suspect"),
+    ],
+)
+def test_where_words_mean_nothing_figures_and_links_are_judged(
+    answer: str, context: str, outcome: str
+) -> None:
+    score = score_grounding(grounded_call(answer, context))
+    assert score.outcome == outcome
+    assert "words not compared" in (score.detail or "")
+
+
+def test_thresholds_can_be_moved() -> None:
+    call_ = grounded_call(SHAKY)
+    assert score_grounding(call_, GroundingThresholds(0.0, 1.0)).outcome == GroundingOutcome.SUSPECT
+    assert score_grounding(call_, GroundingThresholds(1.0, 1.0)).outcome == GroundingOutcome.SUPPORTED
+    assert score_grounding(call_, GroundingThresholds(0.0, 0.0)).outcome == GroundingOutcome.UNSUPPORTED
+
+
+def test_an_answer_that_only_says_what_the_context_does_not_is_none() -> None:
+    answer = "The provided passages do not mention what it cost."
+    assert score_grounding(grounded_call(answer)).outcome == GroundingOutcome.NOT_APPLICABLE
+
+
+def test_only_the_first_choices_are_judged() -> None:
+    choices = (*[Output(FAITHFUL)] * MAX_CHOICES, Output(INVENTED))
+    assert score_grounding(grounded_call("", outputs=choices)).outcome == GroundingOutcome.SUPPORTED
 
 
 def test_the_question_and_the_instructions_support_an_answer_too() -> None:
@@ -103,7 +188,8 @@ def _parts(role: str, *parts: Part) -> dict[str, Any]:
     ("fields", "applies"),
     [
         ({}, True),
-        ({"documents": (Document(""),)}, False),
+        ({"documents": (Document(""),)}, True),
+        ({"documents": ()}, False),
         (_parts("user", Part(content="Tell me of the bridge.")), False),
         (_parts("user", Part(PartType.DOCUMENT, CONTEXT)), True),
         (_parts("tool", Part(PartType.TOOL_RESULT, CONTEXT)), True),
@@ -176,17 +262,29 @@ def test_the_riskiest_choice_is_reported() -> None:
 
 
 @given(st.lists(st.sampled_from(["Ackermann", "bridge", "proposal", "42", "www.x.example"]), max_size=40))
-def test_risk_never_falls_when_more_is_invented(words: list[str]) -> None:
+def test_risk_never_falls_when_a_link_is_invented(words: list[str]) -> None:
     fewer = score_grounding(grounded_call("The bridge " + " ".join(words)))
-    more = score_grounding(grounded_call("The bridge " + " ".join([*words, "quixotic"])))
-    assert 0.0 <= (fewer.risk or 0.0) <= (more.risk or 0.0) < 1.0
+    more = score_grounding(grounded_call("The bridge " + " ".join([*words, "https://quixotic.example"])))
+    assert 0.0 <= (fewer.risk or 0.0) <= (more.risk or 0.0) <= 1.0
+
+
+texts = st.text(max_size=60) | st.sampled_from([FAITHFUL, INVENTED, SPANISH, '{"a": 1}', "[3] is: 4"])
+
+
+@given(texts, texts, texts, st.lists(st.floats(), max_size=12), st.sampled_from(PartType))
+def test_any_call_has_the_same_outcome_twice(
+    answer: str, context: str, asked: str, logprobs: list[float], kind: PartType
+) -> None:
+    one = grounded_call(
+        answer,
+        context,
+        input=(Message("user", (Part(content=asked),)), Message("tool", (Part(kind, context),))),
+        outputs=(Output(answer, logprobs=tuple(logprobs), citations=(asked,)), Output(context)),
+    )
+    score = score_grounding(one)
+    assert score == score_grounding(one)
+    assert score.risk is None or 0.0 <= score.risk <= 1.0
 
 
 def test_no_context_at_all_is_not_applicable() -> None:
     assert score_grounding(call(outputs=(Output(INVENTED),))).outcome == GroundingOutcome.NOT_APPLICABLE
-
-
-def test_so_many_links_are_looked_up_and_no_more() -> None:
-    answer = " ".join(f"www.example.org/{number}" for number in range(MAX_LINKS + 50))
-    assert unsupported(answer, Support("nothing of it")).links == MAX_LINKS
-    assert unsupported("See www.a.org, www.a.org.", Support("nothing of it")).links == 1

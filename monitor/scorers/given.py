@@ -1,0 +1,106 @@
+"""What a call was given: a call comes in, the passages and the question its answer stands on go out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from monitor.records import Call, Message, Part, PartType
+
+#: Characters from which on one user message is taken for a passage to be grounded in.
+LONG_PASSAGE: Final = 800
+#: Characters of tool results from which on an answer is taken to stand on them; fewer are a value or two.
+MIN_RESULTS: Final = 200
+#: Characters of a message in which a block that calls itself context is looked for.
+MAX_SEARCHED: Final = 100_000
+
+_MARKED = re.compile(
+    r"""^[ \t#*]{0,20}(?:(?:retrieved|relevant|given|provided|supporting|background|the)\ ){0,4}
+        (?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|references|search\ results|
+           knowledge\ base|transcript|snippets?)(?:\ \w{1,40}|\ \#?\d{1,9})?[*]{0,4}\s{0,9}:
+    |<(?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|files?|search_results|transcript|
+         snippets?)\b""",
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
+)
+
+
+class Given(NamedTuple):
+    """What the model was given, by what it is for."""
+
+    passages: list[str]
+    """Documents, tool results, instructions, labels of a schema, and user messages that carry a passage."""
+    question: str
+    """The other user messages."""
+    results: list[str]
+    """The tool results among the passages."""
+    documents: int
+    """How many passages an answer may refer to by number."""
+    is_context: bool
+    """Whether there is anything that the answer is meant to stand on: instructions alone are not."""
+    has_media: bool
+    """Whether some of it can't be read."""
+    size: int
+    """Characters of all of it."""
+
+
+def gather(call: Call) -> Given:
+    """What ``call`` was given, without what the model said itself."""
+    passages = [document.content for document in call.documents if document.content]
+    documents = len(passages)
+    asked, results, labels = list[str](), list[str](), list[str]()
+    is_context, has_media = bool(call.documents), False  # an empty document carries nothing
+    for message, part in _parts(call):
+        if part.type is PartType.MEDIA:
+            has_media = True
+        elif not part.content:
+            continue
+        elif part.type is PartType.DOCUMENT:
+            passages.append(part.content)
+            documents += 1
+            is_context = True
+        elif part.type is PartType.TOOL_RESULT:
+            passages.append(part.content)
+            results.append(part.content)
+        elif part.type is PartType.TEXT:
+            carries = _carries_passage(message, part.content)
+            is_context = is_context or carries
+            (passages if carries or message.role != "user" else asked).append(part.content)
+    if isinstance(call.contract.schema, dict):
+        labels.append("\n".join(strings(call.contract.schema)))
+    is_context = is_context or sum(map(len, results)) >= MIN_RESULTS
+    every = [*passages, *labels]
+    question = "\n".join(asked)
+    return Given(
+        every, question, results, documents, is_context, has_media, len(question) + sum(map(len, every))
+    )
+
+
+def _parts(call: Call) -> Iterator[tuple[Message, Part]]:
+    for message in call.input:
+        if message.role == "assistant":
+            yield from ((message, part) for part in message.parts if part.type is PartType.MEDIA)
+        else:
+            yield from ((message, part) for part in message.parts)
+
+
+def _carries_passage(message: Message, text: str) -> bool:
+    """Whether a message is long, or has a block that calls itself context. Long instructions don't."""
+    return (message.role == "user" and len(text) >= LONG_PASSAGE) or (
+        _MARKED.search(text, 0, MAX_SEARCHED) is not None
+    )
+
+
+def strings(value: Any) -> Iterator[str]:
+    """The strings of a JSON value, keys left out, level by level."""
+    level = [value]
+    while level:
+        following: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                yield item
+            elif isinstance(item, dict):
+                following.extend(item.values())
+            elif isinstance(item, list):
+                following.extend(item)
+        level = following

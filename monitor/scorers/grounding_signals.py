@@ -1,0 +1,129 @@
+"""What of an answer its context does not carry: claims and context come in, counts and shares come out.
+
+These are the signals whose weights are fitted. Each is cheap, has one meaning, and comes with the places it
+was seen at, so that a person can look.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from math import log1p
+from typing import Final, NamedTuple
+
+from monitor.scorers.claims import Claim
+from monitor.scorers.context import Context, negates
+from monitor.scorers.quantities import CURRENCIES, Number, numbers
+from monitor.scorers.words import PREFIX
+
+#: Figures that the context does not have: years, amounts of money, other numbers; and those that it has with
+#: another unit.
+FIGURES: Final = ("numbers", "dates", "money", "units")
+#: Items of one signal that are counted; an answer with more is no worse.
+MAX_ITEMS: Final = 100
+#: The share of new phrases from which on more of them add little: the scale of the logarithm.
+FEW_PHRASES: Final = 0.05
+
+_NAME = re.compile(r"(?<=[a-z0-9,;)'\"] )[A-Z][^\W\d_]{2,}")
+
+
+class Found(NamedTuple):
+    """How much of one signal an answer has."""
+
+    value: float
+    """In the signal's own unit: a count, or a share in 0..1."""
+    scaled: float
+    """What the weight is multiplied with."""
+    at: tuple[int, ...] = ()
+    """The places of the first few, in characters of the answer."""
+
+
+#: Places that a signal names.
+MAX_PLACES_SHOWN: Final = 3
+
+
+def counted(places: Sequence[int]) -> Found:
+    """A signal that is a count: its logarithm is weighed, since a second item says less than the first."""
+    count = min(len(places), MAX_ITEMS)
+    return Found(count, log1p(count), tuple(places[:MAX_PLACES_SHOWN]))
+
+
+class Words(NamedTuple):
+    """Content words of an answer, and those of them that the context does not carry."""
+
+    content: int
+    unsupported: int
+
+
+def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[str, Found]]:
+    """The signals that compare words: ``words``, ``share``, ``worst``, ``phrases`` and ``negations``."""
+    content = unsupported = fresh = pairs = 0
+    weighed = worst = missed = 0.0
+    worst_at = 0
+    places: list[int] = []
+    phrased: list[int] = []
+    negated: list[int] = []
+    for claim in found:
+        content += len(claim.weights)
+        missing = [stem for stem in claim.weights if stem not in context.known]
+        unsupported += len(missing)
+        weighed += sum([claim.weights[stem] for stem in missing])
+        if missing and len(places) < MAX_PLACES_SHOWN:
+            places.append(claim.start)
+        share = context.missing(claim.weights)
+        missed += share * len(claim.weights)
+        if share > worst:
+            worst, worst_at = share, claim.start
+        new = sum([pair not in context.pairs for pair in pairwise(claim.stems)])
+        fresh += new
+        pairs += len(claim.stems) - 1
+        if new:
+            phrased.append(claim.start)
+        if not context.negates and negates(claim.words):
+            negated.append(claim.start)
+    novelty = fresh / max(1, pairs)
+    return Words(content, unsupported), {
+        "words": Found(unsupported, log1p(weighed), tuple(places)),
+        "share": Found(missed / max(1, content), missed / max(1, content), tuple(places)),
+        "worst": Found(worst, worst, (worst_at,)),
+        "phrases": Found(novelty, log1p(novelty / FEW_PHRASES), tuple(phrased[:MAX_PLACES_SHOWN])),
+        "negations": Found(len(negated), float(bool(negated)), tuple(negated[:MAX_PLACES_SHOWN])),
+    }
+
+
+def item_signals(found: Iterable[Claim], context: Context, least: int = 0) -> dict[str, Found]:
+    """The signals that look up one thing after another: ``FIGURES`` and ``names``.
+
+    Figures with fewer digits than ``least`` has are left out.
+    """
+    figures: dict[str, list[int]] = {kind: [] for kind in FIGURES}
+    named: dict[str, int] = {}
+    for claim in found:
+        for number in numbers(claim.text) if _has_digit(claim.text) else ():
+            if len(number.readings[0]) < len(str(least)):
+                continue
+            units = [context.numbers[reading] for reading in number.readings if reading in context.numbers]
+            if not units:
+                figures[_kind(number)].append(claim.start + number.start)
+            elif number.unit and not any("" in known or number.unit in known for known in units):
+                figures["units"].append(claim.start + number.start)
+        for name in _NAME.finditer(claim.text):
+            if (stem := name.group()[:PREFIX].lower()) not in context.known:
+                named.setdefault(stem, claim.start + name.start())
+    return {kind: counted(places) for kind, places in figures.items()} | {"names": counted([*named.values()])}
+
+
+def _kind(number: Number) -> str:
+    if number.unit in CURRENCIES:
+        return "money"
+    year = number.readings[0]
+    return (
+        "dates"
+        if not number.unit and len(year) == 4 and year.isdecimal() and "1000" <= year < "2200"
+        else "numbers"
+    )
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdecimal, text))
