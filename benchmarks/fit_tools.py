@@ -1,10 +1,10 @@
 """Fits the weights of ``tools_risk`` and prints what goes into ``monitor/scorers/tool_weights.py``.
 
-``python -m benchmarks.fit_tools DATA``. Rows of the train files become signals; answers with calls and answers
-without are two models. Structural failures are left out, since they are told without a model. Each set counts
-as much as any other of its weight, and its right and wrong rows alike; the bias is then moved to the share of
-wrong calls that is expected in production, so that a risk of one half is worth a look. Printed with it: AUROC
-per set, the same when the set was not fitted on, and when a signal is left out.
+``python -m benchmarks.fit_tools DATA``. Rows of the train files become signals; answers with calls and those
+without are two models. Structural failures are left out, since they are told without one. Each set counts by
+its weight, and in it the right rows as much as the wrong ones; the bias is then moved to the share of wrong
+calls that is expected in production, so that a risk of one half is worth a look. Printed with it: AUROC per
+set, the same when the set was not fitted on, and when a signal is left out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from monitor.scorers.tools import score_tools
 #: The sets, and how much each counts: When2Call has few rows with a call, and each prompt four times.
 SETS = {"bfcl_real": 1.5, "bfcl_mutations": 1.0, "when2call": 0.3}
 #: The share of wrong calls that is expected, to which the bias is moved.
-EXPECTED = 0.1
+EXPECTED = 0.07
 #: Weights that are set by hand, since no set has what they are for.
 BY_HAND = {STRUCTURE: 9.0, "tool_error_ignored": 4.0}
 PENALTY = 1.0
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 def read(data: Path, *, calls: bool) -> list[Row]:
-    """The rows of the train files, either those with calls or those without, that are no structural failures."""
+    """The rows of the train files with calls, or those without, that are no structural failures."""
     found = []
     for name in SETS:
         for row in rows(data / "scoring" / "toolcalls" / f"{name}.train.jsonl.gz"):
@@ -106,14 +106,12 @@ def report(table: Sequence[Row], title: str, by_hand: Sequence[str]) -> None:
     print("".join([f'    "{name}": {BY_HAND[name]:.2f},\n' for name in by_hand]) + "}")
     print(f"{'fitted on all':34}{figures(table, weights)}")
     for name in SETS:
-        others = [row for row in table if row.of != name]
-        if len({row.wrong for row in others}) == 2:
-            apart = fitted(others, names)
-            print(f"{'fitted without ' + name:34}{figures([row for row in table if row.of == name], apart)}")
+        of, rest = [row for row in table if row.of == name], [row for row in table if row.of != name]
+        if of and rest:
+            print(f"{'fitted without ' + name:34}{figures(of, fitted(rest, names))}")
     for name in names:
-        print(
-            f"{'without ' + name:34}{figures(table, fitted(table, [other for other in names if other != name]))}"
-        )
+        others = [other for other in names if other != name]
+        print(f"{'without ' + name:34}{figures(table, fitted(table, others))}")
 
 
 def main() -> None:

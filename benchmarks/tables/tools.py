@@ -27,15 +27,18 @@ Row = dict[str, Any]
 #: Of scoring.md §2: on the sealed half and this one together.
 PUBLISHED = {
     "bfcl_mutations": "strict schema check P 1.000 R .872; gradient boosting on 25 features AUROC .994",
-    "bfcl_real": "strict schema check P .960 R .103, false .32 %; gradient boosting .856 (should_not_call .946, "
-    "wrong_call_count .908, wrong_value .616); best other tool .951 on wrong_function",
-    "when2call": "strict schema check P .951 R .503; gradient boosting .844; ungrounded share .848 on should_ask_first",
+    "bfcl_real": "strict schema check P .960 R .103, false .32 %; gradient boosting .856 (should_not_call "
+    ".946, wrong_call_count .908, wrong_value .616); other tool .951 on wrong_function",
+    "when2call": "with a call: strict schema check P .951 R .503; gradient boosting .844; ungrounded .848 on "
+    "should_ask_first",
 }
 TARGETS = {
     "bfcl_mutations": "flagged P ≥ .99 R ≥ .93",
     "bfcl_real": "structural false ≤ .30 %; risk ≥ .85, should_not_call ≥ .88, wrong_function ≥ .95",
-    "when2call": "risk ≥ .85",
+    "when2call": "risk ≥ .85 with a call",
 }
+#: Tools of the calls for which the target of speed is set.
+TOOLS_OF_TARGET = 3
 
 
 class Scored(NamedTuple):
@@ -62,7 +65,7 @@ class Scored(NamedTuple):
 
 
 def table(data: Path, split: str) -> None:
-    """Precision and recall of what is flagged, AUROC of the risk, beside plain references on the same rows."""
+    """Precision and recall of what is flagged, AUROC of the risk, beside references on the same rows."""
     print(f"\ntools, {split}: flagged is a structural failure, or a risk of {RISKY} or more")
     for name in PUBLISHED:
         labelled = [
@@ -70,9 +73,12 @@ def table(data: Path, split: str) -> None:
             for row in rows(data / "scoring" / "toolcalls" / f"{name}.{split}.jsonl.gz")
             if row["label"] != "ambiguous"
         ]
-        scores, microseconds = timed(score_tools, calls := [with_tools(row) for row in labelled])
+        calls = [with_tools(row) for row in labelled]
+        scores, microseconds = timed(score_tools, calls)
+        _, of_three = timed(score_tools, [made for made in calls if len(made.tools) == TOOLS_OF_TARGET])
         every = [Scored(*each) for each in zip(labelled, calls, scores, strict=True)]
-        print(f"\n  {name}, {len(every)} rows, {microseconds:.0f} µs per call (target ≤ 150)")
+        print(f"\n  {name}, {len(every)} rows, {microseconds:.0f} µs per call")
+        print(f"    with three tools {of_three:.0f} µs (target ≤ 150)")
         _print_flags(every)
         _print_ranks(every)
         print(f"    published:  {PUBLISHED[name]}\n    target:     {TARGETS[name]}")
@@ -89,9 +95,8 @@ def _print_flags(every: Sequence[Scored]) -> None:
     ):
         precision, recall = precision_recall(flags, labels)
         false = sum(flag and not label for flag, label in zip(flags, labels, strict=True))
-        print(
-            f"    {title:12}P {precision:.3f} R {recall:.3f}, false {false} of {right} ({false / max(1, right):.2%})"
-        )
+        shown = f"false {false} of {right} ({false / max(1, right):.2%})"
+        print(f"    {title:12}P {precision:.3f} R {recall:.3f}, {shown}")
 
 
 def _print_ranks(every: Sequence[Scored]) -> None:

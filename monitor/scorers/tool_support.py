@@ -1,7 +1,7 @@
 """Whether a text carries a word or a number: a conversation comes in, yes or no goes out.
 
 Words are looked up by how they begin, which stands in for a stem. Numbers are compared by what they mean:
-``1,000``, "thousand" and ``1e3`` are one, ``5%`` is also 0.05, and a month's name is its number.
+``1,000`` and "thousand" are one, ``5%`` is also 0.05, and a month's name is its number.
 """
 
 from __future__ import annotations

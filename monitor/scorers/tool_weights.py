@@ -9,7 +9,7 @@ STRUCTURE: Final = "structure"
 
 #: Of an answer that makes calls.
 CALL_WEIGHTS: Final = {
-    "bias": -4.68,
+    "bias": -5.07,
     "placeholder": 6.64,
     "invented_value": 2.14,
     "unsupported_required": 1.47,
@@ -22,7 +22,7 @@ CALL_WEIGHTS: Final = {
 }
 #: Of an answer that makes none.
 ANSWER_WEIGHTS: Final = {
-    "bias": -4.14,
+    "bias": -4.53,
     "tool_would_fit": 2.93,
     "declined_though_tool_fits": 0.68,
     "answered_though_tool_fits": 4.06,
