@@ -14,9 +14,9 @@ from monitor.scorers.function_words import ALIKE, LANGUAGES, LISTED
 from monitor.scorers.scripts import NAMED, WRITTEN_IN, script_of
 
 #: Characters that are looked at: a paragraph tells the language, and more would only cost.
-MAX_SAMPLE = 600
+MAX_SAMPLE = 400
 #: Characters among which the sample is looked for, before code and links are taken out of them.
-MAX_READ = 1_200
+MAX_READ = 1_000
 #: Words of the other language that it takes, and their share of all words.
 MIN_WORDS, MIN_SHARE = 5, 0.15
 #: How many words of the other language there have to be for each one of the language that was asked for.

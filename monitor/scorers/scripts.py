@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from functools import lru_cache
 from operator import itemgetter
 
 from monitor.scorers.words import word_set
@@ -118,10 +119,15 @@ def script_of(sample: str) -> str | None:
     letters = Counter(filter(str.isalpha, sample))
     scripts = Counter[str]()
     for letter, count in letters.items():
-        script = _BLOCKS[max(bisect_right(_STARTS, ord(letter)) - 1, 0)][1]
+        script = _script_of_letter(letter)
         scripts[script] += count * (SYLLABLE if script in _SYLLABLES else 1)
     total = scripts.total()
     if 10 * scripts["Kana"] >= scripts["Han"]:
         scripts["Kana"] += scripts.pop("Han", 0)
     script, most = max(scripts.items(), key=itemgetter(1), default=("", 0))
     return script if script and total >= MIN_LETTERS and most >= MIN_SHARE * total else None
+
+
+@lru_cache(maxsize=4096)
+def _script_of_letter(letter: str) -> str:
+    return _BLOCKS[max(bisect_right(_STARTS, ord(letter)) - 1, 0)][1]
