@@ -24,6 +24,7 @@ from monitor.records import (
     FallbackOutcome,
     FinishReason,
     Output,
+    Related,
     RequestTruth,
     Source,
     Status,
@@ -93,17 +94,17 @@ def table(data: Path, split: str) -> None:
     print(f"\nfallback, {len(requests)} simulated requests (no {split} of its own)")
     for klass in sorted(set(CLASSES.values()) - {"none"}):
         labels = [CLASSES[request.truth["kind"]] == klass for request in requests]
-        print(f"  {klass:40} {_shown([one.klass == klass for one in told], labels)} of {sum(labels)}")
+        print(f"  {klass:46} {_shown([one.klass == klass for one in told], labels)} of {sum(labels)}")
     fallbacks = [bool(request.truth["is_fallback"]) for request in requests]
     ours = [one.klass in ("fallback", "silent_downgrade") for one in told]
-    print(f"  {'fallback or silent downgrade':40} {_shown(ours, fallbacks)} (floor of scoring.md .99 / .99)")
+    print(f"  {'fallback or silent downgrade':46} {_shown(ours, fallbacks)} (floor of scoring.md .99 / .99)")
     for name, (rule, published) in RULES.items():
         flags = [rule(request.events) for request in requests]
-        print(f"  {f'reference: {name}':40} {_shown(flags, fallbacks)} (published {published})")
+        print(f"  {f'reference: {name}':46} {_shown(flags, fallbacks)} (published {published})")
     wrong = [wrongly_told(*pair) for pair in zip(requests, told, strict=True)]
     for what in ("attempts", "answered", "model", "extra_ms", "cause"):
         print(
-            f"  {f'{what} of the request':40} {sum(what not in one for one in wrong)} of {len(wrong)} right"
+            f"  {f'{what} of the request':46} {sum(what not in one for one in wrong)} of {len(wrong)} right"
         )
     per_call = alone + together * len(requests) / len(calls)
     print(f"  {per_call:.1f} µs per call: {alone:.1f} alone, the rest in its request")
@@ -145,7 +146,7 @@ def call_of(event: Event) -> Call:
     )
 
 
-def what_became(attempts: Sequence[Attempt], related: Sequence[Any]) -> Told:
+def what_became(attempts: Sequence[Attempt], related: Sequence[Related]) -> Told:
     """What the first and the last attempt of a request tell."""
     request, last = related[0].request, related[-1]
     answering = attempts[-1].model_served if request.attempts == 1 else request.model

@@ -62,9 +62,13 @@ _ARN = re.compile(r"^arn:(?!.*:(?:foundation-model|inference-profile|(?:default-
 _REGION = re.compile(r"^(?:us-gov|us|eu|apac|global|jp|au|ca)\.(?=[a-z0-9]+\.)")
 _VENDOR = re.compile(r"^([a-z][a-z0-9]+)\.(?=([a-z]+))")
 _PACKAGE = re.compile(r"(?:-v\d+(?::\d+)+k?|(?:-v\d+)?@(?:\d+|latest|default)|\.ft-[0-9a-f]+)$")
-# fp8, bf16, int4, w4a16, 4bit, awq; llama.cpp's q4_K_M and iq3_xs.
 _QUANTISED = re.compile(
-    r"(?<![a-z0-9])(?:(?:fp|bf|f|int|nvfp|mxfp)\d+|w\d+a\d+|\d+-?bit|awq|gptq|gguf|mlx|i?q\d(?:_[a-z0-9]+)*)(?![a-z0-9])"
+    r"""(?<![a-z0-9])(?:
+      (?:fp|bf|f|int|nvfp|mxfp)\d+ | w\d+a\d+ | \d+-?bit   # fp8, bf16, w4a16, 4bit
+    | i?q\d(?:_[a-z0-9]+)*                                 # llama.cpp's q4_K_M, iq3_xs
+    | awq | gptq | gguf | mlx
+    )(?![a-z0-9])""",
+    re.VERBOSE,
 )
 _DATE = re.compile(
     r"""(?<![\d.])(?:

@@ -137,14 +137,18 @@ def _ended(attempt: Attempt) -> int:
 def _predecessors(attempts: Sequence[Attempt]) -> dict[int, int]:
     """For each attempt that follows a failed one, which: the last to end of those nobody followed yet.
 
-    One that asked the same of the same place is preferred, for where several calls run side by side.
+    One that asked the same of the same place is preferred, for where several calls run side by side. By
+    clocks that are coarse or not together, an attempt may start before the one ended that its number comes
+    after: that one is taken where no other has ended.
     """
     before: dict[int, int] = {}
     failed: dict[int, int] = {}
     for index, attempt in enumerate(attempts):
         start = _started(attempt)
         failed = {other: ended for other, ended in failed.items() if start - ended <= MAX_PAUSE}
-        open_ = [other for other, ended in failed.items() if start - ended >= -TOLERANCE]
+        open_ = [other for other, ended in failed.items() if start - ended >= -TOLERANCE] or [
+            other for other in failed if attempts[other].attempt < attempt.attempt
+        ]
         if open_:
             best = max(
                 open_,

@@ -203,6 +203,18 @@ UNKNOWN = [
 ]
 
 
+#: Names as hostile as any, and such as are put together of what names are made of.
+_NAMES = st.one_of(
+    st.text(max_size=40),
+    st.lists(
+        st.sampled_from(
+            ["gpt", "claude", "4o", "3.5", "mini", "sonnet", "70b", "8x7b", "fp8", "-", ":", "/"]
+        ),
+        max_size=6,
+    ).map("-".join),
+)
+
+
 @pytest.mark.parametrize(
     ("requested", "served", "match"),
     [
@@ -368,6 +380,29 @@ def test_an_emitters_own_word_is_shown_if_it_is_a_name(word: str | None, evidenc
     assert score_fallback(call(model_requested="gpt-4o", fallback=hint)).evidence == evidence
 
 
+@given(
+    st.builds(
+        FallbackHint,
+        st.sampled_from(["none", "retry", "fallback", "exhausted", "unknown"]),
+        *[st.none() | st.text(max_size=20)] * 4,
+        st.none() | st.integers(),
+    ),
+    st.integers(1, MAX_HOP),
+    _NAMES,
+    _NAMES,
+)
+def test_any_declaration_gives_values_of_the_lists(
+    hint: FallbackHint, attempt: int, requested: str, served: str
+) -> None:
+    fields = {"model_requested": requested, "model_served": served, "attempt": attempt}
+    score = score_fallback(call(fallback=hint, **fields))
+    assert isinstance(score.outcome, FallbackOutcome)
+    assert score.cause is None or isinstance(score.cause, FallbackCause)
+    assert (score.cause is None) == (score.outcome in ("none", "unknown"))
+    assert score.hop is None or 0 <= score.hop <= MAX_HOP
+    assert score == score_fallback(call(fallback=hint, **fields))
+
+
 def test_what_an_emitter_declares_is_bounded() -> None:
     hint = FallbackHint("fallback", "m" * 10**6, "n" * 10**6, "c" * 10**6, "e" * 10**6)
     score = score_fallback(call(fallback=hint))
@@ -406,17 +441,6 @@ def test_of_two_siblings_the_lesser_is_known_by_tier_version_and_size(
 ) -> None:
     assert is_lesser(requested, served) is lesser
     assert is_lesser(served, requested) is (None if lesser is None else not lesser)
-
-
-_NAMES = st.one_of(
-    st.text(max_size=40),
-    st.lists(
-        st.sampled_from(
-            ["gpt", "claude", "4o", "3.5", "mini", "sonnet", "70b", "8x7b", "fp8", "-", ":", "/"]
-        ),
-        max_size=6,
-    ).map("-".join),
-)
 
 
 @given(_NAMES, _NAMES)

@@ -82,6 +82,8 @@ def settled(attempts: list[Attempt]) -> list[FallbackScore]:
         # A gateway's group of deployments is one place, whoever serves it; another group is another place.
         ([attempt(0, ok=False, route="a"), attempt(2, provider="azure", route="a")], ["unknown", "retry"]),
         ([attempt(0, ok=False, route="a"), attempt(2, route="b")], ["unknown", "fallback"]),
+        # Numbers tell where clocks show whole seconds.
+        ([attempt(0, ok=False), attempt(0, call_id="b", attempt=2)], ["unknown", "retry"]),
         # An answer that was filtered or empty is none.
         ([attempt(0, answered=False), attempt(2)], ["none", "retry"]),
     ],
