@@ -241,6 +241,18 @@ def test_every_decision_starts_from_the_score_of_the_call_alone_and_may_go_back_
             assert what_is_said(engine) == before
 
 
+def test_a_cause_in_words_of_an_older_version_is_another_cause(engine: sa.Engine) -> None:
+    save(engine, failed("a"), good("b", NOON + SECOND))
+    told = '{"outcome": "fallback", "from_model": "a", "cause": "credentials"}'
+    older = {"fallback": "retry", "fallback_cause": "credentials", "fallback_alone": told}
+    with engine.begin() as connection:
+        connection.execute(sa.update(calls).where(calls.c.call_id == "b").values(**older))
+    decide = Decide()
+    recompute_dirty(engine, relate=decide)
+    read = decide.asked[0][1].fallback
+    assert read == FallbackScore(FallbackOutcome.FALLBACK, "a", cause=FallbackCause.OTHER)
+
+
 def test_what_is_right_is_not_written_again(engine: sa.Engine) -> None:
     save(engine, failed("a"), good("b", NOON + SECOND))
     versions = []
