@@ -56,7 +56,7 @@ ASKED = "Find me flights from Lisbon to Oslo on 3 May 2027, please."
 RIGHT = '{"origin": "Lisbon", "destination": "Oslo", "date": "2027-05-03"}'
 
 
-def answered(
+def reply(
     request: str,
     *arguments: str,
     name: str = "search_flights",
@@ -86,7 +86,7 @@ def gave(result: str) -> tuple[Message, Message]:
 
 
 def test_a_call_that_fits_its_request_is_no_risk() -> None:
-    score = score_tools(answered(ASKED, RIGHT))
+    score = score_tools(reply(ASKED, RIGHT))
     assert score.risk is not None
     assert score.risk < 0.05
     assert score.detail is None
@@ -95,35 +95,35 @@ def test_a_call_that_fits_its_request_is_no_risk() -> None:
 @pytest.mark.parametrize(
     ("signal", "made"),
     [
-        ("placeholder", answered(ASKED, '{"origin": "<origin>", "destination": "Oslo"}')),
-        ("placeholder", answered(ASKED, '{"origin": "your_city", "destination": "Oslo"}')),
-        ("placeholder", answered(ASKED, '{"origin": "Lisbon", "destination": "unknown"}')),
-        ("invented_value", answered(ASKED, '{"origin": "Lisbon", "destination": "Prague"}')),
-        ("invented_value", answered(ASKED, '{"origin": "Lisbon", "destination": "Oslo", "passengers": 7}')),
-        ("unsupported_required", answered("Find me flights to Oslo.", '{"origin": "Paris"}')),
+        ("placeholder", reply(ASKED, '{"origin": "<origin>", "destination": "Oslo"}')),
+        ("placeholder", reply(ASKED, '{"origin": "your_city", "destination": "Oslo"}')),
+        ("placeholder", reply(ASKED, '{"origin": "Lisbon", "destination": "unknown"}')),
+        ("invented_value", reply(ASKED, '{"origin": "Lisbon", "destination": "Prague"}')),
+        ("invented_value", reply(ASKED, '{"origin": "Lisbon", "destination": "Oslo", "passengers": 7}')),
+        ("unsupported_required", reply("Find me flights to Oslo.", '{"origin": "Paris"}')),
         (
             "tool_unlike_request",
-            answered("Who was it that first wrote a novel?", '{"note": "a"}', name="write_note"),
+            reply("Who was it that first wrote a novel?", '{"note": "a"}', name="write_note"),
         ),
-        ("better_tool", answered(ASKED, '{"city": "Oslo"}', name="book_hotel")),
+        ("better_tool", reply(ASKED, '{"city": "Oslo"}', name="book_hotel")),
         (
             "several_asked",
-            answered("Find flights from Lisbon to Oslo, and then also from Oslo to Bergen.", RIGHT),
+            reply("Find flights from Lisbon to Oslo, and then also from Oslo to Bergen.", RIGHT),
         ),
-        ("tool_left_out", answered(f"{ASKED} Then book a room in a hotel of the city.", RIGHT)),
+        ("tool_left_out", reply(f"{ASKED} Then book a room in a hotel of the city.", RIGHT)),
         (
             "value_not_used",
-            answered("Find flights from Lisbon to Oslo for Ada Lovelace on 3 May 2027.", RIGHT),
+            reply("Find flights from Lisbon to Oslo for Ada Lovelace on 3 May 2027.", RIGHT),
         ),
-        ("tool_would_fit", answered(ASKED, text="Which of the cabins would you like?")),
-        ("declined_though_tool_fits", answered(ASKED, text="I'm sorry, I can't look up flights.")),
-        ("answered_though_tool_fits", answered(ASKED, text="There are two flights, at 8:15 and at 17:40.")),
-        ("call_written_out", answered(ASKED, text="I would call search_flights(origin='Lisbon').")),
+        ("tool_would_fit", reply(ASKED, text="Which of the cabins would you like?")),
+        ("declined_though_tool_fits", reply(ASKED, text="I'm sorry, I can't look up flights.")),
+        ("answered_though_tool_fits", reply(ASKED, text="There are two flights, at 8:15 and at 17:40.")),
+        ("call_written_out", reply(ASKED, text="I would call search_flights(origin='Lisbon').")),
         (
             "tool_error_ignored",
-            answered(ASKED, more=gave("Error: no such day"), text="The flight is at 8:15 in the day."),
+            reply(ASKED, more=gave("Error: no such day"), text="The flight is at 8:15 in the day."),
         ),
-        ("structure", answered(ASKED, "{}")),
+        ("structure", reply(ASKED, "{}")),
     ],
 )
 def test_each_signal_is_found(signal: str, made: Call) -> None:
@@ -148,7 +148,7 @@ def test_every_signal_has_a_test() -> None:
     ],
 )
 def test_what_was_said_listed_or_left_open_is_not_invented(arguments: str) -> None:
-    signals = found(score_tools(answered(ASKED, arguments)))
+    signals = found(score_tools(reply(ASKED, arguments)))
     assert "invented_value" not in signals
     assert "unsupported_required" not in signals
 
@@ -171,23 +171,23 @@ def test_what_was_said_listed_or_left_open_is_not_invented(arguments: str) -> No
     ],
 )
 def test_a_value_may_be_written_in_another_way(request_text: str, value: str) -> None:
-    made = answered(request_text, f'{{"note": {value}}}', name="write_note")
+    made = reply(request_text, f'{{"note": {value}}}', name="write_note")
     assert "invented_value" not in found(score_tools(made))
 
 
 def test_a_value_may_come_from_a_tool_or_a_system_message() -> None:
     paris = '{"origin": "Lisbon", "destination": "Bergen"}'
-    assert "invented_value" in found(score_tools(answered(ASKED, paris)))
-    assert "invented_value" not in found(score_tools(answered(ASKED, paris, more=gave("Try Bergen instead"))))
+    assert "invented_value" in found(score_tools(reply(ASKED, paris)))
+    assert "invented_value" not in found(score_tools(reply(ASKED, paris, more=gave("Try Bergen instead"))))
 
 
 def test_a_placeholder_that_was_said_is_a_value() -> None:
-    said = answered("Keep a note that says: unknown", '{"note": "unknown"}', name="write_note")
+    said = reply("Keep a note that says: unknown", '{"note": "unknown"}', name="write_note")
     assert "placeholder" not in found(score_tools(said))
 
 
 def test_why_a_call_is_risky_is_in_the_detail_and_nothing_of_its_content() -> None:
-    score = score_tools(answered(ASKED, '{"city": "Timbuktu"}', name="book_hotel"))
+    score = score_tools(reply(ASKED, '{"city": "Timbuktu"}', name="book_hotel"))
     assert score.risk is not None
     assert score.risk >= RISKY
     assert score.detail is not None
@@ -199,10 +199,10 @@ def test_why_a_call_is_risky_is_in_the_detail_and_nothing_of_its_content() -> No
 @pytest.mark.parametrize(
     "made",
     [
-        answered("¿Qué vuelos hay de Lisboa a Oslo el tres de mayo?", text="Hay dos vuelos."),
-        answered("明日のリスボンからオスロへの便を探してください", text="二便あります。"),
-        answered("Oslo?", text="A city in Norway."),
-        answered(ASKED, text="There are two.", tool_choice=ToolChoice("none")),
+        reply("¿Qué vuelos hay de Lisboa a Oslo el tres de mayo?", text="Hay dos vuelos."),
+        reply("明日のリスボンからオスロへの便を探してください", text="二便あります。"),
+        reply("Oslo?", text="A city in Norway."),
+        reply(ASKED, text="There are two.", tool_choice=ToolChoice("none")),
         call(tools=(FLIGHTS,), outputs=(Output("There are two."),)),
     ],
 )
@@ -212,7 +212,7 @@ def test_an_answer_without_a_call_has_no_risk_where_nothing_can_be_compared(made
 
 def test_a_request_in_another_script_is_compared_by_its_values_only() -> None:
     score = score_tools(
-        answered("リスボン (Lisbon) から Oslo へ", '{"origin": "Lisbon", "destination": "Oslo"}')
+        reply("リスボン (Lisbon) から Oslo へ", '{"origin": "Lisbon", "destination": "Oslo"}')
     )
     assert score.risk is not None
     assert score.risk < 0.05
@@ -221,15 +221,15 @@ def test_a_request_in_another_script_is_compared_by_its_values_only() -> None:
 
 def test_a_tool_that_the_model_had_to_call_is_not_held_against_it() -> None:
     request = "Who was it that first wrote a novel?"
-    free = answered(request, '{"note": "a"}', name="write_note")
-    forced = answered(request, '{"note": "a"}', name="write_note", tool_choice=ToolChoice("required"))
+    free = reply(request, '{"note": "a"}', name="write_note")
+    forced = reply(request, '{"note": "a"}', name="write_note", tool_choice=ToolChoice("required"))
     assert "tool_unlike_request" in found(score_tools(free))
     assert "tool_unlike_request" not in found(score_tools(forced))
 
 
 def test_a_tool_that_takes_the_answer_is_not_compared_with_the_request() -> None:
     final = Tool("final_result", schema={"type": "object", "properties": {"city": {"type": "string"}}})
-    made = answered("What is the capital of Japan?", '{"city": "Tokyo"}', name="final_result", tools=(final,))
+    made = reply("What is the capital of Japan?", '{"city": "Tokyo"}', name="final_result", tools=(final,))
     assert score_tools(made).signals == ()
 
 
@@ -250,7 +250,7 @@ def test_an_answer_for_which_the_provider_searched_was_made_with_a_tool() -> Non
     ],
 )
 def test_an_error_is_not_ignored_where_there_was_none_or_it_is_told(result: str, text: str) -> None:
-    assert "tool_error_ignored" not in found(score_tools(answered(ASKED, more=gave(result), text=text)))
+    assert "tool_error_ignored" not in found(score_tools(reply(ASKED, more=gave(result), text=text)))
 
 
 def test_of_several_choices_the_riskiest_is_reported() -> None:
@@ -273,7 +273,7 @@ def test_of_several_choices_the_riskiest_is_reported() -> None:
     ],
 )
 def test_a_tool_that_cannot_be_read_is_known_by_its_name(tool: Tool) -> None:
-    assert "tool_unlike_request" in found(score_tools(answered(ASKED, RIGHT, tools=(tool,))))
+    assert "tool_unlike_request" in found(score_tools(reply(ASKED, RIGHT, tools=(tool,))))
 
 
 @given(CALLS)
