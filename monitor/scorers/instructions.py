@@ -26,7 +26,7 @@ from monitor.scorers.refusal import found_nothing, refuses
 #: Of this scorer: a change that can change a score counts one up.
 VERSION: Final = 1
 
-#: Characters of a language's tag that are shown: the longest that BCP 47 gives as an example has 35.
+#: Characters of a language tag that are shown: as many as RFC 5646, section 4.4.1, would have anyone hold.
 MAX_TAG: Final = 35
 #: Operations whose answer is no text, by OpenTelemetry's names (``gen_ai.operation.name``) and those in use.
 NO_TEXT: Final = frozenset(
