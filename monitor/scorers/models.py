@@ -126,7 +126,7 @@ def _compare(requested: str, served: str) -> Match:
         return Match.SAME if a == b and a.words else Match.UNKNOWN
     if asked in MOVING:
         return Match.ALIAS if MOVING[asked] in b.families else Match.OTHER
-    bare = not a.tiers and not a.version
+    bare = not a.tiers and not a.version and not a.sizes
     if a.families != b.families or (a.tiers != b.tiers and not bare):
         return Match.OTHER
     if a.version and b.version and a.version != b.version:

@@ -171,6 +171,7 @@ OTHERS = [
     ("google/gemini-2.0-flash-exp:free", "x-ai/grok-4"),
     ("openai/ft:gpt-4o-mini:acme::x1", "gpt-4o-mini-2024-07-18"),
     ("text-embedding-3-large", "text-embedding-3-small"),
+    ("mistral.mistral-7b-instruct-v0:2", "mistral.mistral-large-2402-v1:0"),
     ("llama3.1:70b", "llama3.1:8b-instruct-q4_K_M"),
     (
         "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-5-sonnet-20241022-v2:0",
