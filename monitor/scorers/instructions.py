@@ -88,7 +88,8 @@ def _judge(output: Output, expected: Expected) -> InstructionsScore:
     if finish in _UNFINISHED:
         return InstructionsScore(InstructionsOutcome.NOT_APPLICABLE, finish.value)
     is_blank, is_refused = not text.strip(), bool(output.refusal) or finish in _REFUSED
-    calls_tools = any(not call.server_side for call in output.tool_calls)
+    # Of a finish reason without its tool call, the call was not logged.
+    calls_tools = finish is FinishReason.TOOL_CALL or any(not call.server_side for call in output.tool_calls)
     if is_blank and not calls_tools and not is_refused:
         if expected.format in MEDIA:
             return InstructionsScore(InstructionsOutcome.NOT_APPLICABLE, f"{expected.format} was asked for")

@@ -39,6 +39,7 @@ REFUSAL = "I'm sorry, but I can't help with that request."
     [
         (Output("Paris."), OK, None),
         (Output(tool_calls=(WEATHER,), finish_reason=FinishReason.TOOL_CALL), OK, None),
+        (Output(finish_reason=FinishReason.TOOL_CALL), OK, None),  # an emitter lost the call
         (Output("I can't see it; let me look.", tool_calls=(WEATHER,)), OK, None),
         (Output("I can't find that in the passage."), OK, None),
         (Output(), EMPTY, None),
