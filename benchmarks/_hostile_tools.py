@@ -41,11 +41,19 @@ def cases() -> dict[str, Call]:
         "a conversation of 100,000 messages": made('{"city": "Paris"}', history=chat(100_000)),
         "a loop of 100,000 calls": made('{"city": "Paris"}', after=loop(50_000)),
         "a request of 5 MB": made('{"city": "Paris"}', request="what about Rome and Paris? " * 190_000),
-        "a conversation of 390 kB and 100 values": made(
-            json.dumps({"city": "Paris", "days": [f"zzz{number}" for number in range(100)]}),
-            request=f"{'zz ' * 130_000}{REQUEST}",
+        "a conversation of 190 kB and 100 values in each of 32 calls": made(
+            *[
+                json.dumps({"city": "Paris", "days": [f"zzz{n} zzy", "<zz>", "NNNNN"] * 33})
+                for n in range(32)
+            ],
+            request=f"{'zz nn ' * 31_000}{REQUEST}",
         ),
-        "390 kB of initials": made('{"city": "NNNNN"}', request="n" * 4_000 + " n" * 190_000),
+        "18 kB of initials": made(
+            *[json.dumps({"city": "NNNNN", "days": ["NNNN"] * 99})] * 32, request="n" * 9_000 + " n" * 4_500
+        ),
+        "10,000 calls after one of 90 kB": made(
+            *[f'{{"city": "Paris {n}"}}' for n in range(10_000)], after=loop(1, "Paris " * 15_000)
+        ),
         "a 5 MB answer without a call": made(text="get_weather( " * 400_000),
         "a 5 MB tool error": made(after=(result('{"error": ' * 500_000),), text="It rains."),
     }
@@ -71,9 +79,9 @@ def chat(messages: int) -> tuple[Message, ...]:
     return turn * (messages // 2)
 
 
-def loop(calls: int) -> tuple[Message, ...]:
+def loop(calls: int, city: str = "Paris") -> tuple[Message, ...]:
     """So many calls of one tool, each with its result."""
-    asks = Part(PartType.TOOL_CALL, id="t", name="get_weather", arguments='{"city": "Paris"}')
+    asks = Part(PartType.TOOL_CALL, id="t", name="get_weather", arguments=json.dumps({"city": city}))
     return (Message("assistant", (asks,)), result("rain")) * calls
 
 

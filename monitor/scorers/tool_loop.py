@@ -18,7 +18,7 @@ from monitor.scorers.tool_words import FUNCTION_WORDS, stems, words_of
 #: Characters of a request that are read, half of them its first, if it is longer.
 MAX_REQUEST = 4_000
 #: Characters of a conversation above which nothing is looked up in it.
-MAX_SUPPORT = 400_000
+MAX_SUPPORT = 200_000
 #: Parts of a loop that are looked at: the last ones.
 MAX_LOOP = 200
 #: Characters of a tool's result in which an error, or that it isn't done yet, is looked for.

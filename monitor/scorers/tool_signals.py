@@ -16,8 +16,10 @@ from monitor.scorers.tool_support import NUMBER, readings
 from monitor.scorers.tool_values import Values, judge_values
 from monitor.scorers.tool_words import ToolWords, name_words, prepared, split_words, stem, words_of
 
-#: Calls of an answer, and tools of a list, that are compared; characters of an answer's text that are read.
-MAX_CALLS, MAX_TOOLS, MAX_TEXT = 32, 128, 8_000
+#: Calls of an answer, values of their arguments, and tools of a list that are compared.
+MAX_CALLS, MAX_VALUES, MAX_TOOLS = 32, 160, 128
+#: Characters of an answer's text that are read.
+MAX_TEXT = 8_000
 #: Characters of an answer in which it declines, and at its end asks back.
 MAX_OPENING = 300
 #: Above these a signal says no more.
@@ -27,20 +29,12 @@ FITS_AS_WELL = 0.9
 
 # Words of a request that asks for more than one thing.
 _SEVERAL = frozenset(
-    {
-        *("first", "firstly", "second", "secondly", "third", "thirdly", "then", "next", "finally", "lastly"),
-        *(
-            "also",
-            "another",
-            "both",
-            "each",
-            "respectively",
-            "additionally",
-            "different",
-            "compare",
-            "followed",
-        ),
-    }
+    words_of(
+        """
+        first firstly second secondly third thirdly then next finally lastly also another both each
+        respectively additionally different compare followed
+        """
+    )
 )
 # A failure or a limit is told, in English.
 _TELLS = re.compile(
@@ -52,20 +46,12 @@ _TELLS = re.compile(
 )
 # The names of tools that take the answer itself, whose arguments are what the model has to say, are of these.
 _ANSWER = frozenset(
-    {
-        "answer",
-        "final",
-        "finish",
-        "format",
-        "formatted",
-        "give",
-        "json",
-        "output",
-        "respond",
-        "response",
-        "result",
-    }
-    | {"return", "structured", "submit", "tool"}
+    words_of(
+        """
+        answer final finish format formatted give json output respond response result return
+        structured submit tool
+        """
+    )
 )
 
 
@@ -92,7 +78,9 @@ def call_signals(
     words.update({each.tool.name: prepared(each.tool) for each in called})
     support = conversation.support
     values = [
-        judge_values(each.arguments, each.tool.schema, words[each.tool.name], support)
+        judge_values(
+            each.arguments, each.tool.schema, words[each.tool.name], support, MAX_VALUES // len(called)
+        )
         for each in called
         if support is not None
     ]
@@ -120,6 +108,8 @@ def answer_signals(
     """
     text = text[:MAX_TEXT]
     signals: dict[str, float] = {}
+    if not text.strip():
+        return signals
     tools = [tool for tool in list(offered.values())[:MAX_TOOLS] if tool.kind == "function"]
     if tools and "(" in text:
         signals["call_written_out"] = float(any(f"{tool.name}(" in text for tool in tools))

@@ -172,6 +172,7 @@ def _repeated(calls: Sequence[Made], conversation: Conversation) -> Iterator[Fin
     if len(calls) < 2 and not conversation.loop:
         return
     seen: set[tuple[str, bytes]] = set()
+    before = _answered_last(conversation)
     for made in calls:
         if made.tool is None or made.arguments is None or len(made.call.arguments) > MAX_COMPARED:
             continue
@@ -179,27 +180,27 @@ def _repeated(calls: Sequence[Made], conversation: Conversation) -> Iterator[Fin
         key = made.tool.name, _canonical(made.arguments)
         if key in seen and not words & _CHANCE:
             yield Finding(ToolsOutcome.REPEATED_CALL, f"{name}: twice in one answer")
-        elif made.arguments and not words & _OVER_AGAIN and _was_answered(key, conversation):
+        elif key == before and made.arguments and not words & _OVER_AGAIN:
             yield Finding(ToolsOutcome.REPEATED_CALL, f"{name}: again, though answered")
         seen.add(key)
 
 
-def _was_answered(key: tuple[str, bytes], conversation: Conversation) -> bool:
-    """Whether this is the call that the loop made last, and it was answered for good.
+def _answered_last(conversation: Conversation) -> tuple[str, bytes] | None:
+    """The call that the loop made last, if it was answered for good.
 
     Asking again is right where the last try failed or wasn't done, and where something else was called
     between, which may have changed the answer.
     """
     last, result = conversation.last_call
-    if last is None or last.name != key[0] or len(last.arguments or "") > MAX_COMPARED:
-        return False
+    if last is None or not result or is_error(result) or is_unfinished(result):
+        return None
+    if len(last.arguments or "") > MAX_COMPARED:
+        return None
     try:
         arguments = parse(last.arguments or "{}")
     except Broken:
-        return False
-    if not isinstance(arguments, dict) or _canonical(arguments) != key[1]:
-        return False
-    return bool(result) and not is_error(result) and not is_unfinished(result)
+        return None
+    return (last.name or "", _canonical(arguments)) if isinstance(arguments, dict) else None
 
 
 def _canonical(arguments: dict[str, Any]) -> bytes:

@@ -14,6 +14,8 @@ from functools import cached_property
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 #: Digits of a number that are read; a longer one is compared by these.
 MAX_DIGITS = 40
+#: Characters in which the long form of a code is looked for: a search by pattern is slow.
+MAX_SEARCHED = 20_000
 
 _SIGNS = (
     "\n\r\t\u00a0\u2010\u2011\u2012\u2013\u2014\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026\u00b7\u2022\u00b0"
@@ -25,19 +27,14 @@ _SCALES = (
     (1e6, re.compile(r"\d ?m\b|million|mega", re.IGNORECASE)),
     (1e9, re.compile(r"\d ?bn?\b|billion|giga", re.IGNORECASE)),
 )
-_NUMBER_WORDS = (
-    *(
-        "zero",
-        "one single first",
-        "two twice second both couple pair",
-        "three third",
-        "four fourth",
-        "five fifth",
-    ),
-    *("six sixth", "seven seventh", "eight eighth", "nine ninth", "ten tenth", "eleven", "twelve dozen"),
-    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
-)
-_SPELT = {word: float(number) for number, words in enumerate(_NUMBER_WORDS) for word in words.split()} | {
+_NUMBER_WORDS = """
+    zero; one single first; two twice second both couple pair; three third; four fourth; five fifth;
+    six sixth; seven seventh; eight eighth; nine ninth; ten tenth; eleven; twelve dozen; thirteen;
+    fourteen; fifteen; sixteen; seventeen; eighteen; nineteen; twenty
+    """
+_SPELT = {
+    word: float(number) for number, words in enumerate(_NUMBER_WORDS.split(";")) for word in words.split()
+} | {
     "thirty": 30.0,
     "forty": 40.0,
     "fifty": 50.0,
@@ -83,6 +80,8 @@ class Support:
 
     def has_long_form(self, code: str) -> bool:
         """Whether a word in it has the letters of ``code`` in their order, from its first on and close by."""
+        if len(self._words) > MAX_SEARCHED:
+            return False
         return re.search(" " + r"\w{0,3}".join(map(re.escape, code)), self._words) is not None
 
     def has_number(self, number: float) -> bool:

@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 from monitor.scorers.tool_support import NUMBER, Support, readings
 from monitor.scorers.tool_words import FUNCTION_WORDS, ToolWords, split_words, stem
 
-#: Values of one call's arguments that are looked at.
-MAX_VALUES = 100
 #: Characters above which a value is taken for a text that the model composed, and words.
 MAX_VALUE, MAX_VALUE_WORDS = 200, 14
 #: Letters of a code: a country's, a currency's, a share's.
@@ -54,22 +52,25 @@ class Values(NamedTuple):
 
 
 def judge_values(
-    arguments: dict[str, Any], schema: dict[str, Any] | bool | None, tool: ToolWords, support: Support
+    arguments: dict[str, Any],
+    schema: dict[str, Any] | bool | None,
+    tool: ToolWords,
+    support: Support,
+    at_most: int,
 ) -> Values:
-    """How much of ``arguments`` nothing in ``support`` carries."""
+    """How much of ``arguments`` nothing in ``support`` carries; of their values, so many are looked at."""
     names = schema.get("required") if isinstance(schema, dict) else None
     required = 0.0
     invented = placeholders = 0
     said: set[str] = set()
     found: set[float] = set()
-    left = MAX_VALUES
     for name, value in arguments.items():
         shares: list[float] = []
-        for leaf in _leaves(value, left):
-            left -= 1
+        for leaf in _leaves(value, at_most):
+            at_most -= 1
             words, numbers = _content(leaf)
             said.update(map(stem, words))
-            found.update([number for readings in numbers for number in readings])
+            found.update([number for reading in numbers for number in reading])
             if (leaf.lower() if isinstance(leaf, str) else leaf) in tool.listed:
                 continue
             placeholders += isinstance(leaf, str) and _is_placeholder(leaf, support)

@@ -30,6 +30,8 @@ from monitor.scorers.tool_weights import ANSWER_WEIGHTS, CALL_WEIGHTS, STRUCTURE
 
 VERSION: Final = 2
 
+#: Choices of an answer that are rated.
+MAX_RATED = 4
 #: Findings of an answer that are told, and characters of a detail that they may take.
 MAX_LISTED, MAX_FINDINGS_TEXT = 4, 200
 
@@ -57,9 +59,11 @@ def score_tools(call: Call) -> ToolsScore:
     free = not required and call.tool_choice.mode == "auto" and not call.tool_choice.names
     every: list[Finding] = []
     rated: list[_Rated] = []
-    for output, calls in outputs:
+    for number, (output, calls) in enumerate(outputs):
         found = list(findings(call, output, calls, conversation, required=required))
         every += found
+        if number >= MAX_RATED:
+            continue
         if (risk := _rate(call, output, calls, found, conversation, free=free)) is not None:
             rated.append(risk)
     if not every and not (call.tools or called or required):
@@ -85,7 +89,10 @@ def _rate(
         weights, signals = CALL_WEIGHTS, call_signals(called, offered, conversation, free=free)
     else:
         free = free and not output.tool_calls  # what the provider ran itself is an answer with a tool
-        weights, signals = ANSWER_WEIGHTS, answer_signals(output.text, offered, conversation, free=free)
+        weights, signals = (
+            ANSWER_WEIGHTS,
+            answer_signals(output.text or output.refusal or "", offered, conversation, free=free),
+        )
     if any(finding.outcome != ToolsOutcome.UNKNOWN for finding in found):
         signals[STRUCTURE] = 1.0
     return combine(weights, signals) if signals else None
