@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.records import OUTCOMES, JsonOutcome, ToolsOutcome
+from monitor.records import OUTCOMES, InstructionsOutcome, JsonOutcome, ToolsOutcome
 from monitor.scorers import score
 from tests.agreement import differences, emitters, joined
 from tests.paths import ROOT
@@ -61,9 +61,12 @@ def test_as_many_calls_agree_as_the_page_says(folder: Path) -> None:
 
 
 def test_no_emitter_makes_a_failure_of_a_call_that_was_fine() -> None:
-    """A refusal that looks like an empty answer is the one failure that changes its name."""
+    """A refusal may look like an empty answer, and an answer cut by the token limit like a whole one."""
     for row in rows("What differs, and why"):
         emitter, score_name, pair, emitted, _ = row
-        renamed = score_name == "json" and emitted == JsonOutcome.EMPTY and pair.startswith("refused ")
-        assert emitted in _ABSTENTIONS or renamed, (emitter, score_name, pair, emitted)
-    assert ToolsOutcome.OK not in {row[3] for row in rows("What differs, and why")}
+        renamed = emitted == JsonOutcome.EMPTY and pair.startswith("refused ")
+        unseen = emitted == InstructionsOutcome.OK and pair.startswith("length_limit ")
+        assert emitted in _ABSTENTIONS or renamed or unseen, (emitter, score_name, pair, emitted)
+    assert ToolsOutcome.OK not in {
+        row[3] for row in rows("What differs, and why") if row[1] != "instructions"
+    }
