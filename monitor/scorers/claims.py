@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from monitor.scorers.vocabulary import weight
+from monitor.scorers.vocabulary import WEIGHTS
 from monitor.scorers.words import stems, word_set, words
 
 #: Sentences of an answer that are looked at by themselves; what comes after them is one more.
@@ -67,7 +67,7 @@ def claims(answer: str) -> list[Claim]:
     for start, text in _sentences(told):
         said = words(text)
         stemmed = stems(said)
-        weights = {stem: heavy for word, stem in zip(said, stemmed, strict=True) if (heavy := weight(word))}
+        weights = {stem: heavy for word, stem in zip(said, stemmed, strict=True) if (heavy := WEIGHTS[word])}
         if weights and (_TELLING.isdisjoint(said) or not _NO_CLAIM.search(text)):
             found.append(Claim(text, start, said, stemmed, weights))
     return found

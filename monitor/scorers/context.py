@@ -1,24 +1,25 @@
 """What an answer may stand on, prepared for look-ups: passages and question come in, a ``Context`` goes out.
 
-A passage is prepared once and kept while it recurs, as retrieved passages and system prompts do: its stems by
-where they stand, its pairs of neighbours, its numbers. Several passages combine by set unions.
+A passage is prepared once and kept while it recurs, as retrieved passages and system prompts do: its stems,
+in all and by window, its pairs of neighbours, its numbers. Several passages combine by set unions.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import pairwise
 from threading import Lock
 
+from monitor.scorers.comparable import is_latin, writes_numbers_out
 from monitor.scorers.quantities import numbers, spelled
-from monitor.scorers.words import short_words, stems, word_set, words
+from monitor.scorers.words import stems, word_set, words
 
 #: Words of a block. A window is two blocks that follow each other: a paragraph or so.
 BLOCK = 64
-#: Places of a stem that are kept: one that stands in more says nothing about where a claim comes from.
-MAX_PLACES = 64
+#: Blocks of a passage: those of a longer one are larger, so that a claim isn't compared with thousands.
+MAX_BLOCKS = 32
 #: How far the question supports an answer that repeats its words.
 QUESTION = 0.3
 #: Passages that are prepared by themselves. What is beyond them is joined, and prepared as one.
@@ -28,14 +29,14 @@ MAX_KEPT = 1_000_000
 #: Characters above which a passage isn't kept, so that no single one drives out all others.
 MAX_KEPT_PASSAGE = 100_000
 
+#: By their stems; "wouldn't" has that of "would", and is left out.
 _NEGATIONS = word_set("""
-    not no never none neither nor without cannot nobody nothing isn aren wasn weren don doesn didn won wouldn
-    couldn shouldn hasn haven hadn
+    not no never none neith nor witho canno nobod nothi isn aren wasn weren don doesn didn won hasn haven hadn
 """)
 
 
 def negates(found: Iterable[str]) -> bool:
-    """Whether a negation is among these words."""
+    """Whether a negation is among these stems."""
     return not _NEGATIONS.isdisjoint(found)
 
 
@@ -48,16 +49,23 @@ class Passage:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        found = words(text)
-        stemmed = stems(found)
+        stemmed = stems(words(text))
+        self.stems = frozenset(stemmed)
         #: Stems that follow each other.
         self.pairs = frozenset(pairwise(stemmed))
-        #: The words of up to three letters.
-        self.short = short_words(found)
-        self.negates = negates(found)
-        #: The blocks in which each stem stands.
-        self.places = _places(stemmed)
-        self._is_short = len(stemmed) <= 2 * BLOCK
+        size = max(BLOCK, -(-len(stemmed) // MAX_BLOCKS))
+        blocks = [frozenset(stemmed[start : start + size]) for start in range(0, len(stemmed), size)]
+        self._windows = [block | following for block, following in pairwise(blocks)] or [self.stems]
+
+    @cached_property
+    def is_latin(self) -> bool:
+        """Whether its words can be compared."""
+        return is_latin(self._text)
+
+    @cached_property
+    def writes_numbers_out(self) -> bool:
+        """Whether it may have numbers that aren't read."""
+        return writes_numbers_out(self._text)
 
     @cached_property
     def lower(self) -> str:
@@ -75,41 +83,7 @@ class Passage:
 
     def cover(self, weights: Mapping[str, float]) -> float:
         """The most of these stems, by weight, that stand together in one window."""
-        places = self.places
-        if self._is_short:
-            return sum([weight for stem, weight in weights.items() if stem in places])
-        everywhere = 0.0
-        votes: dict[int, float] = {}
-        for stem, weight in weights.items():
-            blocks = places.get(stem)
-            if blocks is None:
-                continue
-            if blocks is _EVERYWHERE or len(blocks) == MAX_PLACES:
-                everywhere += weight
-                continue
-            last = -1
-            for block in blocks:  # a block belongs to the window that it begins and to the one that it ends
-                if last != block - 1:
-                    votes[block - 1] = votes.get(block - 1, 0.0) + weight
-                votes[block] = votes.get(block, 0.0) + weight
-                last = block
-        return everywhere + max(votes.values(), default=0.0)
-
-
-_EVERYWHERE: list[int] = []
-
-
-def _places(stemmed: Sequence[str]) -> dict[str, list[int]]:
-    """The blocks in which each stem stands, the first ``MAX_PLACES``; of a short passage, just its stems."""
-    if len(stemmed) <= 2 * BLOCK:
-        return dict.fromkeys(stemmed, _EVERYWHERE)
-    places: dict[str, list[int]] = {}
-    for block, start in enumerate(range(0, len(stemmed), BLOCK)):
-        for stem in set(stemmed[start : start + BLOCK]):
-            known = places.setdefault(stem, [])
-            if len(known) < MAX_PLACES:
-                known.append(block)
-    return places
+        return max([sum(map(weights.__getitem__, window.intersection(weights))) for window in self._windows])
 
 
 class Cache:
@@ -159,16 +133,15 @@ class Context:
             texts[MAX_PASSAGES - 1 :] = ["\n".join(texts[MAX_PASSAGES - 1 :])]
         self.passages = [*map(cache.prepare, texts)] or [Passage("")]
         asked = Passage(question)
-        self.asked = asked.places
-        self.asked_pairs = asked.pairs
         self._texts = [*self.passages, asked]
-        #: Stems that stand in any passage, and those of the question as well.
-        self.given = frozenset[str]().union(*[passage.places for passage in self.passages])
-        self.known = self.given.union(asked.places)
-        #: Neighbours in any passage.
+        given = frozenset[str]().union(*[passage.stems for passage in self.passages])
+        self._only_asked = asked.stems - given
+        #: Stems that stand in any passage or in the question.
+        self.known = given | asked.stems
+        #: Stems that follow each other in any passage, and in the question.
         self.pairs = frozenset[tuple[str, str]]().union(*[passage.pairs for passage in self.passages])
-        self.short = frozenset[str]().union(*[passage.short for passage in self._texts])
-        self.negates = any(passage.negates for passage in self._texts)
+        self.asked_pairs = asked.pairs
+        self.negates = negates(self.known)
 
     @cached_property
     def numbers(self) -> dict[str, set[str]]:
@@ -192,7 +165,5 @@ class Context:
         if not total:
             return 0.0
         covered = max([passage.cover(weights) for passage in self.passages])
-        asked = sum(
-            [weight for stem, weight in weights.items() if stem in self.asked and stem not in self.given]
-        )
+        asked = sum([weights[stem] for stem in self._only_asked.intersection(weights)])
         return max(0.0, 1.0 - (covered + QUESTION * asked) / total)

@@ -26,7 +26,7 @@ from monitor.records import (
     Status,
 )
 from monitor.scorers.claims import Claim, claims
-from monitor.scorers.comparable import is_foreign, is_latin, writes_numbers_out
+from monitor.scorers.comparable import is_foreign, is_latin
 from monitor.scorers.context import Cache, Context
 from monitor.scorers.contradictions import Facts, contradictions, facts
 from monitor.scorers.given import Given, gather, strings
@@ -36,7 +36,6 @@ from monitor.scorers.grounding_weights import WEIGHTS, WITHOUT_WORDS
 from monitor.scorers.refusal import refuses
 from monitor.scorers.risk import combine, rendered
 from monitor.scorers.strict import Broken, parse
-from monitor.scorers.words import short_words
 
 #: Of the rules of this score; it is stored with every score.
 VERSION: Final = 2
@@ -84,7 +83,6 @@ class _Basis(NamedTuple):
     given: Given
     context: Context
     facts: Facts
-    is_latin: bool
     names: frozenset[str]
     """The ids of the documents."""
 
@@ -109,7 +107,7 @@ def score_grounding(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> G
         return _unknown(reason)
     context = Context(given.passages, given.question, _CACHE)
     names = frozenset(document.id for document in call.documents if document.id)
-    basis = _Basis(given, context, facts(given.results), all(map(is_latin, given.passages)), names)
+    basis = _Basis(given, context, facts(given.results), names)
     named = [terms(answer.claims) for answer in answers] if len(answers) > 1 else [frozenset[str]()]
     scores = []
     for index, answer in enumerate(answers):
@@ -146,26 +144,27 @@ def _judge(
         "unlikely": unlikely(output.logprobs),
         "disagreement": disagrees,
     }
-    spoken = short_words(word for claim in answer.claims for word in claim.words)
-    if not (basis.is_latin and is_latin(answer.text)):
-        return _without_words("its script", checked, answer, basis, thresholds)
-    if is_foreign(spoken, context.short):
-        return _without_words("another language", checked, answer, basis, thresholds)
+    if not (is_latin(answer.text) and all(passage.is_latin for passage in context.passages)):
+        return _without_words("its script", checked, answer, context, thresholds)
     if not answer.claims:
         return _not_applicable("nothing is claimed")
     total, compared = word_signals(answer.claims, context)
+    if 2 * total.unsupported > total.content and is_foreign(
+        (stem for claim in answer.claims for stem in claim.stems), context.known
+    ):
+        return _without_words("another language", checked, answer, context, thresholds)
     found = compared | item_signals(answer.claims, context) | checked
     found["quotations"] = quotations(answer.text, context)
     return _scored(WEIGHTS, found, answer, thresholds, total)
 
 
 def _without_words(
-    why: str, checked: dict[str, Found], answer: _Answer, basis: _Basis, thresholds: GroundingThresholds
+    why: str, checked: dict[str, Found], answer: _Answer, context: Context, thresholds: GroundingThresholds
 ) -> GroundingScore:
     """Judges by what is the same in every language. If that finds nothing, nothing is known."""
     found = dict(checked)
-    if not any(map(writes_numbers_out, basis.given.passages)):
-        found |= item_signals(answer.claims, basis.context, MIN_FIGURE)
+    if not any(passage.writes_numbers_out for passage in context.passages):
+        found |= item_signals(answer.claims, context, MIN_FIGURE)
     score = _scored(WITHOUT_WORDS, found, answer, thresholds, None)
     if score.outcome is GroundingOutcome.SUPPORTED:
         return _unknown(f"words not compared: {why}")

@@ -14,7 +14,7 @@ from typing import Final
 
 from monitor.scorers.claims import LINK, Claim, may_link
 from monitor.scorers.context import Context
-from monitor.scorers.grounding_signals import MAX_ITEMS, MAX_PLACES_SHOWN, Found, counted
+from monitor.scorers.grounding_signals import MAX_ITEMS, MAX_PLACES_SHOWN, NOTHING, Found, counted
 from monitor.scorers.words import stems, words
 
 #: Distinct links and addresses of an answer that are looked up, each through all of the context.
@@ -96,7 +96,7 @@ def unlikely(logprobs: Sequence[float]) -> Found:
     """
     known = [max(LEAST_LOGPROB, min(0.0, value)) for value in logprobs if isfinite(value)]
     if len(known) < MIN_TOKENS:
-        return Found(0.0, 0.0)
+        return NOTHING
     surprise = -sum(known) / len(known)
     return Found(surprise, max(0.0, surprise - USUAL_SURPRISE))
 
@@ -117,6 +117,6 @@ def disagreement(own: frozenset[str], others: Sequence[frozenset[str]]) -> Found
     What a model makes up it makes up anew each time: the idea of SelfCheckGPT, with the choices at hand.
     """
     if len(others) + 1 < MIN_CHOICES or not own:
-        return Found(0.0, 0.0)
+        return NOTHING
     odd = sum([2 * sum([term in other for other in others]) < len(others) for term in own]) / len(own)
     return Found(odd, max(0.0, odd - USUAL_DISAGREEMENT))

@@ -39,12 +39,16 @@ class Found(NamedTuple):
     """The places of the first few, in characters of the answer."""
 
 
+#: A signal that was not found.
+NOTHING: Final = Found(0.0, 0.0)
 #: Places that a signal names.
 MAX_PLACES_SHOWN: Final = 3
 
 
 def counted(places: Sequence[int]) -> Found:
     """A signal that is a count: its logarithm is weighed, since a second item says less than the first."""
+    if not places:
+        return NOTHING
     count = min(len(places), MAX_ITEMS)
     return Found(count, log1p(count), tuple(places[:MAX_PLACES_SHOWN]))
 
@@ -66,7 +70,7 @@ def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[
     negated: list[int] = []
     for claim in found:
         content += len(claim.weights)
-        missing = [stem for stem in claim.weights if stem not in context.known]
+        missing = claim.weights.keys() - context.known
         unsupported += len(missing)
         weighed += sum([claim.weights[stem] for stem in missing])
         if missing and len(places) < MAX_PLACES_SHOWN:
@@ -75,12 +79,13 @@ def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[
         missed += share * len(claim.weights)
         if share > worst:
             worst, worst_at = share, claim.start
-        new = sum([pair not in context.pairs for pair in pairwise(claim.stems)])
+        size = len(claim.stems) - 1
+        new = size - sum(map(context.pairs.__contains__, pairwise(claim.stems)))
         fresh += new
-        pairs += len(claim.stems) - 1
+        pairs += size
         if new:
             phrased.append(claim.start)
-        if not context.negates and negates(claim.words):
+        if not context.negates and negates(claim.stems):
             negated.append(claim.start)
     novelty = fresh / max(1, pairs)
     return Words(content, unsupported), {
@@ -100,7 +105,7 @@ def item_signals(found: Iterable[Claim], context: Context, least: int = 0) -> di
     figures: dict[str, list[int]] = {kind: [] for kind in FIGURES}
     named: dict[str, int] = {}
     for claim in found:
-        for number in numbers(claim.text) if _has_digit(claim.text) else ():
+        for number in numbers(claim.text):
             if len(number.readings[0]) < len(str(least)):
                 continue
             units = [context.numbers[reading] for reading in number.readings if reading in context.numbers]
@@ -123,7 +128,3 @@ def _kind(number: Number) -> str:
         if not number.unit and len(year) == 4 and year.isdecimal() and "1000" <= year < "2200"
         else "numbers"
     )
-
-
-def _has_digit(text: str) -> bool:
-    return any(map(str.isdecimal, text))

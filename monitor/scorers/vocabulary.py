@@ -7,6 +7,7 @@ things and what happens to them, tell all. English; in other languages every wor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from monitor.scorers.words import word_set
@@ -106,12 +107,16 @@ _PLAIN_WORDS = word_set("""
     view vital want wanted wants way ways welcome whatever whenever whereas whereby wherein wherever
     whichever whole widely work worked working works world worth worthwhile wrong year years
 """)
-_WEIGHTS: Final = dict.fromkeys(_PLAIN_WORDS, PLAIN) | dict.fromkeys(_FUNCTION_WORDS, 0.0)
 
 
-def weight(word: str) -> float:
-    """What ``word``, in lower case, weighs: 0, ``PLAIN`` or 1. Numbers and scraps weigh nothing."""
-    found = _WEIGHTS.get(word)
-    if found is not None:
-        return found
-    return 1.0 if len(word) >= MIN_LETTERS and word.isalpha() else 0.0
+class _Weights(dict[str, float]):
+    """Weights by word; of a word that is in no list, by what it looks like."""
+
+    def __missing__(self, word: str) -> float:
+        return 1.0 if len(word) >= MIN_LETTERS and word.isalpha() else 0.0
+
+
+#: What each word, in lower case, weighs: 0, ``PLAIN`` or 1. Numbers and scraps weigh nothing.
+WEIGHTS: Final[Mapping[str, float]] = _Weights(
+    dict.fromkeys(_PLAIN_WORDS, PLAIN) | dict.fromkeys(_FUNCTION_WORDS, 0.0)
+)

@@ -32,8 +32,3 @@ def words(text: str) -> list[str]:
 def stems(found: Iterable[str]) -> list[str]:
     """The first ``PREFIX`` letters of each word."""
     return [word[:PREFIX] for word in found]
-
-
-def short_words(found: Iterable[str]) -> frozenset[str]:
-    """The words of up to three letters: function words, in most languages of the Latin script."""
-    return frozenset([word for word in found if len(word) <= 3 and word.isalpha()])

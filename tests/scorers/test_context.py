@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from monitor.scorers.context import (
     BLOCK,
+    MAX_BLOCKS,
     MAX_KEPT_PASSAGE,
     MAX_PASSAGES,
-    MAX_PLACES,
     QUESTION,
     Cache,
     Context,
     Passage,
+    negates,
 )
 
 #: A paragraph that has nothing to do with anything.
@@ -38,8 +39,8 @@ def test_a_stem_counts_once_in_a_window() -> None:
     assert Passage(f"{FILLER} " + "tower " * 3 * BLOCK).cover({"tower": 1.0}) == 1.0
 
 
-def test_a_stem_that_stands_almost_everywhere_is_covered_wherever_the_rest_stands() -> None:
-    text = f"tower {FILLER} " * MAX_PLACES + "Strauss"
+def test_a_window_is_larger_in_a_very_long_passage() -> None:
+    text = f"Strauss {FILLER} tower" + f" {FILLER}" * 3 * MAX_BLOCKS
     assert Passage(text).cover({"tower": 1.0, "strau": 1.0}) == 2.0
 
 
@@ -56,6 +57,8 @@ def test_passages_combine() -> None:
     assert ("strau", "desig") in context.pairs
     assert ("it", "it") not in context.pairs
     assert context.negates
+    assert negates(["witho"])
+    assert not negates(["would"])
     assert set(context.numbers) == {"1937", "1936"}
     assert context.contains("strauss designed")
 
