@@ -75,6 +75,9 @@ DIFFERENCES = {
     # SDK 2 drops an answer that is a tool call with text before it, if it was streamed.
     ("tools", "ok", "unknown"): 1,
     ("grounding", "not_applicable", "unknown"): 3,  # these three answers
+    ("instructions", "refused", "unknown"): 2,
+    ("instructions", "ok", "unknown"): 1,
+    ("instructions", "length_limit", "ok"): 1,  # nor is the finish reason one of its fields
     # Citations are lost, and with them that the provider had searched the web.
     ("grounding", "unknown", "not_applicable"): 1,
 }
