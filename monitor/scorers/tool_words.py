@@ -35,6 +35,10 @@ MAX_PURPOSE = 12
 _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _QUOTED = re.compile(r"(?<!\w)['\"`]([^'\"`]{1,60})['\"`](?!\w)")
+# What follows is an example, and a value that is copied from it is no choice.
+_EXAMPLE = re.compile(
+    r"(?:\be\.?g\b\.?|\bfor (?:example|instance)|\bsuch as|\bexamples?\b)[^;)\n]*?(?=[;)\n]|\.\s|$)"
+)
 _SENTENCE = re.compile(r"[.!?](?:\s|$)|\n")
 
 
@@ -86,7 +90,7 @@ class ToolWords(NamedTuple):
     every: frozenset[str]
     """Stems of all of it, parameters and their descriptions included."""
     listed: frozenset[str | float]
-    """Values that it names for a parameter, in its schema or in quotes; texts are in lower case."""
+    """Values that it names for a parameter, in its schema or in quotes, not as examples; in lower case."""
 
 
 def stem(word: str) -> str:
@@ -101,7 +105,7 @@ def stem(word: str) -> str:
 
 def split_words(text: str) -> list[str]:
     """The words of a name or value in lower case; ``camelCase`` and ``snake_case`` are parted."""
-    return words_of(text if text.islower() else _CAMEL.sub(" ", text))
+    return words_of(text if text.islower() or text.istitle() else _CAMEL.sub(" ", text))
 
 
 def name_words(name: str) -> frozenset[str]:
@@ -148,7 +152,7 @@ def _prepared(encoded: bytes) -> ToolWords:
         name,
         name | stems(opening[:MAX_PURPOSE]),
         name | stems(split_words(description)) | stems(split_words(texts)),
-        frozenset([*_listed(schema), *_QUOTED.findall(texts.lower())]),
+        frozenset([*_listed(schema), *_QUOTED.findall(_EXAMPLE.sub(" ", texts.lower()))]),
     )
 
 

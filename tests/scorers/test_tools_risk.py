@@ -37,7 +37,7 @@ FLIGHTS = Tool(
             "date": {"type": "string", "description": "Day of departure, or 'any'"},
             "passengers": {"type": "integer", "default": 1},
             "cabin": {"enum": ["economy", "business"]},
-            "airline": {"type": "string"},
+            "airline": {"type": "string", "description": "Its name, e.g. 'Lufthansa'"},
         },
         "required": ["origin", "destination"],
     },
@@ -100,6 +100,7 @@ def test_a_call_that_fits_its_request_is_no_risk() -> None:
         ("placeholder", reply(ASKED, '{"origin": "Lisbon", "destination": "unknown"}')),
         ("invented_value", reply(ASKED, '{"origin": "Lisbon", "destination": "Prague"}')),
         ("invented_value", reply(ASKED, '{"origin": "Lisbon", "destination": "Oslo", "passengers": 7}')),
+        ("invented_value", reply(ASKED, RIGHT.replace("}", ', "airline": "Lufthansa"}'))),
         ("unsupported_required", reply("Find me flights to Oslo.", '{"origin": "Paris"}')),
         (
             "tool_unlike_request",
