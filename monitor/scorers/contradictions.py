@@ -20,6 +20,8 @@ from monitor.scorers.words import stems, words
 #: Characters of tool results that are read, and values of a key above which it is a column, not a fact.
 MAX_RESULT: Final = 65_536
 MAX_VALUES: Final = 4
+#: Keys that end in the same word, above which it is a word of them all.
+MAX_NAMES: Final = 8
 #: Numbers above it are identifiers.
 LARGEST: Final = 10**15
 #: Words of a value that a claim can be expected to repeat.
@@ -87,6 +89,8 @@ def contradictions(found: Iterable[Claim], known: Facts) -> list[int]:
 def _values(before: list[str], known: Facts) -> set[str]:
     """What the key that these words end with is worth; nothing if that isn't one key, or too much."""
     names = known.get(before[-1], {}) if before else {}
+    if len(names) > MAX_NAMES:
+        return set()
     said = [values for name, values in names.items() if set(name) <= set(before)]
     if len(said) != 1 and len(names) == 1:
         said = [*names.values()]

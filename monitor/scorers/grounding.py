@@ -52,7 +52,8 @@ _NO_ANSWER = frozenset(
     {FinishReason.TOOL_CALL, FinishReason.REFUSAL, FinishReason.CONTENT_FILTER, FinishReason.PAUSE}
 )
 _JSON = frozenset({ContractKind.JSON_OBJECT, ContractKind.JSON_SCHEMA})
-_CACHE = Cache()
+#: Prepared passages of the calls before.
+CACHE = Cache()
 
 
 class GroundingThresholds(msgspec.Struct, frozen=True):
@@ -105,7 +106,7 @@ def score_grounding(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> G
         return _not_applicable("no context")
     if reason := _reason_to_abstain(call, given, answers):
         return _unknown(reason)
-    context = Context(given.passages, given.question, _CACHE)
+    context = Context(given.passages, given.question, CACHE)
     names = frozenset(document.id for document in call.documents if document.id)
     basis = _Basis(given, context, facts(given.results), names)
     named = [terms(answer.claims) for answer in answers] if len(answers) > 1 else [frozenset[str]()]
