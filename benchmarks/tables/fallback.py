@@ -7,6 +7,7 @@ is nothing to fit on it, so it has one split.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -125,9 +126,10 @@ def simulation(data: Path) -> list[Request]:
 def call_of(event: Event) -> Call:
     """An event as the call that a decoder would make of it."""
     failed = event["error_type"]
-    text, finish = event["content"] or "", event["finish_reason"]
-    tools = (ToolCall("a_tool", "{}"),) if finish == "tool_calls" else ()
-    reason = {"tool_calls": FinishReason.TOOL_CALL, None: FinishReason.UNKNOWN}.get(finish)
+    finish = event["finish_reason"]
+    reason = FinishReason.TOOL_CALL if finish == "tool_calls" else FinishReason(finish or "unknown")
+    tools = (ToolCall("a_tool", "{}"),) if reason is FinishReason.TOOL_CALL else ()
+    answer = Output(event["content"] or "", tool_calls=tools, finish_reason=reason)
     return Call(
         call_id=f"{event['trace_id']}-{event['ts']}",
         request_id=event["trace_id"],
@@ -139,9 +141,7 @@ def call_of(event: Event) -> Call:
         model_served=event["response_model"] or "",
         status=Status.ERROR if failed else Status.OK,
         error=CallError(failed, _CATEGORIES[failed], event["status"]) if failed else None,
-        outputs=()
-        if failed
-        else (Output(text, tool_calls=tools, finish_reason=reason or FinishReason(finish)),),
+        outputs=() if failed else (answer,),
         source=Source("benchmark"),
     )
 
@@ -156,23 +156,25 @@ def what_became(attempts: Sequence[Attempt], related: Sequence[Related]) -> Told
 
 def wrongly_told(request: Request, told: Told) -> list[str]:
     """Which parts of what is told of a request are not what happened."""
-    truth, events = request
-    canned = truth["kind"] == "canned_response"
-    swapped = truth["kind"] == "silent_downgrade"  # whose truth names the model that was to answer
-    asked = (truth["served"] or "").rpartition("/")[2]
-    span = (events[-1]["ts"] - events[0]["ts"]) * 1000 if len(events) > 1 else None
-    expected = "no_answer" if truth["first_reason"] == "empty" else truth["first_reason"]
+    (truth, events), kind = request, request.truth["kind"]
+    answering = "" if kind == "exhausted" else events[-1]["response_model"]
+    meant = (truth["served"] or "").rpartition("/")[2]
+    reason = "no_answer" if truth["first_reason"] == "empty" else truth["first_reason"]
     is_right = {
-        "attempts": told.request.attempts == truth["attempts"] + canned,
-        "answered": told.request.answered == (truth["kind"] != "exhausted"),
-        "model": told.model == "static"
-        if canned
-        else swapped or told.model == asked or _is_same(asked, told.model),
-        "extra_ms": told.request.extra_ms == span or abs((told.request.extra_ms or 0) - (span or 0)) < 0.01,
-        "cause": len(events) == 1 or told.final in _ITS_OWN_CAUSE or told.cause == expected,
+        # A canned reply is logged like a call, and no attempt in the truth.
+        "attempts": told.request.attempts == truth["attempts"] + (kind == "canned_response"),
+        "answered": told.request.answered == (kind != "exhausted"),
+        "model": told.model == answering and (kind in _NOT_AS_MEANT or _is_same(meant, answering)),
+        "extra_ms": math.isclose(
+            told.request.extra_ms or 0.0, (events[-1]["ts"] - events[0]["ts"]) * 1000, abs_tol=0.01
+        ),
+        "cause": len(events) == 1 or told.final in _ITS_OWN_CAUSE or told.cause == reason,
     }
     return [what for what, right in is_right.items() if not right]
 
+
+#: Kinds whose truth doesn't name the model that answered: nobody, no model, another than was meant to.
+_NOT_AS_MEANT = ("exhausted", "canned_response", "silent_downgrade")
 
 #: Where the cause that is told is not that of the first attempt: why the last failed, or why a model changed.
 _ITS_OWN_CAUSE = (FallbackOutcome.EXHAUSTED, FallbackOutcome.SILENT_DOWNGRADE)
