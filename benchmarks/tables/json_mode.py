@@ -54,7 +54,6 @@ DRAFTS = {
 
 #: Why we differ, by how the case's name begins.
 REASONS = {
-    "Github_medium---o58776": "a pattern has [[ in a set: nested to the engine, text to ECMA-262",
     "tests/draft2020-12/format.json": "says that formats are not checked; a promised format is",
     "test_parse_object.py:69": "no quote ends the name, so there is none",
     "test_parse_array.py:13": "the array keeps its empty object",

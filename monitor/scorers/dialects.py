@@ -3,7 +3,7 @@
 OpenAI and Bedrock wrap a schema with its name (Bedrock as text). Gemini takes OpenAPI 3.0's, with types in
 capitals and counts as text. Tools made for OpenAPI 3.0 or for older drafts write ``nullable``,
 ``exclusiveMinimum: true`` and lists of ``items``. What JSON Schema 2020-12 reads already stays as it is; so
-does a schema that names its draft by ``$schema``.
+does a schema that names its draft by ``$schema``, except that patterns may be JavaScript's in either.
 
 Sources: https://platform.openai.com/docs/guides/structured-outputs,
 https://ai.google.dev/api/caching#Schema,
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.scorers.patterns import unicode_mode
 from monitor.scorers.strict import Broken, parse
 
 _TYPES = frozenset({"STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"})
@@ -23,21 +24,29 @@ _ANY_TYPE = "TYPE_UNSPECIFIED"
 _COUNTS = ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties")
 _LIMITS = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
 
-# Where schemas stand in a schema: as a keyword's value, in its list, or by name.
-_ONE = (
-    "items",
-    "additionalProperties",
-    "not",
-    "if",
-    "then",
-    "else",
-    "contains",
-    "propertyNames",
-    "unevaluatedItems",
-    "unevaluatedProperties",
+# Where schemas stand in a schema: alone or in a list, and by name.
+_CHILDREN = frozenset(
+    {
+        "items",
+        "prefixItems",
+        "additionalItems",
+        "additionalProperties",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "propertyNames",
+        "contains",
+        "not",
+        "if",
+        "then",
+        "else",
+        "allOf",
+        "anyOf",
+        "oneOf",
+    }
 )
-_SEVERAL = ("allOf", "anyOf", "oneOf", "prefixItems")
-_NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
+_CHILDREN_BY_NAME = frozenset(
+    {"properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"}
+)
 
 _WRAPPER = frozenset({"type", "name", "description", "strict", "schema", "json_schema"})
 
@@ -51,9 +60,8 @@ def standard(schema: Any) -> Any:
     """
     while (inner := _unwrapped(schema)) is not None:
         schema = inner
-    return (
-        schema if isinstance(schema, dict) and isinstance(schema.get("$schema"), str) else _standard(schema)
-    )
+    names_draft = isinstance(schema, dict) and isinstance(schema.get("$schema"), str)
+    return _standard(schema, names_draft=names_draft)
 
 
 def _unwrapped(node: Any) -> Any:
@@ -71,24 +79,35 @@ def _unwrapped(node: Any) -> Any:
     return inner if isinstance(inner, dict) else None
 
 
-def _standard(node: Any) -> Any:
-    """A schema and those below it, rewritten."""
+def _standard(node: Any, *, names_draft: bool) -> Any:
+    """A schema and those below it, rewritten; of one that names its draft, only the patterns."""
+    if isinstance(node, list):
+        return [_standard(child, names_draft=names_draft) for child in node]
     if not isinstance(node, dict):
         return node
-    made = {**node, **{key: _standard(node[key]) for key in _ONE if key in node}}
-    for key in _SEVERAL:
-        if isinstance(node.get(key), list):
-            made[key] = [_standard(child) for child in node[key]]
-    for key in _NAMED:
-        if isinstance(node.get(key), dict):
-            made[key] = {name: _standard(child) for name, child in node[key].items()}
+    made = dict(node)
+    for key in _CHILDREN.intersection(node):
+        made[key] = _standard(node[key], names_draft=names_draft)
+    for key in _CHILDREN_BY_NAME.intersection(node):
+        if isinstance(node[key], dict):
+            made[key] = {name: _standard(child, names_draft=names_draft) for name, child in node[key].items()}
+    _write_patterns_strictly(made)
+    if names_draft:
+        return made
     _write_types_small(made)
     _write_counts_as_numbers(made)
     _write_limits_as_numbers(made)
     if isinstance(node.get("items"), list):
-        made["prefixItems"] = [_standard(child) for child in node["items"]]
-        made["items"] = _standard(made.pop("additionalItems", True))
+        made["prefixItems"] = made["items"]
+        made["items"] = made.pop("additionalItems", True)
     return _with_null(made) if node.get("nullable") is True else made
+
+
+def _write_patterns_strictly(node: dict[str, Any]) -> None:
+    if isinstance(pattern := node.get("pattern"), str):
+        node["pattern"] = unicode_mode(pattern)
+    if isinstance(by_pattern := node.get("patternProperties"), dict):
+        node["patternProperties"] = {unicode_mode(pattern): child for pattern, child in by_pattern.items()}
 
 
 def _write_types_small(node: dict[str, Any]) -> None:

@@ -33,6 +33,12 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# For what web browsers let pass: escapes with their braces, counts, sets, and any character.
+_PIECE = re.compile(
+    r"\\[pPux]\{[^}]{0,100}\} | \\. | \{\d++(?:,\d*+)?\} | \[ \^? \]? (?: \\. | [^\]\\] )*+ \]? | .",
+    re.VERBOSE | re.DOTALL,
+)
+_CLASS_THEN_DASH = re.compile(r"(\\[dDsSwW])-(?!\])")
 _BACKTRACKS = re.compile(r"\(\?<?[=!]|\(\?[>(]|\\[1-9kgGK]|[*+?}]\+")
 _VERBOSE = re.compile(r"\(\?[a-wyzA-Z]*x")
 _WIDE = re.compile(r"\\[pP]|\[")
@@ -92,6 +98,22 @@ def patterns(node: dict[str, Any]) -> Iterator[str]:
         yield pattern
     if isinstance(by_pattern := node.get("patternProperties"), dict):
         yield from by_pattern
+
+
+def unicode_mode(pattern: str) -> str:
+    r"""The pattern as a strict engine takes it, where JavaScript without its ``u`` flag takes more.
+
+    That is a lone ``]`` or ``{``, and a dash after a class in a set: ``[\w-.]`` (ECMA-262, Annex B.1.2). What
+    a strict engine takes has none of these, and stays as it is.
+    """
+    return _PIECE.sub(_strictly, pattern)
+
+
+def _strictly(piece: re.Match[str]) -> str:
+    text = piece[0]
+    if text in ("]", "{"):
+        return "\\" + text
+    return _CLASS_THEN_DASH.sub(r"\1\\-", text) if text[0] == "[" else text
 
 
 def _weight(kind: str | None, text: str) -> Cost:

@@ -20,7 +20,7 @@ FOLDER = SHARED / "data" / "scoring" / "jsonmode"
     [
         (json_mode.answers, 2_500, 0),
         (json_mode.parsing, 150, 0),
-        (json_mode.maskbench, 7_200, 5),
+        (json_mode.maskbench, 7_200, 0),
         (json_mode.schema_suite, 3_880, 13),
         (json_mode.repairs, 80, 2),
     ],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.records import JsonOutcome
 from monitor.scorers.json import score_json
-from monitor.scorers.patterns import CEILING, cost
+from monitor.scorers.patterns import CEILING, cost, unicode_mode
 from monitor.scorers.schema import MAX_STATES, compile_schema
 from tests.scorers.build import json_call
 
@@ -65,9 +65,37 @@ def test_any_text_has_a_bounded_cost(pattern: str) -> None:
     assert EMPTY.states <= cost(pattern).states <= CEILING
 
 
-@pytest.mark.parametrize("text", ["[", "\\p{", "{1", "{" + "1" * 50, "(", "(?<", "(?a", "[[:", "\\x{"])
+@pytest.mark.parametrize(
+    "text", ["[", "[]", "[^]", "\\p{", "{1", "{" + "1" * 50, "(", "(?<", "(?a", "[[:", "\\x{"]
+)
 def test_a_pattern_of_200_kilobytes_is_read(text: str) -> None:
     assert cost(text * (200_000 // len(text))).states > 0
+    assert unicode_mode(text * (200_000 // len(text)))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "strict"),
+    [
+        (r"^[\w-.]+@[\w-]+$", r"^[\w\-.]+@[\w-]+$"),
+        ("^[[a-z]*[-]?]*$", r"^[[a-z]*[-]?\]*$"),
+        ("a{b}", r"a\{b}"),
+        (r"\p{L}{3,}\u{61}\]\{", r"\p{L}{3,}\u{61}\]\{"),
+        ("[^]]]", r"[^]]\]"),
+        (r"(?<year>\d{4})-[a-z\d-]", r"(?<year>\d{4})-[a-z\d-]"),
+    ],
+)
+def test_what_browsers_let_pass_is_written_strictly(pattern: str, strict: str) -> None:
+    assert unicode_mode(pattern) == strict
+    assert unicode_mode(strict) == strict
+
+
+@pytest.mark.parametrize("draft", [{}, {"$schema": "http://json-schema.org/draft-07/schema#"}])
+def test_patterns_of_javascript_are_run_in_any_draft(draft: dict[str, Any]) -> None:
+    schema = {"properties": {"a": {"pattern": r"^[\w-.]+$"}}, "patternProperties": {"^]": False}, **draft}
+    outcomes = [
+        score_json(json_call(text, schema)).outcome for text in ('{"a": "x-y"}', '{"a": "!"}', '{"]": 1}')
+    ]
+    assert outcomes == [JsonOutcome.OK, JsonOutcome.SCHEMA_VIOLATION, JsonOutcome.SCHEMA_VIOLATION]
 
 
 @pytest.mark.parametrize(
