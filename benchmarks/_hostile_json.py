@@ -120,6 +120,7 @@ def _patterns() -> dict[str, Call]:
         "20,000 states": "[ab]*a[ab]{20000}c",
         "classes of Unicode": r"\p{L}{400}",
         "200 kB of brackets": "(" * 200_000,
+        "200 kB of open sets": "[" * 200_000,
     }
     return {
         f"a pattern with {name}": _answer(text, {"pattern": pattern}) for name, pattern in patterns.items()
