@@ -51,20 +51,15 @@ MEDIA: Final = frozenset({"image", "speech", "audio", "video"})
 _REFUSED = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
 _UNFINISHED = frozenset({FinishReason.PAUSE, FinishReason.ERROR})
 _JSON_CONTRACTS = frozenset({ContractKind.JSON_OBJECT, ContractKind.JSON_SCHEMA})
-_WORST_FIRST = {
-    outcome: rank
-    for rank, outcome in enumerate(
-        (
-            InstructionsOutcome.EMPTY,
-            InstructionsOutcome.REFUSED,
-            InstructionsOutcome.LENGTH_LIMIT,
-            InstructionsOutcome.WRONG_LANGUAGE,
-            InstructionsOutcome.WRONG_FORMAT,
-            InstructionsOutcome.OK,
-            InstructionsOutcome.NOT_APPLICABLE,
-        )
-    )
-}
+_WORST_FIRST = (
+    InstructionsOutcome.EMPTY,
+    InstructionsOutcome.REFUSED,
+    InstructionsOutcome.LENGTH_LIMIT,
+    InstructionsOutcome.WRONG_LANGUAGE,
+    InstructionsOutcome.WRONG_FORMAT,
+    InstructionsOutcome.OK,
+    InstructionsOutcome.NOT_APPLICABLE,
+)
 
 
 def score_instructions(call: Call) -> InstructionsScore:
@@ -79,7 +74,7 @@ def score_instructions(call: Call) -> InstructionsScore:
     if expected.format == "json" and call.contract.kind in _JSON_CONTRACTS:
         expected = Expected(language=expected.language)  # the json score says what became of it
     judged = [_judge(output, expected) for output in call.outputs]
-    return min(judged, key=lambda score: _WORST_FIRST[score.outcome])
+    return min(judged, key=lambda score: _WORST_FIRST.index(score.outcome))
 
 
 def _judge(output: Output, expected: Expected) -> InstructionsScore:
