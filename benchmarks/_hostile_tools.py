@@ -48,8 +48,9 @@ def cases() -> dict[str, Call]:
             ],
             request=f"{'zz nn ' * 31_000}{REQUEST}",
         ),
-        "18 kB of initials": made(
-            *[json.dumps({"city": "NNNNN", "days": ["NNNN"] * 99})] * 32, request="n" * 9_000 + " n" * 4_500
+        "8 kB that every code nearly stands in": made(
+            *[json.dumps({"city": "NNNNX", "days": ["NNNXX", "NNXNX", "NXNNX", f"{n}"]}) for n in range(32)],
+            request="nnnnnnnn " * 870,
         ),
         "10,000 calls after one of 90 kB": made(
             *[f'{{"city": "Paris {n}"}}' for n in range(10_000)], after=loop(1, "Paris " * 15_000)

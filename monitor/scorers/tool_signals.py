@@ -22,8 +22,8 @@ MAX_CALLS, MAX_VALUES, MAX_TOOLS = 32, 160, 128
 MAX_TEXT = 8_000
 #: Characters of an answer in which it declines, and at its end asks back.
 MAX_OPENING = 300
-#: Above these a signal says no more.
-MAX_PLACEHOLDERS, MAX_SEVERAL = 2, 3
+#: Above these placeholders their signal says no more.
+MAX_PLACEHOLDERS = 2
 #: How much less another tool may fit than the called one, and still be one that was asked for, too.
 FITS_AS_WELL = 0.9
 
@@ -31,8 +31,8 @@ FITS_AS_WELL = 0.9
 _SEVERAL = frozenset(
     words_of(
         """
-        first firstly second secondly third thirdly then next finally lastly also another both each
-        respectively additionally different compare followed
+        first firstly second secondly third thirdly then finally lastly also another both each
+        respectively additionally compare followed
         """
     )
 )
@@ -63,7 +63,12 @@ class Called(NamedTuple):
 
 
 def call_signals(
-    called: Sequence[Called], offered: Mapping[str, Tool], conversation: Conversation, *, free: bool
+    called: Sequence[Called],
+    offered: Mapping[str, Tool],
+    conversation: Conversation,
+    *,
+    free: bool,
+    parallel: bool = True,
 ) -> dict[str, float]:
     """What speaks against these calls.
 
@@ -72,6 +77,7 @@ def call_signals(
         offered: the tools that were offered, by name.
         conversation: what the calls were made in.
         free: whether the model chose to call, and which tool.
+        parallel: whether it was allowed more than one call.
     """
     called = [each for each in called[:MAX_CALLS] if not _ANSWER.issuperset(name_words(each.tool.name))]
     words = {name: prepared(offered[name]) for name in list(offered)[:MAX_TOOLS]}
@@ -88,7 +94,8 @@ def call_signals(
     if called and free and conversation.words and not conversation.loop:
         names = {each.tool.name for each in called}
         others = [tool for name, tool in words.items() if name not in names]
-        signals |= _request_signals([words[each.tool.name] for each in called], others, conversation)
+        of_calls = [words[each.tool.name] for each in called]
+        signals |= _request_signals(of_calls, others, conversation, parallel=parallel)
         if values and conversation.given:
             known = frozenset[str]().union(*[words[name].every for name in names])
             signals["value_not_used"] = _unused(conversation.given, values, known)
@@ -136,18 +143,18 @@ def _value_signals(values: Sequence[Values]) -> dict[str, float]:
 
 
 def _request_signals(
-    called: Sequence[ToolWords], others: Sequence[ToolWords], conversation: Conversation
+    called: Sequence[ToolWords], others: Sequence[ToolWords], conversation: Conversation, *, parallel: bool
 ) -> dict[str, float]:
     """How little the called tools have to do with the request, and whether it asks for more than they do."""
     request = conversation.words
     worst = min([_fit(tool, request) for tool in called])
     best = max([_fit(tool, request) for tool in others], default=0.0)
-    several = min(MAX_SEVERAL, sum([word in _SEVERAL for word in words_of(conversation.request)]))
+    several = parallel and not _SEVERAL.isdisjoint(words_of(conversation.request))
     return {
         "tool_unlike_request": max([1 / (1 + len(tool.purpose & request)) for tool in called]),
         "better_tool": max(0.0, best - worst) / best if best else 0.0,
-        "several_asked": several if len(called) == 1 else 0,
-        "tool_left_out": float(several > 0 and best > 0 and best >= FITS_AS_WELL * worst),
+        "several_asked": float(several and len(called) == 1),
+        "tool_left_out": float(several and best > 0 and best >= FITS_AS_WELL * worst),
     }
 
 

@@ -15,7 +15,7 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 #: Digits of a number that are read; a longer one is compared by these.
 MAX_DIGITS = 40
 #: Characters in which the long form of a code is looked for: a search by pattern is slow.
-MAX_SEARCHED = 20_000
+MAX_SEARCHED = 8_000
 
 _SIGNS = (
     "\n\r\t\u00a0\u2010\u2011\u2012\u2013\u2014\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026\u00b7\u2022\u00b0"

@@ -9,15 +9,15 @@ STRUCTURE: Final = "structure"
 
 #: Of an answer that makes calls.
 CALL_WEIGHTS: Final = {
-    "bias": -5.08,
-    "placeholder": 6.65,
-    "invented_value": 2.13,
-    "unsupported_required": 1.50,
-    "tool_unlike_request": 2.32,
-    "better_tool": 1.89,
-    "several_asked": 1.48,
-    "tool_left_out": 2.41,
-    "value_not_used": 1.30,
+    "bias": -5.15,
+    "placeholder": 6.66,
+    "invented_value": 2.14,
+    "unsupported_required": 1.49,
+    "tool_unlike_request": 2.52,
+    "better_tool": 1.69,
+    "several_asked": 3.38,
+    "tool_left_out": 1.65,
+    "value_not_used": 1.41,
     "structure": 9.00,
 }
 #: Of an answer that makes none.

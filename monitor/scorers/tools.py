@@ -83,16 +83,15 @@ def _rate(
     """The risk of one choice and its signals, or ``None`` where nothing can be told."""
     offered = {tool.name: tool for tool in call.tools}
     if calls:
+        weights = CALL_WEIGHTS
         called = [
             Called(made.tool, made.arguments) for made in calls if made.tool and made.arguments is not None
         ]
-        weights, signals = CALL_WEIGHTS, call_signals(called, offered, conversation, free=free)
+        signals = call_signals(called, offered, conversation, free=free, parallel=call.parallel_tool_calls)
     else:
+        weights = ANSWER_WEIGHTS
         free = free and not output.tool_calls  # what the provider ran itself is an answer with a tool
-        weights, signals = (
-            ANSWER_WEIGHTS,
-            answer_signals(output.text or output.refusal or "", offered, conversation, free=free),
-        )
+        signals = answer_signals(output.text or output.refusal or "", offered, conversation, free=free)
     if any(finding.outcome != ToolsOutcome.UNKNOWN for finding in found):
         signals[STRUCTURE] = 1.0
     return combine(weights, signals) if signals else None

@@ -291,3 +291,10 @@ def test_hostile_calls_are_rated_like_any_other(made: Call) -> None:
     score = score_tools(made)
     assert score.risk is None or 0 <= score.risk <= 1
     assert len(score.detail or "") < 300
+
+
+def test_one_call_at_a_time_is_enough_where_no_more_are_allowed() -> None:
+    request = "Find flights from Lisbon to Oslo, and then also book a room in a hotel of the city."
+    assert found(score_tools(reply(request, RIGHT))).keys() >= {"several_asked", "tool_left_out"}
+    alone = found(score_tools(reply(request, RIGHT, parallel_tool_calls=False)))
+    assert alone.keys().isdisjoint({"several_asked", "tool_left_out"})
