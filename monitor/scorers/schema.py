@@ -52,7 +52,7 @@ _LATER_FORMATS = {
     for name in ("uuid", "duration")
 }
 _EARLY = "http://json-schema.org/draft-0"
-_BRANCHING = (b'"anyOf"', b'"oneOf"')
+_BRANCHING = frozenset({"anyOf", "oneOf"})
 
 
 class Unusable(Exception):
@@ -77,9 +77,9 @@ class Validator:
 
     def __init__(self, encoded: bytes) -> None:
         self._size = len(encoded)
-        self._branches = any(keyword in encoded for keyword in _BRANCHING)
         schema = standard(msgspec.json.decode(encoded))
         _check_depth(schema)
+        self._branches = any(not _BRANCHING.isdisjoint(node) for node in objects(schema))
         self.declared = declared(schema)
         self.states = _states(schema)
         if self.states > MAX_STATES:
