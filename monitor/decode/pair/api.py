@@ -54,6 +54,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         tools: tools the provider itself found for the model, on top of those offered.
         fallback: what whoever answered says about who else was asked before.
         duration_ms: how long the provider says that it took.
+        media: what the answer holds besides text or instead of it, as in ``Expected.format``.
         whole: false where the model read something that the response doesn't show.
     """
 
@@ -66,6 +67,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[Tool, ...] = ()
     fallback: FallbackHint = FallbackHint()
     duration_ms: float | None = None
+    media: str = ""
     whole: bool = True
 
 

@@ -115,6 +115,8 @@ def _read(
     if error is None and answer is None and not reply.missing:
         error = CallError(errors.UNPARSABLE_RESPONSE, http_status=status)
     answer = answer or Answer(outputs=())
+    if answer.media and not asked.expected.format:  # it was asked for by the model's name, or by a tool
+        asked = structs.replace(asked, expected=structs.replace(asked.expected, format=answer.media))
     requested = _model(mapping(request)) or endpoint.model
     fallback = fallbacks.read(body or {}, headers)
     return Read(

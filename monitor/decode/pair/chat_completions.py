@@ -13,7 +13,7 @@ from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.chat_messages import conversation, offered_tools, reasoning_of, tool_calls
 from monitor.decode.pair.chat_stream import assemble
-from monitor.decode.pair.offers import contract_of, expected_of, tool_choice
+from monitor.decode.pair.offers import contract_of, expected_of, media_of, tool_choice
 from monitor.decode.pair.shapes import (
     at,
     dollars,
@@ -51,6 +51,8 @@ FINISH_REASONS = {
     "insufficient_system_resource": FinishReason.ERROR,
     "tool_use_failed": FinishReason.MALFORMED_TOOL_CALL,
 }
+
+_MEDIA_FIELDS = {"image": "images", "audio": "audio"}
 
 # ------------------------------------------------------------------------------------------------- request
 
@@ -99,6 +101,7 @@ def answer(body: Body) -> Answer | None:
         outputs=outputs,
         usage=usage_of(body),
         documents=documents,
+        media=next(filter(None, map(_media, choices)), ""),
         # Of a page that was found in the web some show what was read, and some no more than its address.
         whole=found <= {document.id for document in documents},
     )
@@ -127,6 +130,12 @@ def _output(choice: Body, body: Body) -> Output:
         finish_reason_raw=raw or None,
         logprobs=numbers(token.get("logprob") for token in objects(at(choice, "logprobs", "content"))),
     )
+
+
+def _media(choice: Body) -> str:
+    """Speech, or pictures as OpenRouter returns them."""
+    message = mapping(choice.get("message"))
+    return media_of(kind for kind, field in _MEDIA_FIELDS.items() if message.get(field))
 
 
 def _documents(choices: list[Body], body: Body) -> Iterator[Document]:

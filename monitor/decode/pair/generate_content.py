@@ -13,7 +13,7 @@ from typing import Any
 from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
 from monitor.decode.pair.generate_content_stream import assemble, chosen_tokens
-from monitor.decode.pair.offers import NO_PARAMETERS, expected_of
+from monitor.decode.pair.offers import NO_PARAMETERS, expected_of, media_of
 from monitor.decode.pair.openapi import json_schema
 from monitor.decode.pair.shapes import (
     field,
@@ -233,12 +233,18 @@ def answer(body: Body) -> Answer | None:
         outputs=outputs,
         usage=_usage(mapping(field(body, "usageMetadata"))),
         documents=(*_documents(parts), *dict.fromkeys(document for document in retrieved if document)),
+        media=media_of(_mime_type(part).partition("/")[0] for part in parts),
         whole=not (
             _reads_unseen(parts)
             or any("retrievedContext" not in chunk for chunk in chunks)
             or any(_searched(candidate) for candidate in candidates)
         ),
     )
+
+
+def _mime_type(part: Body) -> str:
+    """Of a picture, a recording or a film: ``image/png``."""
+    return next((found for name in _MEDIA if (found := text(field(field(part, name), "mimeType")))), "")
 
 
 def _parts_of(candidate: Body) -> Iterator[Body]:

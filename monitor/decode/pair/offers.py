@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from monitor.decode.pair.api import Body
@@ -28,6 +29,12 @@ def contract_of(format_object: Body, choice: ToolChoice) -> Contract:
     return Contract(ContractKind.NONE)
 
 
+def media_of(kinds: Iterable[str]) -> str:
+    """The first of ``image``, ``speech`` and ``video`` that is among kinds of content; empty if none is."""
+    found = set(kinds)
+    return next((form for kind, form in _MEDIA.items() if kind in found), "")
+
+
 def expected_of(modalities: Any, choices: Any = None) -> Expected:
     """What else a request asks of its answer.
 
@@ -36,8 +43,7 @@ def expected_of(modalities: Any, choices: Any = None) -> Expected:
             speech need not hold text.
         choices: the only texts that may be answered.
     """
-    spoken = {kind.lower() for kind in strings(modalities)}
-    media = next((form for kind, form in _MEDIA.items() if kind in spoken), "")
+    media = media_of(kind.lower() for kind in strings(modalities))
     values = () if media else tuple(strings(choices))
     return Expected(format=media or ("enum" if values else ""), values=values)
 

@@ -176,6 +176,7 @@ def answer(body: Body) -> Answer | None:
         usage=_usage(mapping(body.get("usage"))),
         documents=documents,
         tools=tuple(_found_tools(items)),
+        media="image" if any(item.get("type") == "image_generation_call" for item in items) else "",
         whole=not any(text(item.get("type")) in _LOOKUPS and not any(_documents(item)) for item in items),
     )
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from monitor.records import Expected
+from monitor.records import Expected, InstructionsOutcome
+from monitor.scorers.instructions import score_instructions
 from tests.decode.build import call_of, native, pair
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
@@ -17,6 +18,10 @@ YES_OR_NO = Expected(format="enum", values=("yes", "no"))
 
 def _configured(**config: Any) -> dict[str, Any]:
     return {**GEMINI, "generationConfig": config}
+
+
+def _candidate(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"candidates": [{"content": {"parts": list(parts)}, "finishReason": "STOP"}]}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,35 @@ def _configured(**config: Any) -> dict[str, Any]:
 )
 def test_what_was_asked_of_the_answer(api: str, request_: dict[str, Any], expected: Expected) -> None:
     assert call_of(pair(api, request_, None)).expected == expected
+
+
+@pytest.mark.parametrize(
+    ("api", "request_", "response", "form"),
+    [
+        ("chat.completions", CHAT, {"choices": [{"message": {"content": "hi"}}]}, ""),
+        ("chat.completions", CHAT, {"choices": [{"message": {"images": [{"type": "image_url"}]}}]}, "image"),
+        ("chat.completions", CHAT, {"choices": [{"message": {"audio": {"id": "a"}}}]}, "speech"),
+        ("chat.completions", CHAT, {"choices": [{"message": {"audio": None, "images": []}}]}, ""),
+        (
+            "chat.completions",
+            {**CHAT, "guided_choice": ["yes"]},
+            {"choices": [{"message": {"images": [{}]}}]},
+            "enum",
+        ),
+        ("generateContent", GEMINI, _candidate({"inlineData": {"mimeType": "image/png"}}), "image"),
+        ("generateContent", GEMINI, _candidate({"inline_data": {"mime_type": "audio/wav"}}), "speech"),
+        ("generateContent", GEMINI, _candidate({"text": "hi"}, {"fileData": {}}), ""),
+        ("responses", {"input": "a cat"}, {"output": [{"type": "image_generation_call"}]}, "image"),
+        ("responses", {"input": "a cat"}, {"output": [{"type": "message"}]}, ""),
+    ],
+)
+def test_a_picture_or_speech_that_came_was_asked_for(
+    api: str, request_: dict[str, Any], response: dict[str, Any], form: str
+) -> None:
+    call = call_of(pair(api, request_, response))
+    assert call.expected.format == form
+    empty = InstructionsOutcome.EMPTY if form in ("", "enum") else InstructionsOutcome.NOT_APPLICABLE
+    assert call.outputs[0].text or score_instructions(call).outcome == empty
 
 
 def test_a_native_record_says_it_itself() -> None:
