@@ -23,6 +23,7 @@ from monitor.errors import ConfigError
 from monitor.explain import suggestion
 from monitor.resources import folder
 from monitor.rules import Rule, load_rules
+from monitor.scorers.grounding import DEFAULTS
 from monitor.yaml_file import Located, convert, parse_value, read_text
 
 PREFIX = "LLM_MONITOR_"
@@ -74,6 +75,13 @@ class IngestConfig(_Section, frozen=True, kw_only=True):
     max_values_per_dimension: int = 1_000
     batch_records: int = 2_000
     linger: Duration = "200ms"
+
+
+class GroundingConfig(_Section, frozen=True, kw_only=True):
+    """From which risk on an answer is ``suspect``, and ``unsupported``."""
+
+    suspect: float = DEFAULTS.suspect
+    unsupported: float = DEFAULTS.unsupported
 
 
 class JudgeConfig(_Section, frozen=True, kw_only=True):
@@ -155,6 +163,7 @@ class Config(_Section, frozen=True, kw_only=True):
     kafka: KafkaConfig = KafkaConfig()
     database: DatabaseConfig = DatabaseConfig()
     ingest: IngestConfig = IngestConfig()
+    grounding: GroundingConfig = GroundingConfig()
     judge: JudgeConfig = JudgeConfig()
     control: ControlConfig = ControlConfig()
     retention: RetentionConfig = RetentionConfig()
@@ -290,8 +299,9 @@ def _check(config: Config, located: Located) -> None:
             "retention",
             "calls",
         )
-    if config.judge.suspect > config.judge.unsupported:
-        raise located.error("judge.suspect must not be above judge.unsupported", "judge", "suspect")
+    for name in ("grounding", "judge"):
+        if getattr(config, name).suspect > getattr(config, name).unsupported:
+            raise located.error(f"{name}.suspect must not be above {name}.unsupported", name, "suspect")
     for name in config.channels:
         if not _CHANNEL_NAME.fullmatch(name):
             raise located.error(
@@ -311,6 +321,8 @@ _RANGES = (
     ("ingest", "max_record_bytes", 1_024, 64 * 1024 * 1024),
     ("ingest", "max_values_per_dimension", 1, 100_000),
     ("ingest", "batch_records", 1, 100_000),
+    ("grounding", "suspect", 0, 1),
+    ("grounding", "unsupported", 0, 1),
     ("judge", "share", 0, 1),
     ("judge", "suspect", 0, 1),
     ("judge", "unsupported", 0, 1),

@@ -32,6 +32,7 @@ from monitor.judges import Bounds, Judge, Judging, Pick, Thresholds, load_judge
 from monitor.notify import Channel, Delivery, LogChannel, WebhookChannel
 from monitor.records import ScoredCall
 from monitor.scorers import score
+from monitor.scorers.grounding import GroundingThresholds
 from monitor.source import KafkaSource
 from monitor.store import PostgresStore, connect
 from monitor.store.alerts import Alerts
@@ -116,7 +117,7 @@ class Service:
         log.info("stopped")
 
     def _ingest(self, engine: sa.Engine, judge: _Judge, cleanup: ExitStack) -> None:
-        config = self._config.ingest
+        config, grounding = self._config.ingest, self._config.grounding
         kafka = self._config.kafka
         source = self._until_it_works(
             lambda: KafkaSource(
@@ -146,7 +147,7 @@ class Service:
                 keep_content=config.keep_content,
                 mapping=mapping,
             ),
-            score=score,
+            score=partial(score, thresholds=GroundingThresholds(grounding.suspect, grounding.unsupported)),
             judge=judge,
             clock=self._clock,
             max_lateness=timedelta(seconds=seconds(config.max_lateness)),

@@ -102,6 +102,8 @@ _OVERRIDES: list[tuple[str, str, tuple[str, ...], object]] = [
     ("JUDGE__OPTIONS", "{prices: [1, 2]}", ("judge", "options"), {"prices": [1, 2]}),
     ("JUDGE__OPTIONS__API_KEY", "0815", ("judge", "options", "api_key"), "0815"),
     ("JUDGE__OPTIONS__INPUT_PRICE", "0.15", ("judge", "options", "input_price"), 0.15),
+    ("GROUNDING__SUSPECT", "0.4", ("grounding", "suspect"), 0.4),
+    ("GROUNDING__UNSUPPORTED", "0.9", ("grounding", "unsupported"), 0.9),
     ("JUDGE__OF", "all", ("judge", "of"), "all"),
     ("JUDGE__SHARE", "0.01", ("judge", "share"), 0.01),
     ("JUDGE__SUSPECT", "0.2", ("judge", "suspect"), 0.2),
@@ -226,6 +228,10 @@ def test_a_runbook_is_relative_to_its_base_unless_it_is_a_full_address(tmp_path:
         ("judge:\n  share: .nan\n", "monitor.yaml:13: judge.share must be between 0 and 1"),
         ("judge:\n  wait: 6s\n", "monitor.yaml:13: judge.wait must be between 100ms and 5s"),
         ("judge:\n  of: some\n", "monitor.yaml:13: it can't be 'some'; it can be all, suspects"),
+        (
+            "grounding: {suspect: 0.8}\n",
+            "monitor.yaml:12: grounding.suspect must not be above grounding.unsupported",
+        ),
         ("judge:\n  suspect: 0.9\n", "monitor.yaml:13: judge.suspect must not be above judge.unsupported"),
         ("control:\n  settle: 2h\n", "monitor.yaml:13: control.settle must be between 0s and 1h"),
         (
@@ -369,7 +375,7 @@ def test_what_stands_wrong_in_the_file_is_refused_with_its_line(
             "PORT",
             "tcp://10.0.0.1:9465",
             "unknown key 'port'; it can be channels, control, database,"
-            " fallback_channel, ingest, judge, kafka, log, retention, rules, runbook_base, telemetry, web",
+            " fallback_channel, grounding, ingest, judge, kafka, log, retention, rules, runbook_base, telemetry, web",
         ),
     ],
 )

@@ -17,7 +17,7 @@ from monitor.records import (
 from monitor.scorers import fallback, grounding, instructions, json, tools
 from monitor.scorers.cost import cost_of
 from monitor.scorers.fallback import score_fallback
-from monitor.scorers.grounding import score_grounding
+from monitor.scorers.grounding import DEFAULTS, GroundingThresholds, score_grounding
 from monitor.scorers.instructions import score_instructions
 from monitor.scorers.json import score_json
 from monitor.scorers.tools import score_tools
@@ -45,15 +45,19 @@ VERSIONS = Versions(
 )
 
 
-def score(call: Call) -> Scores:
+def score(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> Scores:
     """The scores of one call, and what it cost.
 
     Any call gives scores, whatever its content: what cannot be judged is ``unknown`` or ``not_applicable``.
+
+    Args:
+        call: the call.
+        thresholds: from which risks on an answer is called ``suspect`` and ``unsupported``.
     """
     return Scores(
         json=score_json(call),
         tools=score_tools(call),
-        grounding=score_grounding(call),
+        grounding=score_grounding(call, thresholds),
         fallback=score_fallback(call),
         instructions=score_instructions(call),
         cost=cost_of(call),
