@@ -375,7 +375,8 @@ def test_what_stands_wrong_in_the_file_is_refused_with_its_line(
             "PORT",
             "tcp://10.0.0.1:9465",
             "unknown key 'port'; it can be channels, control, database,"
-            " fallback_channel, grounding, ingest, judge, kafka, log, retention, rules, runbook_base, telemetry, web",
+            " fallback_channel, grounding, ingest, judge, kafka, log, retention, rules, runbook_base,"
+            " telemetry, web",
         ),
     ],
 )
