@@ -52,6 +52,12 @@ DRAFTS = {
     "draft2020-12": "https://json-schema.org/draft/2020-12/schema",
 }
 
+#: Measured on both halves of the sets, for comparison.
+PUBLISHED = """\
+  elsewhere, of JSONTestSuite's 283 decided cases: json 280, orjson, msgspec and pysimdjson 283
+  elsewhere, of MaskBench's 14,563 labels: jsonschema-rs 14,556 with formats, 14,358 without
+  elsewhere, of JSON-Schema-Test-Suite's required 4,760: jsonschema-rs 4,760, jsonschema 4,754"""
+
 #: Why we differ, by how the case's name begins.
 REASONS = {
     "tests/draft2020-12/format.json": "says that formats are not checked; a promised format is",
@@ -102,6 +108,7 @@ def table(data: Path, _split: str) -> None:
             print(f"      differ: {count} × {reason}")
         for reason, count in judged.left_out.items():
             print(f"      left out: {count} × {reason}")
+    print(PUBLISHED)
 
 
 def corruptions(folder: Path) -> list[str]:
