@@ -68,10 +68,14 @@ class Conversation:
         return text if len(text) <= MAX_REQUEST else f"{text[:half]} {text[-half:]}"
 
     @cached_property
+    def said(self) -> list[str]:
+        """The words of the request."""
+        return words_of(self.request)
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """Stems of the request; empty where they can't be compared with what tools say in English."""
-        words = words_of(self.request)
-        return stems(words) if is_english(words) else frozenset()
+        return stems(self.said) if is_english(self.said) else frozenset()
 
     @cached_property
     def given(self) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def _request_signals(
     request = conversation.words
     worst = min([_fit(tool, request) for tool in called])
     best = max([_fit(tool, request) for tool in others], default=0.0)
-    several = parallel and not _SEVERAL.isdisjoint(words_of(conversation.request))
+    several = parallel and not _SEVERAL.isdisjoint(conversation.said)
     return {
         "tool_unlike_request": max([1 / (1 + len(tool.purpose & request)) for tool in called]),
         "better_tool": max(0.0, best - worst) / best if best else 0.0,

@@ -135,7 +135,7 @@ def _judge(made: Made, name: str, *, complete: bool) -> Iterator[Finding]:
     if arguments is None:
         yield Finding(ToolsOutcome.MALFORMED_ARGUMENTS, f"{name}: {made.broken}")
         return
-    if arguments and duplicate_key(made.call.arguments) is not None:
+    if _may_repeat(arguments, made.call.arguments) and duplicate_key(made.call.arguments) is not None:
         yield Finding(ToolsOutcome.MALFORMED_ARGUMENTS, f"{name}: an argument given twice")
     if tool is None or tool.kind != "function":
         return
@@ -153,6 +153,16 @@ def _judge(made: Made, name: str, *, complete: bool) -> Iterator[Finding]:
     for violation in violations:
         outcome = _BY_KEYWORD.get(violation.keyword, ToolsOutcome.INVALID_VALUE)
         yield Finding(outcome, f"{name}: {violation}")
+
+
+def _may_repeat(arguments: dict[str, Any], text: str) -> bool:
+    """Whether ``text`` has more quotation marks than ``arguments`` take: only then a name may be there twice.
+
+    Counting them is cheaper than parsing once more. Nested arguments are not counted, and may.
+    """
+    texts = sum([isinstance(value, str) for value in arguments.values()])
+    nested = any(isinstance(value, dict | list) for value in arguments.values())
+    return nested or text.count('"') > 2 * (len(arguments) + texts)
 
 
 def _undeclared(arguments: dict[str, Any], schema: dict[str, Any] | bool) -> list[str]:
