@@ -74,8 +74,11 @@ class Conversation:
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Stems of the request; empty where they can't be compared with what tools say in English."""
-        return stems(self.said) if is_english(self.said) else frozenset()
+        """Stems of the request; empty where they can't be compared with what tools say in English.
+
+        What a later message of the user asks for stands in the earlier ones, too: there it is empty as well.
+        """
+        return stems(self.said) if self._is_first and is_english(self.said) else frozenset()
 
     @cached_property
     def given(self) -> tuple[str, ...]:
@@ -124,6 +127,11 @@ class Conversation:
     def has_results(self) -> bool:
         """Whether a tool gave something, before the request or since."""
         return any(part.type is PartType.TOOL_RESULT for message in self._messages for part in message.parts)
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether the user said nothing before the request."""
+        return all(message.role != "user" for message in self._messages[: self._start or 0])
 
     @property
     def last_failed(self) -> bool:

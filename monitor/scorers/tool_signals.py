@@ -44,6 +44,12 @@ _TELLS = re.compile(
     | invalid | unavailable | try\ again | however)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
+# What is missing is asked for without a question mark, in English.
+_ASKS = re.compile(
+    r"""\bplease\ (?:provide|share|specify|confirm|tell) | \blet\ me\ know\b
+    | \b(?:i|i['\u2019]ll|we)\ need\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
 # The names of tools that take the answer itself, whose arguments are what the model has to say, are of these.
 _ANSWER = frozenset(
     words_of(
@@ -129,7 +135,8 @@ def answer_signals(
         declines = _TELLS.search(text[:MAX_OPENING]) is not None
         signals["tool_would_fit"] = fits
         signals["declined_though_tool_fits"] = fits if declines else 0.0
-        signals["answered_though_tool_fits"] = 0.0 if declines or "?" in text[-MAX_OPENING:] else fits
+        asks = "?" in text[-MAX_OPENING:] or _ASKS.search(text) is not None
+        signals["answered_though_tool_fits"] = 0.0 if declines or asks else fits
     return signals
 
 

@@ -22,11 +22,11 @@ CALL_WEIGHTS: Final = {
 }
 #: Of an answer that makes none.
 ANSWER_WEIGHTS: Final = {
-    "bias": -4.53,
-    "tool_would_fit": 2.93,
-    "declined_though_tool_fits": 0.68,
-    "answered_though_tool_fits": 4.06,
-    "call_written_out": 1.95,
+    "bias": -4.52,
+    "tool_would_fit": 3.07,
+    "declined_though_tool_fits": 0.53,
+    "answered_though_tool_fits": 4.54,
+    "call_written_out": 1.90,
     "structure": 9.00,
     "tool_error_ignored": 4.00,
 }

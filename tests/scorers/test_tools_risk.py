@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 
@@ -117,6 +118,7 @@ def test_a_call_that_fits_its_request_is_no_risk() -> None:
             reply("Find flights from Lisbon to Oslo for Ada Lovelace on 3 May 2027.", RIGHT),
         ),
         ("tool_would_fit", reply(ASKED, text="Which of the cabins would you like?")),
+        ("tool_would_fit", reply(ASKED, text="Please provide the cabin.")),
         ("declined_though_tool_fits", reply(ASKED, text="I'm sorry, I can't look up flights.")),
         ("answered_though_tool_fits", reply(ASKED, text="There are two flights, at 8:15 and at 17:40.")),
         ("call_written_out", reply(ASKED, text="I would call search_flights(origin='Lisbon').")),
@@ -203,6 +205,15 @@ def test_why_a_call_is_risky_is_in_the_detail_and_nothing_of_its_content() -> No
         reply("¿Qué vuelos hay de Lisboa a Oslo el tres de mayo?", text="Hay dos vuelos."),
         reply("明日のリスボンからオスロへの便を探してください", text="二便あります。"),
         reply("Oslo?", text="A city in Norway."),
+        call(
+            tools=(FLIGHTS,),
+            input=(
+                Message("user", (Part(content=ASKED),)),
+                Message("assistant", (Part(content="In which cabin?"),)),
+                Message("user", (Part(content="I don't know the search cabins of the flights, do you?"),)),
+            ),
+            outputs=(Output("Economy and business."),),
+        ),
         reply(ASKED, text="There are two.", tool_choice=ToolChoice("none")),
         call(tools=(FLIGHTS,), outputs=(Output("There are two."),)),
     ],
@@ -298,3 +309,20 @@ def test_one_call_at_a_time_is_enough_where_no_more_are_allowed() -> None:
     assert found(score_tools(reply(request, RIGHT))).keys() >= {"several_asked", "tool_left_out"}
     alone = found(score_tools(reply(request, RIGHT, parallel_tool_calls=False)))
     assert alone.keys().isdisjoint({"several_asked", "tool_left_out"})
+
+
+@pytest.mark.parametrize(
+    "text", ["Which cabin would you like?", "To search I need the cabin.", "Please share the cabin."]
+)
+def test_an_answer_that_asks_is_less_of_a_risk_than_one_that_answers(text: str) -> None:
+    asks, answers = (score_tools(reply(ASKED, text=each)).risk for each in (text, "It is at 8:15."))
+    assert asks is not None
+    assert answers is not None
+    assert asks < answers
+
+
+def test_a_greeting_before_the_request_is_no_earlier_turn() -> None:
+    hello = Message("assistant", (Part(content="Hello, how can I help?"),))
+    plain = reply(ASKED, '{"city": "Oslo"}', name="book_hotel")
+    greeted = msgspec.structs.replace(plain, input=(hello, *plain.input))
+    assert "better_tool" in found(score_tools(greeted))
