@@ -44,8 +44,8 @@ MAX_CONTEXT: Final = 1_000_000
 MAX_ANSWER: Final = 100_000
 #: Choices of a call that are judged, the first ones; each is compared with each.
 MAX_CHOICES: Final = 16
-#: The least that a figure has to be to count where words can't be compared: smaller ones are spelled out.
-MIN_FIGURE: Final = 100
+#: Digits that a figure has to have to count where words can't be compared: smaller ones are spelled out.
+MIN_DIGITS: Final = 3
 
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _NO_ANSWER = frozenset(
@@ -165,7 +165,7 @@ def _without_words(
     """Judges by what is the same in every language. If that finds nothing, nothing is known."""
     found = dict(checked)
     if not any(passage.writes_numbers_out for passage in context.passages):
-        found |= item_signals(answer.claims, context, MIN_FIGURE)
+        found |= item_signals(answer.claims, context, MIN_DIGITS)
     score = _scored(WITHOUT_WORDS, found, answer, thresholds, None)
     if score.outcome is GroundingOutcome.SUPPORTED:
         return _unknown(f"words not compared: {why}")

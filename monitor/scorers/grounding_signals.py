@@ -7,14 +7,14 @@ was seen at, so that a person can look.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import log1p
 from typing import Final, NamedTuple
 
 from monitor.scorers.claims import Claim
 from monitor.scorers.context import Context, negates
-from monitor.scorers.quantities import CURRENCIES, Number, numbers
+from monitor.scorers.quantities import CURRENCIES, SPELLED_OUT, Number, numbers
 from monitor.scorers.words import PREFIX
 
 #: Figures that the context does not have: years, amounts of money, other numbers; and those that it has with
@@ -100,31 +100,38 @@ def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[
 def item_signals(found: Iterable[Claim], context: Context, least: int = 0) -> dict[str, Found]:
     """The signals that look up one thing after another: ``FIGURES`` and ``names``.
 
-    Figures with fewer digits than ``least`` has are left out.
+    Figures that are written with fewer digits than ``least`` are left out.
     """
     figures: dict[str, list[int]] = {kind: [] for kind in FIGURES}
     named: dict[str, int] = {}
     for claim in found:
-        for number in numbers(claim.text):
-            if len(number.readings[0]) < len(str(least)):
-                continue
-            units = [context.numbers[reading] for reading in number.readings if reading in context.numbers]
-            if not units:
-                figures[_kind(number)].append(claim.start + number.start)
-            elif number.unit and not any("" in known or number.unit in known for known in units):
-                figures["units"].append(claim.start + number.start)
+        for kind, place in _figures(claim, context, least):
+            figures[kind].append(claim.start + place)
         for name in _NAME.finditer(claim.text):
             if (stem := name.group()[:PREFIX].lower()) not in context.known:
                 named.setdefault(stem, claim.start + name.start())
     return {kind: counted(places) for kind, places in figures.items()} | {"names": counted([*named.values()])}
 
 
+def _figures(claim: Claim, context: Context, least: int) -> Iterator[tuple[str, int]]:
+    """The figures of a claim that the context does not have, by kind and place within the claim."""
+    for number in numbers(claim.text):
+        if len(number.readings[0]) < least:
+            continue
+        units = [context.numbers[reading] for reading in number.readings if reading in context.numbers]
+        if not units:
+            yield _kind(number), number.start
+        elif number.unit and not any("" in known or number.unit in known for known in units):
+            yield "units", number.start
+    for word in claim.words if not least else ():
+        value = SPELLED_OUT.get(word)
+        if value and word[:PREFIX] not in context.known and value not in context.numbers:
+            yield "numbers", claim.text.lower().find(word)
+
+
 def _kind(number: Number) -> str:
     if number.unit in CURRENCIES:
         return "money"
     year = number.readings[0]
-    return (
-        "dates"
-        if not number.unit and len(year) == 4 and year.isdecimal() and "1000" <= year < "2200"
-        else "numbers"
-    )
+    is_year = not number.unit and len(year) == 4 and year.isdecimal() and "1000" <= year < "2200"
+    return "dates" if is_year else "numbers"

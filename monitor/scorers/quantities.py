@@ -54,6 +54,10 @@ _SPELLED: Final = (
     | {word: value for value, word in enumerate(_ORDINALS.split(), start=1)}
     | {word: value for value, word in enumerate(_MONTHS.split(), start=1)}
 )
+#: What spells a number, and is said without meaning one.
+_CASUAL: Final = frozenset({"zero", "one", "two", "first", "second", "march", "may"})
+#: Words that can only be meant as numbers, and the numbers.
+SPELLED_OUT: Final = {word: str(value) for word, value in _SPELLED.items() if word not in _CASUAL}
 _NUMBER = re.compile(
     r"(\d{1,40}(?:[.,]\d{1,20}){0,12})"
     r"(?:(?:st|nd|rd|th)\b|((?:[kKmMbB]|[mM][nNmM]|[bB][nN]|[tT][nN])\b))?"

@@ -107,6 +107,19 @@ def test_every_signal_can_be_found(signal: str, answer: str, fields: dict[str, A
     assert _signals(answer, **fields)[signal] > 0
 
 
+@pytest.mark.parametrize(
+    ("answer", "count"),
+    [
+        ("The bridge has seven lanes.", 1),
+        ("The bridge has two lanes.", 0),
+        ("The bridge was opened in the fifth month.", 0),
+        ("The bridge opened in nineteen years.", 1),
+    ],
+)
+def test_a_number_in_words_is_looked_up_too(answer: str, count: int) -> None:
+    assert _signals(answer).get("numbers", 0) == count
+
+
 def test_a_signal_says_where_it_was_found_and_what_it_adds() -> None:
     answer = "The bridge was designed by Ackermann. It is 1300 metres long."
     found = {signal.name: signal for signal in score_grounding(grounded_call(answer)).signals}
