@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from benchmarks._data import auroc, call, precision_recall, rows, timed
 from benchmarks._stdlib import accepts
@@ -15,6 +17,7 @@ from monitor.records import (
     Message,
     Output,
     Part,
+    PartType,
     Tool,
     ToolCall,
     ToolsOutcome,
@@ -120,28 +123,61 @@ def _print_ranks(every: Sequence[Scored]) -> None:
 
 def _print_airline(data: Path, split: str) -> None:
     """Whole conversations of tau-bench, whose reward says whether the customer got what he wanted."""
-    failed, calls, errors = [], list[int](), list[int]()
-    for row in rows(data / "scoring" / "toolcalls" / f"tau_airline.{split}.jsonl.gz"):
+    folder = data / "scoring" / "toolcalls"
+    tools = _offered(msgspec.json.decode((folder / "tau_airline_tools.json").read_bytes()))
+    failed, made, errors, scores = [], list[int](), list[int](), list[ToolsScore]()
+    for row in rows(folder / f"tau_airline.{split}.jsonl.gz"):
         messages = row["messages"]
         failed.append(not row["reward"])
-        calls.append(sum(len(message.get("tool_calls") or ()) for message in messages))
-        errors.append(
-            sum(message["role"] == "tool" and message["content"].startswith("Error") for message in messages)
-        )
+        made.append(sum(len(message.get("tool_calls") or ()) for message in messages))
+        errors.append(sum(message["role"] == "tool" and _is_error(message) for message in messages))
+        scores += [score_tools(answer) for answer in _answers(messages, tools)]
+    risks = [score.risk for score in scores if score.risk is not None]
+    broken = sum(score.outcome is not ToolsOutcome.OK for score in scores)
     print(
         f"\n  tau_airline, {len(failed)} conversations, {sum(failed)} failed: AUROC of the number of calls "
-        f"{auroc(calls, failed):.3f}, of tool errors {auroc(errors, failed):.3f} (published: length .683)"
+        f"{auroc(made, failed):.3f}, of tool errors {auroc(errors, failed):.3f} (published: length .683)\n"
+        f"    of {len(scores)} answers {broken} are not ok, "
+        f"{len(risks)} have a risk, {sum(risk >= RISKY for risk in risks)} one of {RISKY} or more"
+    )
+
+
+def _is_error(message: dict[str, Any]) -> bool:
+    return str(message["content"]).startswith("Error")
+
+
+def _answers(messages: Sequence[dict[str, Any]], tools: tuple[Tool, ...]) -> Iterator[Call]:
+    """Each answer of a conversation as a call."""
+    before: list[Message] = []
+    for message in messages:
+        calls = [(each["id"], each["function"]) for each in message.get("tool_calls") or ()]
+        if message["role"] == "assistant":
+            output = Output(
+                message["content"] or "",
+                tool_calls=tuple(ToolCall(made["name"], made["arguments"], key) for key, made in calls),
+            )
+            yield call(tools=tools, input=tuple(before), outputs=(output,))
+        kind = PartType.TOOL_RESULT if message["role"] == "tool" else PartType.TEXT
+        said = Part(kind, content=message["content"] or "", id=message.get("tool_call_id"))
+        asked = [
+            Part(PartType.TOOL_CALL, id=key, name=made["name"], arguments=made["arguments"])
+            for key, made in calls
+        ]
+        before.append(Message(message["role"], (said, *asked)))
+
+
+def _offered(tools: Sequence[dict[str, Any]]) -> tuple[Tool, ...]:
+    """Tools in OpenAI's shape."""
+    return tuple(
+        Tool(each["name"], description=each.get("description"), schema=each.get("parameters"))
+        for each in (tool["function"] for tool in tools)
     )
 
 
 def with_tools(row: Row) -> Call:
     """The row as a call."""
-    offered = [tool["function"] for tool in row["tools"]]
     return call(
-        tools=tuple(
-            Tool(tool["name"], description=tool.get("description"), schema=tool.get("parameters"))
-            for tool in offered
-        ),
+        tools=_offered(row["tools"]),
         input=tuple(
             Message(message["role"], (Part(content=message["content"] or ""),)) for message in row["messages"]
         ),
