@@ -35,9 +35,10 @@ _SOURCE = (
     r"(?:context|passages?|documents?|excerpts?"
     r"|(?:provided|given|available|retrieved)\ (?:texts?|sources?|articles?|information|search\ results))"
 )
-_NOT = r"(?:(?:do|does|did|is|are|was|were)(?:\ not|n['\u2019]t)|cannot|lacks?|fails?\ to)"
+_NOT = r"(?:(?:do|does|did|is|are|was|were)(?:\ not|n['\u2019]t)|cannot|fails?\ to)"
+_SAY = r"(?:mention|contain|provide|give|include|specif|state|say|address|discuss|describe|cover|answer)"
 _NO_CLAIM = re.compile(
-    rf"""\b{_SOURCE}\b[^.]{{0,40}}\b{_NOT}\b
+    rf"""\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,3}}\ {_NOT}\ (?:\w{{1,20}}\ )?{_SAY}
     |\b(?:un|not\ )able\ to\ (?:answer|determine|find|provide|say|give)\b
     |\b(?:cannot|can't|can\ not|not\ possible\ to)\ (?:be\ )?(?:answer|determine|infer)
         [^.]{{0,80}}\b{_SOURCE}\b

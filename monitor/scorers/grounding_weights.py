@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Final
 
 FITTED: Final[Mapping[str, float]] = {
-    "bias": -4.1,
-    "words": 0.44,
-    "share": 1.23,
-    "worst": 1.23,
-    "phrases": 0.79,
-    "negations": 1.14,
+    "bias": -4.11,
+    "words": 0.43,
+    "share": 1.24,
+    "worst": 1.24,
+    "phrases": 0.8,
+    "negations": 1.09,
     "numbers": 1.8,
     "dates": 1.8,
     "money": 1.8,
