@@ -34,7 +34,10 @@ USUAL_SURPRISE: Final = 0.5
 MIN_CHOICES: Final = 3
 USUAL_DISAGREEMENT: Final = 0.4
 
-_QUOTED = re.compile(r"[\u201c\u201e]([^\u201c\u201d\u201e\n]{20,400})[\u201d\u201c]|\"([^\"\n]{20,400})\"")
+_QUOTED = re.compile(
+    r"[\u201c\u201e]([^\u201c\u201d\u201e\n]{20,400})[\u201d\u201c]"
+    r"|(?<!\w)\"(?=\S)([^\"\n]{20,400})(?<=\S)\"(?!\w)"
+)
 _CITED = re.compile(r"\[(?:doc(?:ument)?|source|passage)?[ _]?(\d{1,3})\](?![(:])", re.IGNORECASE)
 
 

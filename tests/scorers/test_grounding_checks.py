@@ -56,6 +56,7 @@ def test_so_many_links_are_looked_up_and_no_more() -> None:
         ('Strauss said: "I never wanted any of those towers to be orange".', 1),
         ("Strauss said: \u201eI never wanted any of those towers to be orange\u201c.", 1),
         ('The colour "international orange" is called "a colour".', 0),
+        ('It is "orange", and what stands between is no quotation, as is "red".', 0),
         ('You asked: "What do we know of the bridge?"', 0),
     ],
 )

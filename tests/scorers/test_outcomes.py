@@ -89,7 +89,7 @@ CALLS: dict[str, dict[str, Callable[[], Call]]] = {
     "grounding": {
         "supported": lambda: grounded_call("The bridge opened in 1937. Joseph Strauss designed it."),
         "suspect": lambda: grounded_call(
-            "The bridge was designed by Joseph Strauss, and engineers of Chicago calculated its towers and cables."
+            "The bridge was designed by Joseph Strauss, and Chicago engineers calculated towers and cables."
         ),
         "unsupported": lambda: grounded_call(
             "Construction employed 4,500 workers under Charles Ellis, cost $35 million, killed eleven men;"
