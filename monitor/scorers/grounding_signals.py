@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from monitor.scorers.claims import Claim
 from monitor.scorers.context import Context, negates
 from monitor.scorers.quantities import CURRENCIES, SPELLED_OUT, Number, numbers
-from monitor.scorers.words import PREFIX
+from monitor.scorers.words import stem
 
 #: Figures that the context does not have: years, amounts of money, other numbers; and those that it has with
 #: another unit.
@@ -72,9 +72,9 @@ def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[
         content += len(claim.weights)
         missing = claim.weights.keys() - context.known
         unsupported += len(missing)
-        weighed += sum([claim.weights[stem] for stem in missing])
+        weighed += sum(map(claim.weights.__getitem__, missing))
         if missing and len(places) < MAX_PLACES_SHOWN:
-            places.append(claim.start)
+            places.append(claim.start + min(map(claim.text.lower().find, missing)))
         share = context.missing(claim.weights)
         missed += share * len(claim.weights)
         if share > worst:
@@ -83,16 +83,16 @@ def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[
         new = size - sum(map(context.pairs.__contains__, pairwise(claim.stems)))
         fresh += new
         pairs += size
-        if new:
+        if new and len(phrased) < MAX_PLACES_SHOWN:
             phrased.append(claim.start)
         if not context.negates and negates(claim.stems):
             negated.append(claim.start)
-    novelty = fresh / max(1, pairs)
+    absent, novelty = missed / max(1, content), fresh / max(1, pairs)
     return Words(content, unsupported), {
         "words": Found(unsupported, log1p(weighed), tuple(places)),
-        "share": Found(missed / max(1, content), missed / max(1, content), tuple(places)),
+        "share": Found(absent, absent),
         "worst": Found(worst, worst, (worst_at,)),
-        "phrases": Found(novelty, log1p(novelty / FEW_PHRASES), tuple(phrased[:MAX_PLACES_SHOWN])),
+        "phrases": Found(novelty, log1p(novelty / FEW_PHRASES), tuple(phrased)),
         "negations": Found(len(negated), float(bool(negated)), tuple(negated[:MAX_PLACES_SHOWN])),
     }
 
@@ -108,8 +108,8 @@ def item_signals(found: Iterable[Claim], context: Context, least: int = 0) -> di
         for kind, place in _figures(claim, context, least):
             figures[kind].append(claim.start + place)
         for name in _NAME.finditer(claim.text):
-            if (stem := name.group()[:PREFIX].lower()) not in context.known:
-                named.setdefault(stem, claim.start + name.start())
+            if (looked_up := stem(name.group().lower())) not in context.known:
+                named.setdefault(looked_up, claim.start + name.start())
     return {kind: counted(places) for kind, places in figures.items()} | {"names": counted([*named.values()])}
 
 
@@ -125,7 +125,7 @@ def _figures(claim: Claim, context: Context, least: int) -> Iterator[tuple[str, 
             yield "units", number.start
     for word in claim.words if not least else ():
         value = SPELLED_OUT.get(word)
-        if value and word[:PREFIX] not in context.known and value not in context.numbers:
+        if value and stem(word) not in context.known and value not in context.numbers:
             yield "numbers", claim.text.lower().find(word)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from monitor.scorers.words import word_set
 
 #: What a plain word weighs, beside a full one.
-PLAIN: Final = 0.3
+PLAIN: Final = 0.2
 #: The letters that a word has at least, to weigh anything.
 MIN_LETTERS: Final = 3
 

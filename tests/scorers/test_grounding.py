@@ -124,6 +124,7 @@ def test_a_signal_says_where_it_was_found_and_what_it_adds() -> None:
     answer = "The bridge was designed by Ackermann. It is 1300 metres long."
     found = {signal.name: signal for signal in score_grounding(grounded_call(answer)).signals}
     assert [answer[place:][:9] for place in found["names"].at] == ["Ackermann"]
+    assert [answer[place:][:4] for place in found["words"].at] == ["Acke", "long"]
     assert [answer[place:][:4] for place in found["numbers"].at] == ["1300"]
     assert found["numbers"].adds > 0
 
