@@ -98,12 +98,12 @@ def score_grounding(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> G
         return _not_applicable("the call failed")
     if not call.captured.input or not call.captured.output:
         return _unknown("content was not captured")
-    answers = [answer for output in call.outputs[:MAX_CHOICES] if (answer := _answer(output, call))]
-    if not answers:
-        return _not_applicable("no answer in prose")
     given = gather(call)
     if not given.is_context:
         return _not_applicable("no context")
+    answers = [answer for output in call.outputs[:MAX_CHOICES] if (answer := _answer(output, call))]
+    if not answers:
+        return _not_applicable("no answer in prose")
     if reason := _reason_to_abstain(call, given, answers):
         return _unknown(reason)
     context = Context(given.passages, given.question, CACHE)

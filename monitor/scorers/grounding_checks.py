@@ -55,6 +55,8 @@ def links(answer: str, context: Context) -> Found:
 
 def quotations(answer: str, context: Context) -> Found:
     """What stands in quotation marks, is a sentence rather than a name, and is nowhere in the context."""
+    if '"' not in answer and "\u201c" not in answer:
+        return NOTHING
     places = []
     for found in islice(_QUOTED.finditer(answer), MAX_ITEMS):
         said = stems(words(found.group(1) or found.group(2)))

@@ -25,7 +25,9 @@ MAX_ITEMS: Final = 100
 #: The share of new phrases from which on more of them add little: the scale of the logarithm.
 FEW_PHRASES: Final = 0.05
 
-_NAME = re.compile(r"(?<=[a-z0-9,;)'\"] )[A-Z][^\W\d_]{2,}")
+_NAME = re.compile(r" ([A-Z][^\W\d_]{2,})")
+#: What a word with a capital stands behind, unless it begins a sentence or a title.
+_WITHIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789,;)'\"")
 
 
 class Found(NamedTuple):
@@ -108,8 +110,11 @@ def item_signals(found: Iterable[Claim], context: Context, least: int = 0) -> di
         for kind, place in _figures(claim, context, least):
             figures[kind].append(claim.start + place)
         for name in _NAME.finditer(claim.text):
-            if (looked_up := stem(name.group().lower())) not in context.known:
-                named.setdefault(looked_up, claim.start + name.start())
+            if (
+                claim.text[name.start() - 1 : name.start()] in _WITHIN
+                and (looked_up := stem(name.group(1).lower())) not in context.known
+            ):
+                named.setdefault(looked_up, claim.start + name.start(1))
     return {kind: counted(places) for kind, places in figures.items()} | {"names": counted([*named.values()])}
 
 
@@ -123,7 +128,9 @@ def _figures(claim: Claim, context: Context, least: int) -> Iterator[tuple[str, 
             yield _kind(number), number.start
         elif number.unit and not any("" in known or number.unit in known for known in units):
             yield "units", number.start
-    for word in claim.words if not least else ():
+    if least or SPELLED_OUT.keys().isdisjoint(claim.words):
+        return
+    for word in claim.words:
         value = SPELLED_OUT.get(word)
         if value and stem(word) not in context.known and value not in context.numbers:
             yield "numbers", claim.text.lower().find(word)
