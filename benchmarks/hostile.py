@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter
 
 import msgspec
@@ -34,25 +34,44 @@ PATIENCE_S = 60
 class _Cost(msgspec.Struct):
     """What one call cost."""
 
-    plain_ms: float
+    plain_ms: float | None
     scores_ms: dict[str, float]
     megabytes: float
-    """How much the process grew while it scored."""
+    """How much more memory the process had at most while it scored."""
 
 
 def _measure(maker: str, name: str, answer: multiprocessing.SimpleQueue[_Cost]) -> None:
     call = MAKERS[maker]()[name]
-    started = perf_counter()
-    msgspec.json.decode(msgspec.json.encode(call), type=Call)
-    plain = perf_counter() - started
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    plain = _plain(call)
+    _peak()
+    before = _peak()
     spent = {}
     for score, scorer in SCORERS.items():
         started = perf_counter()
         scorer(call)
         spent[score] = 1000 * (perf_counter() - started)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    answer.put(_Cost(1000 * plain, spent, grown))
+    answer.put(_Cost(plain, spent, _peak() - before))
+
+
+def _plain(call: Call) -> float | None:
+    """Milliseconds of encoding and decoding a call; ``None`` of one that msgspec finds too deep."""
+    started = perf_counter()
+    try:
+        msgspec.json.decode(msgspec.json.encode(call), type=Call)
+    except RecursionError:
+        return None
+    return 1000 * (perf_counter() - started)
+
+
+def _peak() -> float:
+    """The most megabytes that this process had since it was asked last, or since it started.
+
+    Linux forgets a peak when told to: proc(5), ``/proc/pid/clear_refs``.
+    """
+    status = Path("/proc/self/status").read_text()
+    kilobytes = int(status.partition("VmHWM:")[2].split()[0])
+    Path("/proc/self/clear_refs").write_text("5")
+    return kilobytes / 1024
 
 
 def main() -> None:
@@ -66,18 +85,19 @@ def main() -> None:
     for maker in options.only:
         for name in MAKERS[maker]():
             cost = _cost(maker, name)
-            if cost is None:
-                print(f"{maker + ': ' + name:52}   not within {PATIENCE_S} s")
+            if isinstance(cost, str):
+                print(f"{(maker + ': ' + name)[:51]:52}   {cost}")
                 continue
+            plain = "–" if cost.plain_ms is None else f"{cost.plain_ms:.1f}"
             figures = "".join(f"{cost.scores_ms[score]:14.1f}" for score in SCORERS)
-            print(f"{(maker + ': ' + name)[:51]:52}{cost.plain_ms:9.1f}{figures}{cost.megabytes:7.0f}")
+            print(f"{(maker + ': ' + name)[:51]:52}{plain:>9}{figures}{cost.megabytes:7.0f}")
             slowest = max(cost.scores_ms, key=lambda score: cost.scores_ms[score])
             worst = max(worst, (cost.scores_ms[slowest], slowest, f"{maker}: {name}"))
     print(f"worst: {worst[0]:.0f} ms, {worst[1]} of {worst[2]}")
 
 
-def _cost(maker: str, name: str) -> _Cost | None:
-    """What it cost; ``None`` if it took too long."""
+def _cost(maker: str, name: str) -> _Cost | str:
+    """What it cost, or why that is not known."""
     context = multiprocessing.get_context("spawn")
     answer: multiprocessing.SimpleQueue[_Cost] = context.SimpleQueue()
     process = context.Process(target=_measure, args=(maker, name, answer))
@@ -86,7 +106,8 @@ def _cost(maker: str, name: str) -> _Cost | None:
     if process.is_alive():
         process.kill()
         process.join()
-    return None if answer.empty() else answer.get()
+        return f"not within {PATIENCE_S} s"
+    return f"died, with {process.exitcode}" if answer.empty() else answer.get()
 
 
 if __name__ == "__main__":
