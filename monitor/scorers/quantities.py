@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from monitor.scorers.words import word_set
+
 #: Numbers of a text that are read; more are no prose.
 MAX_NUMBERS: Final = 5_000
 #: Digits of a number, beyond which it is an identifier and compared as it stands.
@@ -54,8 +56,8 @@ _SPELLED: Final = (
     | {word: value for value, word in enumerate(_ORDINALS.split(), start=1)}
     | {word: value for value, word in enumerate(_MONTHS.split(), start=1)}
 )
-#: What spells a number, and is said without meaning one.
-_CASUAL: Final = frozenset({"zero", "one", "two", "first", "second", "march", "may"})
+#: What spells a number, and is said without one: figures of speech, and what an answer counts by itself.
+_CASUAL: Final = word_set("zero one two three four five first second third march may")
 #: Words that can only be meant as numbers, and the numbers.
 SPELLED_OUT: Final = {word: str(value) for word, value in _SPELLED.items() if word not in _CASUAL}
 _NUMBER = re.compile(
