@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from benchmarks._data import DATA, auroc, rows
 from benchmarks._logistic import fit
-from monitor.scorers.claims import claims
-from monitor.scorers.context import Cache, Context
-from monitor.scorers.grounding_signals import FIGURES, item_signals, word_signals
+from monitor.scorers.grounding.claims import claims
+from monitor.scorers.grounding.context import Cache, Context
+from monitor.scorers.grounding.signals import FIGURES, item_signals, word_signals
 
 #: Signals that share a weight: there are too few of each figure, and both shares say how much is missing.
 TIED = {**dict.fromkeys(FIGURES, "figures"), "share": "missing", "worst": "missing"}

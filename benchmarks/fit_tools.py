@@ -1,4 +1,4 @@
-"""Fits the weights of ``tools_risk`` and prints what goes into ``monitor/scorers/tool_weights.py``.
+"""Fits the weights of ``tools_risk`` and prints what goes into ``monitor/scorers/tools/weights.py``.
 
 ``python -m benchmarks.fit_tools DATA``. Rows of the train files become signals; answers with calls and those
 without are two models. Structural failures are left out, since they are told without one. Each set counts by
@@ -21,11 +21,11 @@ from benchmarks._logistic import fit
 from benchmarks.tables.tools import with_tools
 from monitor.records import ToolsOutcome
 from monitor.scorers.risk import BIAS
-from monitor.scorers.tool_loop import Conversation
-from monitor.scorers.tool_signals import Called, answer_signals, call_signals
-from monitor.scorers.tool_structure import read_calls
-from monitor.scorers.tool_weights import STRUCTURE
 from monitor.scorers.tools import score_tools
+from monitor.scorers.tools.loop import Conversation
+from monitor.scorers.tools.signals import Called, answer_signals, call_signals
+from monitor.scorers.tools.structure import read_calls
+from monitor.scorers.tools.weights import STRUCTURE
 
 #: The sets, and how much each counts: When2Call has few rows with a call, and each prompt four times.
 SETS = {"bfcl_real": 1.5, "bfcl_mutations": 1.0, "when2call": 0.3}

@@ -24,7 +24,7 @@ from monitor import telemetry
 from monitor.clock import Clock
 from monitor.errors import Transient
 from monitor.notify import Delivery
-from monitor.scorers.requests import relate
+from monitor.scorers.fallback.requests import relate
 from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
 from monitor.store.partitions import drop_partitions, ensure_partitions

@@ -31,7 +31,7 @@ from monitor.records import (
     attempt_of,
 )
 from monitor.scorers import score
-from monitor.scorers.requests import relate
+from monitor.scorers.fallback.requests import relate
 
 #: Most things that are read of one record of a file, which is no Kafka message.
 MAX_ITEMS = 1_000_000

@@ -33,8 +33,8 @@ from monitor.records import (
     attempt_of,
 )
 from monitor.scorers.fallback import score_fallback
-from monitor.scorers.models import Match, compare
-from monitor.scorers.requests import relate
+from monitor.scorers.fallback.models import Match, compare
+from monitor.scorers.fallback.requests import relate
 
 Event = dict[str, Any]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from benchmarks._data import auroc, call, precision_recall, rows, timed
 from monitor.records import Call, Document, FinishReason, GroundingOutcome, Message, Output, Part
-from monitor.scorers import grounding
-from monitor.scorers.context import Cache
+from monitor.scorers.grounding import score as grounding
 from monitor.scorers.grounding import score_grounding
+from monitor.scorers.grounding.context import Cache
 
 #: What the project wants of the AUROC, by set and for the mean over the sets.
 TARGETS = {"ragtruth_qa": 0.85, "macro": 0.80}

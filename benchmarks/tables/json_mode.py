@@ -25,7 +25,7 @@ from benchmarks._data import call, rows
 from benchmarks._stdlib import accepts
 from monitor.records import Call, Contract, ContractKind, JsonOutcome, JsonScore, Output
 from monitor.scorers.json import score_json
-from monitor.scorers.recover import recover
+from monitor.scorers.json.recover import recover
 
 T = TypeVar("T")
 V = TypeVar("V")

@@ -31,7 +31,7 @@ from monitor.records import (
     attempt_of,
 )
 from monitor.scorers.fallback import score_fallback
-from monitor.scorers.requests import relate
+from monitor.scorers.fallback.requests import relate
 from monitor.store import Batch, PostgresStore, requests
 from monitor.store.rollups import dirty_count, rebuild, recompute_dirty
 from monitor.store.tables import calls, rollup_1m

@@ -12,7 +12,7 @@ import pytest
 from monitor.decode import decode
 from monitor.records import Attempt, Call, FallbackCause, FallbackOutcome, Record, attempt_of
 from monitor.scorers.fallback import score_fallback
-from monitor.scorers.requests import relate
+from monitor.scorers.fallback.requests import relate
 from tests.fragments import NOON
 from tests.paths import SHARED
 

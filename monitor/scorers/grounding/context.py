@@ -1,0 +1,169 @@
+"""What an answer may stand on, prepared for look-ups: passages and question come in, a ``Context`` goes out.
+
+A passage is prepared once and kept while it recurs, as retrieved passages and system prompts do: its stems,
+in all and by window, its pairs of neighbours, its numbers. Several passages combine by set unions.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from itertools import pairwise
+from threading import Lock
+
+from monitor.scorers.grounding.comparable import is_latin, writes_numbers_out
+from monitor.scorers.grounding.quantities import numbers, spelled
+from monitor.scorers.grounding.words import stems, word_set, words
+
+#: Words of a block. A window is two blocks that follow each other: a paragraph or so.
+BLOCK = 64
+#: Blocks of a passage: those of a longer one are larger, so that a claim isn't compared with thousands.
+MAX_BLOCKS = 32
+#: How far the question supports an answer that repeats its words.
+QUESTION = 0.3
+#: Passages that are prepared by themselves. What is beyond them is joined, and prepared as one.
+MAX_PASSAGES = 32
+#: Characters of the passages that are kept in memory. A character takes about 40 bytes once prepared.
+MAX_KEPT = 1_000_000
+#: Characters above which a passage isn't kept, so that no single one drives out all others.
+MAX_KEPT_PASSAGE = 100_000
+
+#: By their stems; "wouldn't" has that of "would", and is left out.
+_NEGATIONS = word_set("""
+    not no never none neith nor witho canno nobod nothi isn aren wasn weren don doesn didn won hasn haven hadn
+""")
+
+
+def negates(found: Iterable[str]) -> bool:
+    """Whether a negation is among these stems."""
+    return not _NEGATIONS.isdisjoint(found)
+
+
+class Passage:
+    """One text to stand on, prepared.
+
+    Args:
+        text: all of it.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        stemmed = stems(words(text))
+        self.stems = frozenset(stemmed)
+        #: Stems that follow each other.
+        self.pairs = frozenset(pairwise(stemmed))
+        size = max(BLOCK, -(-len(stemmed) // MAX_BLOCKS))
+        blocks = [frozenset(stemmed[start : start + size]) for start in range(0, len(stemmed), size)]
+        self._windows = [block | following for block, following in pairwise(blocks)] or [self.stems]
+
+    @cached_property
+    def is_latin(self) -> bool:
+        """Whether its words can be compared."""
+        return is_latin(self._text)
+
+    @cached_property
+    def writes_numbers_out(self) -> bool:
+        """Whether it may have numbers that aren't read."""
+        return writes_numbers_out(self._text)
+
+    @cached_property
+    def lower(self) -> str:
+        """All of it in lower case."""
+        return self._text.lower()
+
+    @cached_property
+    def numbers(self) -> dict[str, set[str]]:
+        """The units that each number has, by its plain decimal."""
+        units: dict[str, set[str]] = {value: {""} for value in spelled(words(self._text))}
+        for number in numbers(self._text):
+            for reading in number.readings:
+                units.setdefault(reading, set()).add(number.unit)
+        return units
+
+    def cover(self, weights: Mapping[str, float]) -> float:
+        """The most of these stems, by weight, that stand together in one window."""
+        return max([sum(map(weights.__getitem__, window.intersection(weights))) for window in self._windows])
+
+
+class Cache:
+    """Prepared passages, the most recently used ones, for any number of threads.
+
+    Args:
+        budget: characters of the passages that are kept.
+    """
+
+    def __init__(self, budget: int = MAX_KEPT) -> None:
+        self._budget = budget
+        self._kept: OrderedDict[str, Passage] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def prepare(self, text: str) -> Passage:
+        """The passage, from memory where it recurs."""
+        with self._lock:
+            if (passage := self._kept.get(text)) is not None:
+                self._kept.move_to_end(text)
+                return passage
+        passage = Passage(text)
+        if len(text) <= MAX_KEPT_PASSAGE:
+            with self._lock:
+                if text not in self._kept:
+                    self._kept[text] = passage
+                    self._size += len(text)
+                while self._size > self._budget:
+                    gone, _ = self._kept.popitem(last=False)
+                    self._size -= len(gone)
+        return passage
+
+
+class Context:
+    """All that an answer may stand on.
+
+    Args:
+        passages: what was given to stand on: documents, tool results, instructions.
+        question: what was asked. Its words support an answer only in part: an answer that just repeats them
+            stands on nothing.
+        cache: where prepared passages are kept.
+    """
+
+    def __init__(self, passages: Iterable[str], question: str, cache: Cache) -> None:
+        texts = [text for text in passages if text]
+        if len(texts) > MAX_PASSAGES:
+            texts[MAX_PASSAGES - 1 :] = ["\n".join(texts[MAX_PASSAGES - 1 :])]
+        self.passages = [*map(cache.prepare, texts)] or [Passage("")]
+        asked = Passage(question)
+        self._texts = [*self.passages, asked]
+        given = frozenset[str]().union(*[passage.stems for passage in self.passages])
+        self._only_asked = asked.stems - given
+        #: Stems that stand in any passage or in the question.
+        self.known = given | asked.stems
+        #: Stems that follow each other in any passage, and in the question.
+        self.pairs = frozenset[tuple[str, str]]().union(*[passage.pairs for passage in self.passages])
+        self.asked_pairs = asked.pairs
+        self.negates = negates(self.known)
+
+    @cached_property
+    def numbers(self) -> dict[str, set[str]]:
+        """The units of each number, in passages and question."""
+        units: dict[str, set[str]] = {}
+        for passage in self._texts:
+            for reading, found in passage.numbers.items():
+                units[reading] = units.get(reading, set()) | found
+        return units
+
+    def contains(self, text: str) -> bool:
+        """Whether ``text``, in lower case, stands in it as it is."""
+        return any(text in passage.lower for passage in self._texts)
+
+    def missing(self, weights: Mapping[str, float]) -> float:
+        """The share of these stems, by weight, that no one window carries; 0..1.
+
+        The question carries ``QUESTION`` of what it repeats.
+        """
+        total = sum(weights.values())
+        if not total:
+            return 0.0
+        covered = max([passage.cover(weights) for passage in self.passages])
+        asked = sum([weights[stem] for stem in self._only_asked.intersection(weights)])
+        return max(0.0, 1.0 - (covered + QUESTION * asked) / total)

@@ -1,0 +1,152 @@
+"""Numbers as they are meant: a text comes in, its numbers and their units come out, however they are written.
+
+"1,300", "1.3k", "1.3 thousand" and "thirteen hundred" are one number; so are "6th", "06" and "six". A unit is
+a currency, "%" or a measure, by one name for all its spellings. A separator that may be of thousands or of
+decimals is read both ways, since either may be meant: "1.300".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from monitor.scorers.grounding.words import word_set
+
+#: Numbers of a text that are read; more are no prose.
+MAX_NUMBERS: Final = 5_000
+#: Digits of a number, beyond which it is an identifier and compared as it stands.
+MAX_DIGITS: Final = 15
+
+_SCALES: Final = {
+    "k": 10**3, "thousand": 10**3, "m": 10**6, "mn": 10**6, "mm": 10**6, "million": 10**6, "millions": 10**6,
+    "b": 10**9, "bn": 10**9, "billion": 10**9, "billions": 10**9, "tn": 10**12, "trillion": 10**12,
+    "hundred": 100,
+}  # fmt: skip
+_UNITS: Final = {
+    spelling: spellings[0]
+    for spellings in (
+        ("$", "usd", "dollar", "dollars"), ("€", "eur", "euro", "euros"), ("£", "gbp", "pound", "pounds"),
+        ("¥", "jpy", "yen"), ("₹", "inr", "rupee", "rupees"), ("%", "percent", "pct"),
+        ("km", "kilometer", "kilometers", "kilometre", "kilometres"), ("mile", "miles", "mi"),
+        ("meter", "meters", "metre", "metres"), ("foot", "feet", "ft"), ("inch", "inches"),
+        ("cm", "centimeter", "centimeters", "centimetre", "centimetres"),
+        ("kg", "kilogram", "kilograms", "kilo", "kilos"), ("lb", "lbs"), ("gram", "grams"),
+        ("mg", "milligram", "milligrams"), ("second", "seconds", "sec", "secs"),
+        ("minute", "minutes", "min", "mins"), ("hour", "hours", "hr", "hrs"), ("day", "days"),
+        ("week", "weeks"), ("month", "months"), ("year", "years", "yr", "yrs"),
+        ("gb", "gigabyte", "gigabytes"), ("mb", "megabyte", "megabytes"), ("tb", "terabyte", "terabytes"),
+    )
+    for spelling in spellings
+}  # fmt: skip
+_SMALL: Final = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
+)
+_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
+_ORDINALS: Final = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+_MONTHS: Final = "january february march april may june july august september october november december"
+_UNITS_OF_TEN: Final = {word: value for value, word in enumerate(_SMALL.split()) if 0 < value < 10} | {
+    word: value for value, word in enumerate(_ORDINALS.split(), start=1) if value < 10
+}
+_ROUND: Final = {word: 10 * value for value, word in enumerate(_TENS.split(), start=2)}
+_SPELLED: Final = (
+    _ROUND
+    | {word: value for value, word in enumerate(_SMALL.split())}
+    | {word: value for value, word in enumerate(_ORDINALS.split(), start=1)}
+    | {word: value for value, word in enumerate(_MONTHS.split(), start=1)}
+)
+#: What spells a number, and is said without one: figures of speech, and what an answer counts by itself.
+_CASUAL: Final = word_set("zero one two three four five first second third march may")
+#: Words that can only be meant as numbers, and the numbers.
+SPELLED_OUT: Final = {word: str(value) for word, value in _SPELLED.items() if word not in _CASUAL}
+_NUMBER = re.compile(
+    r"(\d{1,40}(?:[.,]\d{1,20}){0,12})"
+    r"(?:(?:st|nd|rd|th)\b|((?:[kKmMbB]|[mM][nNmM]|[bB][nN]|[tT][nN])\b))?"
+    r"(?:[ \u00a0-]?(%|[a-zA-Z]{2,11}\b)(?:[ \u00a0]([a-zA-Z]{2,11})\b)?)?"
+)
+CURRENCIES: Final = frozenset("$€£¥₹")
+_GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
+_INDIAN = re.compile(r"\d{1,3}(?:,\d{2})*,\d{3}")
+
+
+class Number(NamedTuple):
+    """One number of a text."""
+
+    readings: tuple[str, ...]
+    """What it may mean, as plain decimals."""
+    unit: str
+    """Its unit, or ``""``."""
+    start: int
+    """Where it stands, in characters."""
+
+
+def numbers(text: str) -> Iterator[Number]:
+    """The numbers of ``text`` that are written in digits, the first ``MAX_NUMBERS``."""
+    for count, found in enumerate(_NUMBER.finditer(text)):
+        if count == MAX_NUMBERS:
+            return
+        start = found.start()
+        before = text[start - 1 : start] if start else ""
+        if before.isalnum():  # part of a name: "H2O"
+            continue
+        digits, suffix, after, then = found.groups("")
+        factor = 1
+        if suffix:
+            factor = _SCALES[suffix.lower()]
+        elif len(after) > 1 and (scale := _SCALES.get(after.lower())):
+            factor, after = scale, then
+        if before == " " and start > 1:
+            before = text[start - 2]
+        unit = _UNITS[before] if before in CURRENCIES else _UNITS.get(after.lower(), "") if after else ""
+        yield Number(_meant(digits, factor), unit, start)
+
+
+def spelled(found: Sequence[str]) -> set[str]:
+    """The numbers that the words ``found`` spell, months among them: "march" is 3, "twenty five" 25."""
+    if _SPELLED.keys().isdisjoint(found):
+        return set()
+    values: set[str] = set()
+    for place, word in enumerate(found):
+        value = _SPELLED.get(word)
+        if value is None:
+            continue
+        values.add(str(value))
+        following = found[place + 1] if place + 1 < len(found) else ""
+        if word in _ROUND and following in _UNITS_OF_TEN:
+            value += _UNITS_OF_TEN[following]
+            values.add(str(value))
+            following = found[place + 2] if place + 2 < len(found) else ""
+        if len(following) > 2 and following in _SCALES:
+            values.add(str(value * _SCALES[following]))
+    return values
+
+
+def _meant(digits: str, factor: int) -> tuple[str, ...]:
+    """The plain decimals that ``digits`` may stand for, times ``factor``."""
+    if factor == 1 and digits.isdecimal() and digits.isascii() and digits[0] != "0":
+        return (digits,)
+    return tuple(dict.fromkeys([_plain(reading, factor) for reading in _readings(digits)]))
+
+
+def _readings(digits: str) -> Iterator[str]:
+    """Plain decimals that ``digits`` may stand for."""
+    if digits.isdecimal():
+        yield digits
+        return
+    if _GROUPED.fullmatch(digits) or _INDIAN.fullmatch(digits):
+        yield digits.replace(",", "").replace(".", "")
+    if digits.count(".") + digits.count(",") == 1:
+        yield digits.replace(",", ".")
+    elif (cut := max(digits.rfind("."), digits.rfind(","))) and digits[cut] not in digits[:cut]:
+        yield f"{digits[:cut].replace(',', '').replace('.', '')}.{digits[cut + 1 :]}"
+    else:
+        yield digits
+
+
+def _plain(reading: str, factor: int) -> str:
+    """``reading`` times ``factor``, without zeros in front or behind."""
+    if len(reading) > MAX_DIGITS or reading.count(".") > 1 or "," in reading:
+        return reading
+    value = float(reading) * factor
+    return str(int(value)) if value == int(value) else repr(value)

@@ -1,0 +1,144 @@
+"""What of an answer its context does not carry: claims and context come in, counts and shares come out.
+
+These are the signals whose weights are fitted. Each is cheap, has one meaning, and comes with the places it
+was seen at, so that a person can look.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from math import log1p
+from typing import Final, NamedTuple
+
+from monitor.scorers.grounding.claims import Claim
+from monitor.scorers.grounding.context import Context, negates
+from monitor.scorers.grounding.quantities import CURRENCIES, SPELLED_OUT, Number, numbers
+from monitor.scorers.grounding.words import stem
+
+#: Figures that the context does not have: years, amounts of money, other numbers; and those that it has with
+#: another unit.
+FIGURES: Final = ("numbers", "dates", "money", "units")
+#: Items of one signal that are counted; an answer with more is no worse.
+MAX_ITEMS: Final = 100
+#: The share of new phrases from which on more of them add little: the scale of the logarithm.
+FEW_PHRASES: Final = 0.05
+
+_NAME = re.compile(r" ([A-Z][^\W\d_]{2,})")
+#: What a word with a capital stands behind, unless it begins a sentence or a title.
+_WITHIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789,;)'\"")
+
+
+class Found(NamedTuple):
+    """How much of one signal an answer has."""
+
+    value: float
+    """In the signal's own unit: a count, or a share in 0..1."""
+    scaled: float
+    """What the weight is multiplied with."""
+    at: tuple[int, ...] = ()
+    """The places of the first few, in characters of the answer."""
+
+
+#: A signal that was not found.
+NOTHING: Final = Found(0.0, 0.0)
+#: Places that a signal names.
+MAX_PLACES_SHOWN: Final = 3
+
+
+def counted(places: Sequence[int]) -> Found:
+    """A signal that is a count: its logarithm is weighed, since a second item says less than the first."""
+    if not places:
+        return NOTHING
+    count = min(len(places), MAX_ITEMS)
+    return Found(count, log1p(count), tuple(places[:MAX_PLACES_SHOWN]))
+
+
+class Words(NamedTuple):
+    """Content words of an answer, and those of them that the context does not carry."""
+
+    content: int
+    unsupported: int
+
+
+def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[str, Found]]:
+    """The signals that compare words: ``words``, ``share``, ``worst``, ``phrases`` and ``negations``."""
+    content = unsupported = fresh = pairs = 0
+    weighed = worst = missed = 0.0
+    worst_at = 0
+    places: list[int] = []
+    phrased: list[int] = []
+    negated: list[int] = []
+    for claim in found:
+        content += len(claim.weights)
+        missing = claim.weights.keys() - context.known
+        unsupported += len(missing)
+        weighed += sum(map(claim.weights.__getitem__, missing))
+        if missing and len(places) < MAX_PLACES_SHOWN:
+            places.append(claim.start + min(map(claim.text.lower().find, missing)))
+        share = context.missing(claim.weights)
+        missed += share * len(claim.weights)
+        if share > worst:
+            worst, worst_at = share, claim.start
+        size = len(claim.stems) - 1
+        new = size - sum(map(context.pairs.__contains__, pairwise(claim.stems)))
+        fresh += new
+        pairs += size
+        if new and len(phrased) < MAX_PLACES_SHOWN:
+            phrased.append(claim.start)
+        if not context.negates and negates(claim.stems):
+            negated.append(claim.start)
+    absent, novelty = missed / max(1, content), fresh / max(1, pairs)
+    return Words(content, unsupported), {
+        "words": Found(unsupported, log1p(weighed), tuple(places)),
+        "share": Found(absent, absent),
+        "worst": Found(worst, worst, (worst_at,)),
+        "phrases": Found(novelty, log1p(novelty / FEW_PHRASES), tuple(phrased)),
+        "negations": Found(len(negated), float(bool(negated)), tuple(negated[:MAX_PLACES_SHOWN])),
+    }
+
+
+def item_signals(found: Iterable[Claim], context: Context, least: int = 0) -> dict[str, Found]:
+    """The signals that look up one thing after another: ``FIGURES`` and ``names``.
+
+    Figures that are written with fewer digits than ``least`` are left out.
+    """
+    figures: dict[str, list[int]] = {kind: [] for kind in FIGURES}
+    named: dict[str, int] = {}
+    for claim in found:
+        for kind, place in _figures(claim, context, least):
+            figures[kind].append(claim.start + place)
+        for name in _NAME.finditer(claim.text):
+            if (
+                claim.text[name.start() - 1 : name.start()] in _WITHIN
+                and (looked_up := stem(name.group(1).lower())) not in context.known
+            ):
+                named.setdefault(looked_up, claim.start + name.start(1))
+    return {kind: counted(places) for kind, places in figures.items()} | {"names": counted([*named.values()])}
+
+
+def _figures(claim: Claim, context: Context, least: int) -> Iterator[tuple[str, int]]:
+    """The figures of a claim that the context does not have, by kind and place within the claim."""
+    for number in numbers(claim.text):
+        if len(number.readings[0]) < least:
+            continue
+        units = [context.numbers[reading] for reading in number.readings if reading in context.numbers]
+        if not units:
+            yield _kind(number), number.start
+        elif number.unit and not any("" in known or number.unit in known for known in units):
+            yield "units", number.start
+    if least or SPELLED_OUT.keys().isdisjoint(claim.words):
+        return
+    for word in claim.words:
+        value = SPELLED_OUT.get(word)
+        if value and stem(word) not in context.known and value not in context.numbers:
+            yield "numbers", claim.text.lower().find(word)
+
+
+def _kind(number: Number) -> str:
+    if number.unit in CURRENCIES:
+        return "money"
+    year = number.readings[0]
+    is_year = not number.unit and len(year) == 4 and year.isdecimal() and "1000" <= year < "2200"
+    return "dates" if is_year else "numbers"

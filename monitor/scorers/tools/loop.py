@@ -1,0 +1,169 @@
+"""Where in a conversation a call stands: messages come in, the request and what was done about it go out.
+
+The request is what the user said last; the loop is what followed: calls that were made, and what they gave.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
+
+from monitor.records import Call, Message, Part, PartType
+from monitor.scorers.tools.support import NUMBER, Support
+from monitor.scorers.tools.words import FUNCTION_WORDS, stems, words_of
+
+#: Characters of a request that are read, half of them its first, if it is longer.
+MAX_REQUEST = 4_000
+#: Characters of a conversation above which nothing is looked up in it.
+MAX_SUPPORT = 200_000
+#: Parts of a loop that are looked at: the last ones.
+MAX_LOOP = 200
+#: Characters of a tool's result in which an error, or that it isn't done yet, is looked for.
+MAX_OPENING = 300
+#: Words that a text needs to tell its language, and the share of them that are function words in English.
+MIN_WORDS, MIN_ENGLISH = 3, 0.15
+
+_ERROR = re.compile(
+    r"""\W*(?:error|exception|traceback|failed|failure|fatal|invalid|unauthorized|forbidden|timed?\ ?out)\b
+    | [^{]{0,20}\{[^{}]{0,100}["'](?:
+        (?:errors?|exception|error_message)["']\s*:\s*(?!null|none|false|""|''|\[\]|\{\}|0\b)
+      | (?:status|state|type)["']\s*:\s*["'](?:error|failed|failure)["']
+      | (?:success|ok)["']\s*:\s*false )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_UNFINISHED = re.compile(
+    r"pending|running|in[_ -]progress|queued|processing|not[_ -](?:ready|finished|done)|retry|try again|wait",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[A-Z][\w-]+(?: [A-Z][\w-]+)*")
+# What stands two characters before a capital inside a sentence.
+_INSIDE = frozenset(string.ascii_lowercase + string.digits + ",;)")
+_QUOTE = re.compile("[\"'\u2018\u201c]")
+_QUOTED = re.compile(
+    r"[\"\u201c]([^\"\u201c\u201d]{2,60})[\"\u201d]|(?<!\w)['\u2018]([^'\u2018\u2019]{2,60})['\u2019](?!\w)"
+)
+
+
+class Conversation:
+    """What a call was made in.
+
+    Args:
+        call: the call; its ``input`` is read, its answer is not.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._messages = call.input
+        self._documents = call.documents
+
+    @cached_property
+    def request(self) -> str:
+        """What the user said last."""
+        if self._start is None:
+            return ""
+        text = _text(self._messages[self._start])
+        half = MAX_REQUEST // 2
+        return text if len(text) <= MAX_REQUEST else f"{text[:half]} {text[-half:]}"
+
+    @cached_property
+    def said(self) -> list[str]:
+        """The words of the request."""
+        return words_of(self.request)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Stems of the request; empty where they can't be compared with what tools say in English.
+
+        What a later message of the user asks for stands in the earlier ones, too: there it is empty as well.
+        """
+        return stems(self.said) if self._is_first and is_english(self.said) else frozenset()
+
+    @cached_property
+    def given(self) -> tuple[str, ...]:
+        """The numbers, names and quotations of the request: what its arguments are made of."""
+        text = self.request
+        capitals = [found for found in _NAME.finditer(text) if found.start() > 1]
+        names = [found[0] for found in capitals if text[found.start() - 2] in _INSIDE]
+        quoted = [one or other for one, other in _QUOTED.findall(text)] if _QUOTE.search(text) else []
+        return (*NUMBER.findall(text), *names, *quoted)
+
+    @cached_property
+    def support(self) -> Support | None:
+        """Everything that was said before; ``None`` if that is nothing, or too much to look things up in."""
+        texts, size = list[str](), 0
+        contents = (part.content for message in self._messages for part in message.parts)
+        arguments = (part.arguments or "" for message in self._messages for part in message.parts)
+        for text in chain(contents, arguments, (document.content for document in self._documents)):
+            size += len(text)
+            if size > MAX_SUPPORT:
+                return None
+            if text:
+                texts.append(text)
+        return Support("\n".join(texts)) if texts else None
+
+    @cached_property
+    def loop(self) -> Sequence[Part]:
+        """The calls and results since the request, at most ``MAX_LOOP``, in their order."""
+        since = self._messages[0 if self._start is None else self._start :]
+        parts = [
+            part
+            for message in since[-MAX_LOOP:]
+            for part in message.parts[-MAX_LOOP:]
+            if part.type in (PartType.TOOL_CALL, PartType.TOOL_RESULT)
+        ]
+        return parts[-MAX_LOOP:]
+
+    @cached_property
+    def _start(self) -> int | None:
+        """Where the request is."""
+        for index in range(len(self._messages) - 1, -1, -1):
+            if self._messages[index].role == "user" and _text(self._messages[index]).strip():
+                return index
+        return None
+
+    @cached_property
+    def has_results(self) -> bool:
+        """Whether a tool gave something, before the request or since."""
+        return any(part.type is PartType.TOOL_RESULT for message in self._messages for part in message.parts)
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether the user said nothing before the request."""
+        return all(message.role != "user" for message in self._messages[: self._start or 0])
+
+    @property
+    def last_failed(self) -> bool:
+        """Whether what the model was given last is a tool's error."""
+        last = self.loop[-1] if self.loop else None
+        return last is not None and last.type is PartType.TOOL_RESULT and is_error(last.content)
+
+    @cached_property
+    def last_call(self) -> tuple[Part | None, str]:
+        """The call that the loop made last, and the result it got; empty if none is there."""
+        for index in range(len(self.loop) - 1, -1, -1):
+            if (made := self.loop[index]).type is PartType.TOOL_CALL:
+                results = [part for part in self.loop[index + 1 :] if made.id is None or part.id == made.id]
+                return made, results[0].content if results else ""
+        return None, ""
+
+
+def is_english(words: Sequence[str]) -> bool:
+    """Whether enough of these words, in lower case, are English function words."""
+    known = sum([word in FUNCTION_WORDS for word in words])
+    return len(words) >= MIN_WORDS and known >= MIN_ENGLISH * len(words)
+
+
+def is_error(result: str) -> bool:
+    """Whether a tool's result opens as an error does. English, and the forms that JSON results take."""
+    return _ERROR.match(result[:MAX_OPENING]) is not None
+
+
+def is_unfinished(result: str) -> bool:
+    """Whether a tool's result says that one should ask again."""
+    return _UNFINISHED.search(result[:MAX_OPENING]) is not None
+
+
+def _text(message: Message) -> str:
+    return " ".join([part.content for part in message.parts if part.type is PartType.TEXT])

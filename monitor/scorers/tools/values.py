@@ -1,0 +1,147 @@
+"""What a call's argument values stand on: arguments come in, how much of them nothing supports goes out.
+
+A value is supported if its words and numbers stand in the conversation. What the tool's schema lists is a
+choice, not a fact, and is left out, as are truth values, 0 and 1, and texts long enough to be the model's own
+composition. Placeholders are told by their form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from monitor.scorers.tools.support import NUMBER, Support, readings
+from monitor.scorers.tools.words import FUNCTION_WORDS, ToolWords, split_words, stem
+
+#: Characters above which a value is taken for a text that the model composed, and words.
+MAX_VALUE, MAX_VALUE_WORDS = 200, 14
+#: Letters of a code: a country's, a currency's, a share's.
+MAX_CODE = 5
+#: Letters from which on a word is looked up; shorter ones are units, states and articles.
+MIN_WORD = 3
+
+_DATE_OR_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
+_PLACEHOLDER = re.compile(
+    r"""\W*(?:
+      <[^<>]{1,60}> | \{\{?[^{}]{1,60}\}\}? | \$\{\w{3,40}\}
+    | \[(?:your|insert|enter|the)\b[^\]]{0,60}\] | your[_\ -][\w\ -]{1,40}
+    | (?:insert|enter|replace)[_\ -][\w\ -]{1,40} | [\w-]{1,40}[_-]here
+    | string | example | sample | placeholder | todo | tbd | tba | unknown | undefined | null | nil | n/?a
+    | not[_\ ](?:provided|specified|given|available) | unspecified | x{3,} | \.\.\. | \?+ | foo(?:bar)?
+    | dummy | lorem\ ipsum[\w\ ]{0,40} | 1234567(?:8(?:90?)?)? | yyyy-mm-dd | /?path/to/[\w./-]{1,80}
+    | \w{1,20}@(?:example|domain|email)\.\w{2,5} | (?:john|jane)[_\ .]doe
+    | (?:https?://)?(?:www\.)?example\.(?:com|org|net)\b.{0,80}
+    )\W*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+class Values(NamedTuple):
+    """How much of one call's argument values nothing supports."""
+
+    required: float
+    """Sum over the required arguments of the share of each that is unsupported."""
+    invented: int
+    """Values of which no word or number is supported."""
+    placeholders: int
+    words: frozenset[str]
+    """Stems of all values."""
+    numbers: frozenset[float]
+    """Numbers of all values."""
+
+
+def judge_values(
+    arguments: dict[str, Any],
+    schema: dict[str, Any] | bool | None,
+    tool: ToolWords,
+    support: Support,
+    at_most: int,
+) -> Values:
+    """How much of ``arguments`` nothing in ``support`` carries; of their values, so many are looked at."""
+    names = schema.get("required") if isinstance(schema, dict) else None
+    required = 0.0
+    invented = placeholders = 0
+    said: set[str] = set()
+    found: set[float] = set()
+    for name, value in arguments.items():
+        shares: list[float] = []
+        for leaf in _leaves(value, at_most):
+            at_most -= 1
+            words, numbers = _content(leaf)
+            said.update(map(stem, words))
+            found.update([number for reading in numbers for number in reading])
+            if (leaf.lower() if isinstance(leaf, str) else leaf) in tool.listed:
+                continue
+            placeholders += isinstance(leaf, str) and _is_placeholder(leaf, support)
+            if (share := _unsupported(leaf, words, numbers, support)) is not None:
+                shares.append(share)
+                invented += share == 1
+        if shares and isinstance(names, list) and name in names:
+            required += sum(shares) / len(shares)
+    return Values(required, invented, placeholders, frozenset(said), frozenset(found))
+
+
+def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
+    """The strings and numbers in ``value``, at most so many; truth values and nulls are none."""
+    waiting = [value]
+    while waiting and at_most > 0:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, str | int | float) and not isinstance(node, bool):
+            at_most -= 1
+            yield node
+
+
+def _is_placeholder(value: str, support: Support) -> bool:
+    """Whether ``value`` looks like one and was not said so."""
+    return (
+        len(value) <= MAX_VALUE and _PLACEHOLDER.fullmatch(value) is not None and not support.has_text(value)
+    )
+
+
+def _content(value: str | float) -> tuple[list[str], list[list[float]]]:
+    """The words of a value, and the readings of each number in it."""
+    if not isinstance(value, str):
+        return [], [[float(abs(value))]]
+    opening = value[: MAX_VALUE + 1]
+    return split_words(opening), [[*readings(text)] for text in NUMBER.findall(opening)]
+
+
+def _unsupported(
+    value: str | float, words: list[str], numbers: list[list[float]], support: Support
+) -> float | None:
+    """The share of a value that nothing supports, or ``None`` where that is no question."""
+    if not isinstance(value, str):
+        if value in (0, 1):
+            return None
+        return 0.0 if support.has_number(value) else 1.0
+    if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS:
+        return None
+    looked_up = [word for word in words if len(word) >= MIN_WORD and word not in FUNCTION_WORDS]
+    missing = sum([not support.has(stem(word)) for word in looked_up])
+    if missing and _is_short_for(value, looked_up, support):
+        missing = 0
+    is_time = bool(numbers) and _DATE_OR_TIME.search(value) is not None
+    asked = [found for found in numbers if any(found) or not is_time]
+    missing += sum([not _any_number(found, support, is_time=is_time) for found in asked])
+    total = len(looked_up) + len(asked)
+    return missing / total if total else None
+
+
+def _is_short_for(value: str, words: list[str], support: Support) -> bool:
+    """Whether the conversation has the initials of these words, or what a code is short for (``NVDA``)."""
+    if len(words) > 1:
+        return support.has_phrase("".join([word[0] for word in words]))
+    return len(value) <= MAX_CODE and value.isupper() and support.has_long_form(value.lower())
+
+
+def _any_number(found: list[float], support: Support, *, is_time: bool) -> bool:
+    """Whether one reading of a number is in ``support``; of an hour, also by the twelve-hour clock."""
+    return any(
+        support.has_number(number) or (is_time and 12 < number < 24 and support.has_number(number - 12))
+        for number in found
+    )

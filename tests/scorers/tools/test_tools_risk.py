@@ -1,0 +1,328 @@
+"""The risk of tool calls: each signal by a call as it happens, and where nothing can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from benchmarks._hostile_tools import cases
+from monitor.records import (
+    RISKY,
+    Call,
+    Message,
+    Output,
+    Part,
+    PartType,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolsScore,
+)
+from monitor.scorers.tools import score_tools
+from monitor.scorers.tools.weights import ANSWER_WEIGHTS, CALL_WEIGHTS
+from tests.scorers.build import call
+from tests.scorers.test_score import CALLS
+
+FLIGHTS = Tool(
+    "search_flights",
+    description="Searches flights between two cities on a date.",
+    schema={
+        "type": "object",
+        "properties": {
+            "origin": {"type": "string"},
+            "destination": {"type": "string"},
+            "date": {"type": "string", "description": "Day of departure, or 'any'"},
+            "passengers": {"type": "integer", "default": 1},
+            "cabin": {"enum": ["economy", "business"]},
+            "airline": {"type": "string", "description": "Its name, e.g. 'Lufthansa'"},
+        },
+        "required": ["origin", "destination"],
+    },
+)
+HOTELS = Tool(
+    "book_hotel",
+    description="Books a room in a hotel of a city.",
+    schema={"type": "object", "properties": {"city": {"type": "string"}, "nights": {"type": "integer"}}},
+)
+NOTES = Tool(
+    "write_note",
+    description="Keeps a note.",
+    schema={"type": "object", "properties": {"note": {"type": "string"}}},
+)
+ASKED = "Find me flights from Lisbon to Oslo on 3 May 2027, please."
+RIGHT = '{"origin": "Lisbon", "destination": "Oslo", "date": "2027-05-03"}'
+
+
+def reply(
+    request: str,
+    *arguments: str,
+    name: str = "search_flights",
+    text: str = "",
+    tools: Sequence[Tool] = (FLIGHTS, HOTELS, NOTES),
+    more: Sequence[Message] = (),
+    **fields: Any,
+) -> Call:
+    """A call that answers ``request`` with one tool call for each of ``arguments``, or with ``text``."""
+    made = tuple(ToolCall(name, each) for each in arguments)
+    asked = Message("user", (Part(content=request),))
+    return call(tools=tuple(tools), input=(asked, *more), outputs=(Output(text, tool_calls=made),), **fields)
+
+
+def found(score: ToolsScore) -> dict[str, float]:
+    """The signals by name."""
+    return {signal.name: signal.value for signal in score.signals}
+
+
+def gave(result: str) -> tuple[Message, Message]:
+    """A call of the loop with its result."""
+    asks = Part(PartType.TOOL_CALL, id="t", name="search_flights", arguments=RIGHT)
+    return (
+        Message("assistant", (asks,)),
+        Message("tool", (Part(PartType.TOOL_RESULT, id="t", content=result),)),
+    )
+
+
+def test_a_call_that_fits_its_request_is_no_risk() -> None:
+    score = score_tools(reply(ASKED, RIGHT))
+    assert score.risk is not None
+    assert score.risk < 0.05
+    assert score.detail is None
+
+
+@pytest.mark.parametrize(
+    ("signal", "made"),
+    [
+        ("placeholder", reply(ASKED, '{"origin": "<origin>", "destination": "Oslo"}')),
+        ("placeholder", reply(ASKED, '{"origin": "your_city", "destination": "Oslo"}')),
+        ("placeholder", reply(ASKED, '{"origin": "Lisbon", "destination": "unknown"}')),
+        ("invented_value", reply(ASKED, '{"origin": "Lisbon", "destination": "Prague"}')),
+        ("invented_value", reply(ASKED, '{"origin": "Lisbon", "destination": "Oslo", "passengers": 7}')),
+        ("invented_value", reply(ASKED, RIGHT.replace("}", ', "airline": "Lufthansa"}'))),
+        ("unsupported_required", reply("Find me flights to Oslo.", '{"origin": "Paris"}')),
+        (
+            "tool_unlike_request",
+            reply("Who was it that first wrote a novel?", '{"note": "a"}', name="write_note"),
+        ),
+        ("better_tool", reply(ASKED, '{"city": "Oslo"}', name="book_hotel")),
+        (
+            "several_asked",
+            reply("Find flights from Lisbon to Oslo, and then also from Oslo to Bergen.", RIGHT),
+        ),
+        ("tool_left_out", reply(f"{ASKED} Then book a room in a hotel of the city.", RIGHT)),
+        (
+            "value_not_used",
+            reply("Find flights from Lisbon to Oslo for Ada Lovelace on 3 May 2027.", RIGHT),
+        ),
+        ("tool_would_fit", reply(ASKED, text="Which of the cabins would you like?")),
+        ("tool_would_fit", reply(ASKED, text="Please provide the cabin.")),
+        ("declined_though_tool_fits", reply(ASKED, text="I'm sorry, I can't look up flights.")),
+        ("answered_though_tool_fits", reply(ASKED, text="There are two flights, at 8:15 and at 17:40.")),
+        ("call_written_out", reply(ASKED, text="I would call search_flights(origin='Lisbon').")),
+        (
+            "tool_error_ignored",
+            reply(ASKED, more=gave("Error: no such day"), text="The flight is at 8:15 in the day."),
+        ),
+        ("structure", reply(ASKED, "{}")),
+    ],
+)
+def test_each_signal_is_found(signal: str, made: Call) -> None:
+    score = score_tools(made)
+    assert found(score)[signal] > 0
+    assert next(each for each in score.signals if each.name == signal).adds > 0
+
+
+def test_every_signal_has_a_test() -> None:
+    marks = test_each_signal_is_found.pytestmark  # type: ignore[attr-defined]
+    tested = {signal for signal, _ in marks[0].args[1]}
+    assert tested | {"bias"} == CALL_WEIGHTS.keys() | ANSWER_WEIGHTS.keys()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"origin": "LISBON", "destination": "oslo", "cabin": "business", "passengers": 1}',
+        '{"origin": "Lisbon", "destination": "Oslo", "date": "03/05/2027"}',
+        '{"origin": "Lisbon", "destination": "Oslo", "date": "ANY", "airline": ""}',
+        '{"origin": "Lisbon", "destination": "Oslo", "airline": null}',
+    ],
+)
+def test_what_was_said_listed_or_left_open_is_not_invented(arguments: str) -> None:
+    signals = found(score_tools(reply(ASKED, arguments)))
+    assert "invented_value" not in signals
+    assert "unsupported_required" not in signals
+
+
+@pytest.mark.parametrize(
+    ("request_text", "value"),
+    [
+        ("Pay 5% of it to the bank for me.", "0.05"),
+        ("Pay one thousand to the bank for me.", "1000"),
+        ("Pay 2.5 million to the bank for me.", "2500000"),
+        ("Pay 1,250 to the bank for me.", "1250"),
+        ("Pay a dozen to the bank for me.", "12"),
+        ("Wake me at 2 pm on the day.", '"14:00"'),
+        ("Do it on the 7th of March 2027.", '"2027-03-07"'),
+        ("Do it on 20270307 for me.", '"2027-03-07"'),
+        ("I want to go to SF.", '"San Francisco"'),
+        ("How is the share of Nvidia doing?", '"NVDA"'),
+        ("How many Canadian dollars is that?", '"CAD"'),
+        ("Use the engine_size column of it.", '"engineSize"'),
+    ],
+)
+def test_a_value_may_be_written_in_another_way(request_text: str, value: str) -> None:
+    made = reply(request_text, f'{{"note": {value}}}', name="write_note")
+    assert "invented_value" not in found(score_tools(made))
+
+
+def test_a_value_may_come_from_a_tool_or_a_system_message() -> None:
+    paris = '{"origin": "Lisbon", "destination": "Bergen"}'
+    assert "invented_value" in found(score_tools(reply(ASKED, paris)))
+    assert "invented_value" not in found(score_tools(reply(ASKED, paris, more=gave("Try Bergen instead"))))
+
+
+def test_a_placeholder_that_was_said_is_a_value() -> None:
+    said = reply("Keep a note that says: unknown", '{"note": "unknown"}', name="write_note")
+    assert "placeholder" not in found(score_tools(said))
+
+
+def test_why_a_call_is_risky_is_in_the_detail_and_nothing_of_its_content() -> None:
+    score = score_tools(reply(ASKED, '{"city": "Timbuktu"}', name="book_hotel"))
+    assert score.risk is not None
+    assert score.risk >= RISKY
+    assert score.detail is not None
+    assert score.detail.startswith("risk: ")
+    assert "better_tool" in score.detail
+    assert "Timbuktu" not in score.detail
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        reply("¿Qué vuelos hay de Lisboa a Oslo el tres de mayo?", text="Hay dos vuelos."),
+        reply("明日のリスボンからオスロへの便を探してください", text="二便あります。"),
+        reply("Oslo?", text="A city in Norway."),
+        call(
+            tools=(FLIGHTS,),
+            input=(
+                Message("user", (Part(content=ASKED),)),
+                Message("assistant", (Part(content="In which cabin?"),)),
+                Message("user", (Part(content="I don't know the search cabins of the flights, do you?"),)),
+            ),
+            outputs=(Output("Economy and business."),),
+        ),
+        reply(ASKED, text="There are two.", tool_choice=ToolChoice("none")),
+        call(tools=(FLIGHTS,), outputs=(Output("There are two."),)),
+    ],
+)
+def test_an_answer_without_a_call_has_no_risk_where_nothing_can_be_compared(made: Call) -> None:
+    assert score_tools(made).risk is None
+
+
+def test_a_request_in_another_script_is_compared_by_its_values_only() -> None:
+    score = score_tools(
+        reply("リスボン (Lisbon) から Oslo へ", '{"origin": "Lisbon", "destination": "Oslo"}')
+    )
+    assert score.risk is not None
+    assert score.risk < 0.05
+    assert score.signals == ()
+
+
+def test_a_tool_that_the_model_had_to_call_is_not_held_against_it() -> None:
+    request = "Who was it that first wrote a novel?"
+    free = reply(request, '{"note": "a"}', name="write_note")
+    forced = reply(request, '{"note": "a"}', name="write_note", tool_choice=ToolChoice("required"))
+    assert "tool_unlike_request" in found(score_tools(free))
+    assert "tool_unlike_request" not in found(score_tools(forced))
+
+
+def test_a_tool_that_takes_the_answer_is_not_compared_with_the_request() -> None:
+    final = Tool("final_result", schema={"type": "object", "properties": {"city": {"type": "string"}}})
+    made = reply("What is the capital of Japan?", '{"city": "Tokyo"}', name="final_result", tools=(final,))
+    assert score_tools(made).signals == ()
+
+
+def test_an_answer_for_which_the_provider_searched_was_made_with_a_tool() -> None:
+    search = ToolCall("web_search", '{"query": "flights"}', server_side=True)
+    asked = (Message("user", (Part(content=ASKED),)),)
+    made = call(tools=(FLIGHTS,), input=asked, outputs=(Output("There are two.", tool_calls=(search,)),))
+    assert score_tools(made).risk is None
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        ("Two flights: 8:15, 17:40", "The flights are at 8:15 and at 17:40."),
+        ("Error: no such day", "Sorry, the search of the flights failed."),
+        ("Error: no such day", "Which day would you like to fly on?"),
+        ("Error: no such day", "Es gibt keinen Flug."),
+    ],
+)
+def test_an_error_is_not_ignored_where_there_was_none_or_it_is_told(result: str, text: str) -> None:
+    assert "tool_error_ignored" not in found(score_tools(reply(ASKED, more=gave(result), text=text)))
+
+
+def test_of_several_choices_the_riskiest_is_reported() -> None:
+    good, bad = ToolCall("search_flights", RIGHT), ToolCall("book_hotel", '{"city": "Timbuktu"}')
+    asked = (Message("user", (Part(content=ASKED),)),)
+    alone = call(tools=(FLIGHTS, HOTELS), input=asked, outputs=(Output(tool_calls=(bad,)),))
+    both = call(
+        tools=(FLIGHTS, HOTELS), input=asked, outputs=(Output(tool_calls=(good,)), Output(tool_calls=(bad,)))
+    )
+    assert score_tools(both) == score_tools(alone)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        Tool("search_flights", schema={"properties": {"a": float("nan")}}),
+        Tool("search_flights", description="\ud800 of flights"),
+        Tool("search_flights", schema=True),
+        Tool("search_flights", description="flights " * 10_000),
+    ],
+)
+def test_a_tool_that_cannot_be_read_is_known_by_its_name(tool: Tool) -> None:
+    assert "tool_unlike_request" in found(score_tools(reply(ASKED, RIGHT, tools=(tool,))))
+
+
+@given(CALLS)
+@settings(max_examples=200)
+def test_any_call_has_a_risk_of_0_to_1_or_none_and_the_same_every_time(made: Call) -> None:
+    score = score_tools(made)
+    assert score == score_tools(made)
+    assert score.risk is None or 0 <= score.risk <= 1
+    assert len(score.detail or "") < 300
+
+
+@pytest.mark.parametrize("made", cases().values(), ids=cases().keys())
+def test_hostile_calls_are_rated_like_any_other(made: Call) -> None:
+    score = score_tools(made)
+    assert score.risk is None or 0 <= score.risk <= 1
+    assert len(score.detail or "") < 300
+
+
+def test_one_call_at_a_time_is_enough_where_no_more_are_allowed() -> None:
+    request = "Find flights from Lisbon to Oslo, and then also book a room in a hotel of the city."
+    assert found(score_tools(reply(request, RIGHT))).keys() >= {"several_asked", "tool_left_out"}
+    alone = found(score_tools(reply(request, RIGHT, parallel_tool_calls=False)))
+    assert alone.keys().isdisjoint({"several_asked", "tool_left_out"})
+
+
+@pytest.mark.parametrize(
+    "text", ["Which cabin would you like?", "To search I need the cabin.", "Please share the cabin."]
+)
+def test_an_answer_that_asks_is_less_of_a_risk_than_one_that_answers(text: str) -> None:
+    asks, answers = (score_tools(reply(ASKED, text=each)).risk for each in (text, "It is at 8:15."))
+    assert asks is not None
+    assert answers is not None
+    assert asks < answers
+
+
+def test_a_greeting_before_the_request_is_no_earlier_turn() -> None:
+    hello = Message("assistant", (Part(content="Hello, how can I help?"),))
+    plain = reply(ASKED, '{"city": "Oslo"}', name="book_hotel")
+    greeted = msgspec.structs.replace(plain, input=(hello, *plain.input))
+    assert "better_tool" in found(score_tools(greeted))
