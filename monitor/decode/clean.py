@@ -83,7 +83,8 @@ def clean(call: Call) -> Call:
         call,
         **changes,
         call_id=call_id,
-        request_id=identifier(call.request_id) or call_id,
+        # Of calls of one trace it is likelier that they are attempts of one request than that none are.
+        request_id=identifier(call.request_id) or identifier(call.trace_id) or call_id,
         trace_id=identifier(call.trace_id),
         span_id=identifier(call.span_id),
         started_at=utc(call.started_at),

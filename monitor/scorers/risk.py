@@ -40,5 +40,9 @@ def combine(weights: Mapping[str, float], values: Mapping[str, float]) -> tuple[
 
 def rendered(signals: Iterable[Signal]) -> str:
     """The first ``MAX_RENDERED`` signals that raise the risk, for a person: ``numbers 3, links 1``."""
-    raising = [f"{signal.name} {signal.value:.3g}" for signal in signals if signal.adds > 0]
+    raising = [f"{signal.name} {_short(signal.value)}" for signal in signals if signal.adds > 0]
     return ", ".join(raising[:MAX_RENDERED])
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -20,6 +20,7 @@ OUT_OF_RANGE = {
     "attempt 10**30": ({"attempt": 10**30}, "attempt", 32767),
     "no trace": ({"trace_id": "\n"}, "trace_id", None),
     "no request id": ({"request_id": ""}, "request_id", "c1"),
+    "no request id, but a trace": ({"request_id": "", "trace_id": "t1"}, "request_id", "t1"),
     "a naive time": (
         {"started_at": "2026-11-22T11:00:00"},
         "started_at",

@@ -43,6 +43,7 @@ def test_any_values_give_a_risk_between_0_and_1(values: dict[str, float]) -> Non
 def test_a_person_reads_what_raises_the_risk() -> None:
     _, signals = combine(WEIGHTS, {"names": 2, "numbers": 0.33333, "supported": 1})
     assert rendered(signals) == "names 2, numbers 0.333"
+    assert rendered([Signal("words", 1234, 1)]) == "words 1234"
 
 
 def test_no_more_than_a_few_signals_are_written_out() -> None:

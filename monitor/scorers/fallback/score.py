@@ -2,7 +2,7 @@
 
 What the emitter declares comes first, then the number of the attempt, then whether the model that answered
 is the one that was asked for. Only one call is seen: what the other calls of its request say of it is for
-``requests.py``.
+``requests.relate``.
 """
 
 from __future__ import annotations

@@ -25,6 +25,10 @@ _MARKED = re.compile(
 )
 
 
+#: What stands in a text before media that are written out in it (RFC 2397).
+_EMBEDDED: Final = ";base64,"
+
+
 class Given(NamedTuple):
     """What the model was given, by what it is for."""
 
@@ -55,6 +59,8 @@ def gather(call: Call) -> Given:
             has_media = True
         elif not part.content:
             continue
+        elif _EMBEDDED in part.content:
+            has_media = True
         elif part.type is PartType.DOCUMENT:
             passages.append(part.content)
             documents += 1
