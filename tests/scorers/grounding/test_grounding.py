@@ -234,7 +234,11 @@ SEARCH = ToolCall("web_search", "{}", server_side=True)
         ({"outputs": (Output("word " * 30_000),)}, GroundingOutcome.UNKNOWN),
         ({"input": (Message("user", (Part(PartType.MEDIA),)),)}, GroundingOutcome.UNKNOWN),
         (
-            _parts("tool", Part(PartType.TOOL_RESULT, "{'url': 'data:image/png;base64,iVBORw0KGgo='}")),
+            {
+                "input": (
+                    Message("tool", (Part(PartType.TOOL_RESULT, "data:image/png;base64,iVBORw0KGgo="),)),
+                )
+            },
             GroundingOutcome.UNKNOWN,
         ),
         (
