@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Final
 
 from monitor.scorers.grounding.claims import LINK, Claim, may_link
-from monitor.scorers.grounding.context import Context
+from monitor.scorers.grounding.context import Context, neighbours
 from monitor.scorers.grounding.signals import MAX_ITEMS, MAX_PLACES_SHOWN, NOTHING, Found, counted
 from monitor.scorers.grounding.words import stems, words
 
@@ -57,14 +57,20 @@ def quotations(answer: str, context: Context) -> Found:
     """What stands in quotation marks, is a sentence rather than a name, and is nowhere in the context."""
     if '"' not in answer and "\u201c" not in answer:
         return NOTHING
-    places = []
-    for found in islice(_QUOTED.finditer(answer), MAX_ITEMS):
-        said = stems(words(found.group(1) or found.group(2)))
-        if len(said) >= MIN_QUOTED:
-            kept = sum(pair in context.pairs or pair in context.asked_pairs for pair in pairwise(said))
-            if kept < MIN_VERBATIM * (len(said) - 1):
-                places.append(found.start())
-    return counted(places)
+    quoted = [
+        (found.start(), said)
+        for found in islice(_QUOTED.finditer(answer), MAX_ITEMS)
+        if len(said := stems(words(found.group(1) or found.group(2)))) >= MIN_QUOTED
+    ]
+    wanted = neighbours(said for _, said in quoted)
+    known = context.phrases(wanted) | context.question.phrases(wanted)
+    return counted(
+        [
+            start
+            for start, said in quoted
+            if sum(map(known.__contains__, pairwise(said))) < MIN_VERBATIM * (len(said) - 1)
+        ]
+    )
 
 
 def citations(

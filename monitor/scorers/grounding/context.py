@@ -1,15 +1,16 @@
 """What an answer may stand on, prepared for look-ups: passages and question come in, a ``Context`` goes out.
 
 A passage is prepared once and kept while it recurs, as retrieved passages and system prompts do: its stems,
-in all and by window, its pairs of neighbours, its numbers. Several passages combine by set unions.
+in their order, in all and by window, and its numbers.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
+from math import fsum
 from threading import Lock
 
 from monitor.scorers.grounding.comparable import is_latin, writes_numbers_out
@@ -40,6 +41,14 @@ def negates(found: Iterable[str]) -> bool:
     return not _NEGATIONS.isdisjoint(found)
 
 
+Pair = tuple[str, str]
+
+
+def neighbours(texts: Iterable[Sequence[str]]) -> frozenset[Pair]:
+    """Stems that follow each other in any of these texts."""
+    return frozenset[Pair]().union(*map(pairwise, texts))
+
+
 class Passage:
     """One text to stand on, prepared.
 
@@ -49,13 +58,11 @@ class Passage:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        stemmed = stems(words(text))
-        self.stems = frozenset(stemmed)
-        #: Stems that follow each other.
-        self.pairs = frozenset(pairwise(stemmed))
-        size = max(BLOCK, -(-len(stemmed) // MAX_BLOCKS))
-        blocks = [frozenset(stemmed[start : start + size]) for start in range(0, len(stemmed), size)]
-        self._windows = [block | following for block, following in pairwise(blocks)] or [self.stems]
+        self._stems = stems(words(text))
+        self.stems = frozenset(self._stems)
+        size = max(BLOCK, -(-len(self._stems) // MAX_BLOCKS))
+        starts = range(0, max(1, len(self._stems) - size), size)
+        self._windows = [frozenset(self._stems[start : start + 2 * size]) for start in starts]
 
     @cached_property
     def is_latin(self) -> bool:
@@ -81,9 +88,14 @@ class Passage:
                 units.setdefault(reading, set()).add(number.unit)
         return units
 
+    def phrases(self, wanted: frozenset[Pair]) -> frozenset[Pair]:
+        """Those of these pairs that follow each other in it."""
+        return wanted.intersection(pairwise(self._stems))
+
     def cover(self, weights: Mapping[str, float]) -> float:
         """The most of these stems, by weight, that stand together in one window."""
-        return max([sum(map(weights.__getitem__, window.intersection(weights))) for window in self._windows])
+        # ``fsum`` has one sum for any order: that of a set is another one in each process.
+        return max([fsum(map(weights.__getitem__, window.intersection(weights))) for window in self._windows])
 
 
 class Cache:
@@ -132,15 +144,11 @@ class Context:
         if len(texts) > MAX_PASSAGES:
             texts[MAX_PASSAGES - 1 :] = ["\n".join(texts[MAX_PASSAGES - 1 :])]
         self.passages = [*map(cache.prepare, texts)] or [Passage("")]
-        asked = Passage(question)
-        self._texts = [*self.passages, asked]
-        given = frozenset[str]().union(*[passage.stems for passage in self.passages])
-        self._only_asked = asked.stems - given
+        self.question = Passage(question)
+        self._texts = [*self.passages, self.question]
+        self._only_asked = self.question.stems.difference(*[passage.stems for passage in self.passages])
         #: Stems that stand in any passage or in the question.
-        self.known = given | asked.stems
-        #: Stems that follow each other in any passage, and in the question.
-        self.pairs = frozenset[tuple[str, str]]().union(*[passage.pairs for passage in self.passages])
-        self.asked_pairs = asked.pairs
+        self.known = frozenset[str]().union(*[text.stems for text in self._texts])
         self.negates = negates(self.known)
 
     @cached_property
@@ -152,6 +160,10 @@ class Context:
                 units[reading] = units.get(reading, set()) | found
         return units
 
+    def phrases(self, wanted: frozenset[Pair]) -> frozenset[Pair]:
+        """Those of these pairs that follow each other in any passage, the question left aside."""
+        return frozenset[Pair]().union(*[passage.phrases(wanted) for passage in self.passages])
+
     def contains(self, text: str) -> bool:
         """Whether ``text``, in lower case, stands in it as it is."""
         return any(text in passage.lower for passage in self._texts)
@@ -161,9 +173,9 @@ class Context:
 
         The question carries ``QUESTION`` of what it repeats.
         """
-        total = sum(weights.values())
+        total = fsum(weights.values())
         if not total:
             return 0.0
         covered = max([passage.cover(weights) for passage in self.passages])
-        asked = sum([weights[stem] for stem in self._only_asked.intersection(weights)])
+        asked = fsum(map(weights.__getitem__, self._only_asked.intersection(weights)))
         return max(0.0, 1.0 - (covered + QUESTION * asked) / total)

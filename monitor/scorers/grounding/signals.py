@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from math import log1p
+from math import fsum, log1p
 from typing import Final, NamedTuple
 
 from monitor.scorers.grounding.claims import Claim
-from monitor.scorers.grounding.context import Context, negates
+from monitor.scorers.grounding.context import Context, negates, neighbours
 from monitor.scorers.grounding.quantities import CURRENCIES, SPELLED_OUT, Number, numbers
 from monitor.scorers.grounding.words import stem
 
@@ -62,7 +62,7 @@ class Words(NamedTuple):
     unsupported: int
 
 
-def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[str, Found]]:
+def word_signals(found: Sequence[Claim], context: Context) -> tuple[Words, dict[str, Found]]:
     """The signals that compare words: ``words``, ``share``, ``worst``, ``phrases`` and ``negations``."""
     content = unsupported = fresh = pairs = 0
     weighed = worst = missed = 0.0
@@ -70,11 +70,12 @@ def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[
     places: list[int] = []
     phrased: list[int] = []
     negated: list[int] = []
+    known = context.phrases(neighbours(claim.stems for claim in found))
     for claim in found:
         content += len(claim.weights)
         missing = claim.weights.keys() - context.known
         unsupported += len(missing)
-        weighed += sum(map(claim.weights.__getitem__, missing))
+        weighed += fsum(map(claim.weights.__getitem__, missing))
         if missing and len(places) < MAX_PLACES_SHOWN:
             places.append(claim.start + min(map(claim.text.lower().find, missing)))
         share = context.missing(claim.weights)
@@ -82,7 +83,7 @@ def word_signals(found: Iterable[Claim], context: Context) -> tuple[Words, dict[
         if share > worst:
             worst, worst_at = share, claim.start
         size = len(claim.stems) - 1
-        new = size - sum(map(context.pairs.__contains__, pairwise(claim.stems)))
+        new = size - sum(map(known.__contains__, pairwise(claim.stems)))
         fresh += new
         pairs += size
         if new and len(phrased) < MAX_PLACES_SHOWN:

@@ -54,8 +54,8 @@ def test_the_question_covers_a_part() -> None:
 def test_passages_combine() -> None:
     context = Context(["Strauss designed it.", "It opened in 1937, not 1936."], "When?", Cache())
     assert {"strau", "opene", "when"} <= context.known
-    assert ("strau", "desig") in context.pairs
-    assert ("it", "it") not in context.pairs
+    wanted = frozenset({("strau", "desig"), ("it", "it"), ("in", "1937")})
+    assert context.phrases(wanted) == {("strau", "desig"), ("in", "1937")}
     assert context.negates
     assert negates(["witho"])
     assert not negates(["would"])
@@ -101,3 +101,9 @@ def test_threads_share_a_cache() -> None:
 def test_a_share_is_a_share(passages: list[str], question: str, word: str) -> None:
     context = Context(passages, question, Cache())
     assert 0.0 <= context.missing({word[:5]: 1.0, "tower": 0.3}) <= 1.0
+
+
+@given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 1.0]), min_size=1, max_size=50))
+def test_what_is_carried_whole_lacks_exactly_nothing(weights: list[float]) -> None:
+    found = {f"w{number}": weight for number, weight in enumerate(weights)}
+    assert Context([" ".join(found)], "", Cache()).missing(found) == 0.0
