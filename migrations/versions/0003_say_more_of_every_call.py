@@ -1,6 +1,7 @@
 """Keep what the better scorers say: signals, instructions, a judge, versions, costs, the truth of a request.
 
 Adding a column with a constant takes no time in a table of any size (PostgreSQL manual, ALTER TABLE, notes).
+The constants stay as defaults, so that what still runs of the version before goes on writing.
 
 Revision ID: 0003
 Revises: 0002
@@ -41,20 +42,6 @@ ALTER TABLE calls
     ADD COLUMN cost DOUBLE PRECISION
 """
 
-#: From now on every insert says it.
-REQUIRED = (
-    "json_violations",
-    "instructions",
-    "judge",
-    "json_version",
-    "tools_version",
-    "grounding_version",
-    "fallback_version",
-    "instructions_version",
-    "judge_version",
-    "request_attempts",
-)
-
 COUNTERS = (
     "tools_repeated_call",
     "instructions_ok",
@@ -82,12 +69,24 @@ COUNTERS = (
 )
 SUMS = ("tools_risk_sum", "grounding_risk_sum", "request_extra_ms", "request_extra_cost", "cost")
 
+#: The same for the counters that there were.
+DEFAULTS = """
+DO $$
+DECLARE counter name;
+BEGIN
+    FOR counter IN
+        SELECT attname FROM pg_attribute
+        WHERE attrelid = 'rollup_1m'::regclass AND attname ~ '^(json|tools|grounding|fallback|uncaptured)_'
+    LOOP
+        EXECUTE format('ALTER TABLE rollup_1m ALTER COLUMN %I SET DEFAULT 0', counter);
+    END LOOP;
+END $$
+"""
+
 
 def upgrade() -> None:
+    op.execute(DEFAULTS)
     op.execute(CALLS)
-    for name in REQUIRED:
-        op.execute(f"ALTER TABLE calls ALTER COLUMN {name} DROP DEFAULT")
     for names, kind in ((COUNTERS, "INTEGER"), (SUMS, "DOUBLE PRECISION")):
         for name in names:
             op.execute(f"ALTER TABLE rollup_1m ADD COLUMN {name} {kind} DEFAULT 0 NOT NULL")
-            op.execute(f"ALTER TABLE rollup_1m ALTER COLUMN {name} DROP DEFAULT")

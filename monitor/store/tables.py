@@ -7,6 +7,8 @@ the values of the closed lists in ``monitor.records``; a rollup has one counter 
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -22,6 +24,10 @@ metadata = sa.MetaData(
 )
 
 _TIME = sa.DateTime(timezone=True)
+
+
+#: What a version of the service writes that doesn't know the column yet.
+_ZERO = sa.text("0")
 
 
 def _now() -> sa.TextClause:
@@ -62,7 +68,7 @@ calls = sa.Table(
     sa.Column("json", sa.Text, nullable=False),
     sa.Column("json_detail", sa.Text),
     sa.Column("json_recoverable", sa.Boolean),
-    sa.Column("json_violations", sa.SmallInteger, nullable=False),
+    sa.Column("json_violations", sa.SmallInteger, nullable=False, server_default=_ZERO),
     sa.Column("tools", sa.Text, nullable=False),
     sa.Column("tools_detail", sa.Text),
     sa.Column("tools_risk", sa.REAL),
@@ -79,15 +85,18 @@ calls = sa.Table(
     sa.Column("fallback_hop", sa.SmallInteger),
     # The score of the call alone, as JSON, where the calls of its request say otherwise.
     sa.Column("fallback_alone", sa.Text),
-    sa.Column("instructions", sa.Text, nullable=False),
+    sa.Column("instructions", sa.Text, nullable=False, server_default=sa.text("'unknown'")),
     sa.Column("instructions_detail", sa.Text),
-    sa.Column("judge", sa.Text, nullable=False),
+    sa.Column("judge", sa.Text, nullable=False, server_default=sa.text("'not_applicable'")),
     sa.Column("judge_risk", sa.REAL),
     sa.Column("judge_detail", sa.Text),
-    *(sa.Column(f"{score}_version", sa.SmallInteger, nullable=False) for score in OUTCOMES),
+    *(
+        sa.Column(f"{score}_version", sa.SmallInteger, nullable=False, server_default=_ZERO)
+        for score in OUTCOMES
+    ),
     # What became of the request that this call is the first attempt of. A later attempt has 0 attempts and
     # the rest null, so that every request is told once, by its first attempt.
-    sa.Column("request_attempts", sa.SmallInteger, nullable=False),
+    sa.Column("request_attempts", sa.SmallInteger, nullable=False, server_default=sa.text("1")),
     sa.Column("request_answered", sa.Boolean),
     # Who answered in the end; null where nobody did, and where it is this call itself.
     sa.Column("request_model", sa.Text),
@@ -136,7 +145,10 @@ SUMS = {
     "grounding_risky": f"count(*) FILTER (WHERE grounding_risk >= {RISKY})",
     "grounding_risk_sum": "coalesce(sum(grounding_risk::double precision), 0)",
     "requests": "count(*) FILTER (WHERE request_attempts > 0)",
-    "requests_failed": "count(*) FILTER (WHERE NOT request_answered)",
+    # Of calls that were stored before that was known, it is what they are by themselves.
+    "requests_failed": (
+        "count(*) FILTER (WHERE request_attempts > 0 AND NOT coalesce(request_answered, answered))"
+    ),
     "requests_rescued": "count(*) FILTER (WHERE request_answered AND request_attempts > 1)",
     "request_extra_ms": "coalesce(sum(request_extra_ms::double precision), 0)",
     "request_extra_cost": "coalesce(sum(request_extra_cost), 0)",
@@ -147,6 +159,12 @@ SUMS = {
 #: Those of them that are no counts.
 _REAL_SUMS = ("tools_risk_sum", "grounding_risk_sum", "request_extra_ms", "request_extra_cost", "cost")
 
+def _counter(name: str) -> sa.Column[Any]:
+    """A counter of a rollup, or a sum of its calls: 0 where the version that wrote it doesn't know it yet."""
+    kind = sa.Double if name in _REAL_SUMS else sa.Integer
+    return sa.Column(name, kind, nullable=False, server_default=_ZERO)
+
+
 rollup_1m = sa.Table(
     "rollup_1m",
     metadata,
@@ -154,9 +172,7 @@ rollup_1m = sa.Table(
     sa.Column("series_id", sa.Integer, primary_key=True),
     sa.Column("calls", sa.Integer, nullable=False),
     sa.Column("errors", sa.Integer, nullable=False),
-    *(sa.Column(name, sa.Integer, nullable=False) for name in OUTCOME_COLUMNS),
-    *(sa.Column(name, sa.Integer, nullable=False) for name in UNCAPTURED_COLUMNS),
-    *(sa.Column(name, sa.Double if name in _REAL_SUMS else sa.Integer, nullable=False) for name in SUMS),
+    *(_counter(name) for name in (*OUTCOME_COLUMNS, *UNCAPTURED_COLUMNS, *SUMS)),
     sa.Column("input_tokens", sa.BigInteger, nullable=False),
     sa.Column("output_tokens", sa.BigInteger, nullable=False),
     sa.Column("duration_sum_ms", sa.Double, nullable=False),

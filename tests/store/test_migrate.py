@@ -25,7 +25,7 @@ from monitor.store.migrate import current_revision, migrate, newest_revision
 from monitor.store.partitions import ensure_partitions
 from monitor.store.reflection import include_object
 from monitor.store.rollups import recompute_dirty
-from monitor.store.tables import calls, metadata, rollup_1m
+from monitor.store.tables import calls, dirty_minutes, metadata, rollup_1m
 from tests.examples import batch, scored
 from tests.services.paths import ROOT
 from tests.store.helpers import rows
@@ -172,6 +172,36 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
     recompute_dirty(empty, relate=keep)
     assert sorted(asked) == ["answered", "failed", "filtered", "new", "unknown"]
     assert [row.uncaptured_tools for row in rows(empty, sa.select(rollup_1m)) if row.series_id == 1] == [4]
+
+
+def test_a_worker_and_a_leader_of_the_version_before_go_on_writing(engine: sa.Engine) -> None:
+    """A rolling upgrade migrates first; until the last replica is replaced, they know no new column."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    of_0002 = CALLS_OF_0001.replace("captured_schema\n", "captured_schema, answered\n", 1).replace(
+        "false, true", "false, true, status = 'ok'", 1
+    )
+    old = {"json_ok", "tools_ok", "grounding_supported", "fallback_none", "uncaptured_input"}
+    with engine.begin() as connection:
+        connection.execute(sa.text(of_0002), {"at": now})
+        connection.execute(sa.insert(dirty_minutes), [{"minute": now}])
+        connection.execute(
+            sa.insert(rollup_1m).values(
+                bucket=now - timedelta(minutes=1),
+                series_id=1,
+                calls=1,
+                errors=0,
+                input_tokens=0,
+                output_tokens=0,
+                duration_sum_ms=0,
+                duration_buckets=[],
+                duration_counts=[],
+                **dict.fromkeys(old, 1),
+            )
+        )
+    recompute_dirty(engine)
+    before, after = sorted(rows(engine, sa.select(rollup_1m)), key=lambda row: row.bucket)
+    assert (before.json_ok, before.requests, before.cost) == (1, 0, 0.0)
+    assert (after.calls, after.instructions_unknown, after.requests, after.requests_failed) == (4, 4, 4, 1)
 
 
 # ------------------------------------------------------------------------------------------------- comparing
