@@ -8,10 +8,23 @@ shares no words with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import Final
 
-#: Distinct words of up to three letters that it takes on either side to compare languages.
+from monitor.scorers.function_words import ALIKE, LANGUAGES
+
+#: Words of an answer that its language is told by, and characters of a context.
+SAMPLED_WORDS: Final = 60
+SAMPLED: Final = 1_000
+#: Function words that it takes to tell a language, in an answer and in a context, and their share of all words.
+MIN_IN_ANSWER: Final = 2
+MIN_IN_CONTEXT: Final = 5
+MIN_SHARE: Final = 0.15
+#: How many of them there have to be for each one of the context's language.
+MIN_RATIO: Final = 3
+#: Distinct words of up to three letters that it takes on either side to compare languages without lists.
 MIN_SHORT_IN_ANSWER: Final = 5
 MIN_SHORT_IN_CONTEXT: Final = 20
 
@@ -20,7 +33,10 @@ _OTHER_LETTER = re.compile(
     "[\u0370-\u1dff\u1f00-\u1fff\u2c80-\u2dff\u3040-\ua71f\ua800-\ufdff\ufe70-\ufeff\uff66-\uffdc"
     "\U00010000-\U0001efff\U00020000-\U0003ffff]"
 )
-_CHINESE_NUMERAL = re.compile("[〇零一二三四五六七八九十百千万萬億亿]")
+#: Numbers of three digits and more; smaller ones aren't looked up where this matters.
+_CHINESE_NUMBER = re.compile(
+    "[〇零一二两兩三四五六七八九十百千][百千万萬億亿]|[〇零一二三四五六七八九]{3}"
+)
 
 
 def is_latin(text: str) -> bool:
@@ -31,12 +47,51 @@ def is_latin(text: str) -> bool:
     return not others or 10 * others <= sum(map(str.isalpha, text))
 
 
-def is_foreign(answer: Iterable[str], context: frozenset[str]) -> bool:
-    """Whether an answer is in another language than its context, by the shortest words of both."""
-    short = _short(answer)
-    if len(short) < MIN_SHORT_IN_ANSWER or 4 * len(short & context) >= len(short):
+def sample(text: str) -> str:
+    """The middle of a long text: a prompt begins and ends with what the application says itself."""
+    start = max(0, (len(text) - SAMPLED) // 2)
+    return text[start : start + SAMPLED]
+
+
+def language_of(found: Sequence[str]) -> str | None:
+    """The language that these words of a context are in, by its function words; ``None`` if that is not plain."""
+    votes = Counter(language for word in found for language in LANGUAGES.get(word, ()))
+    language, count = max(votes.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
+    return language if count >= max(MIN_IN_CONTEXT, MIN_SHARE * len(found)) else None
+
+
+def is_foreign(answer: Iterable[str], languages: Collection[str | None], known: frozenset[str]) -> bool:
+    """Whether an answer is in another language than its context.
+
+    Args:
+        answer: its words.
+        languages: those of the passages, ``None`` for one that is not known.
+        known: stems of the context. Where a language is not known, the shortest words of both are compared.
+    """
+    said = list(islice(answer, SAMPLED_WORDS))
+    votes = [LANGUAGES[word] for word in said if word in LANGUAGES]
+    needed = max(MIN_IN_ANSWER, MIN_SHARE * len(said))
+    if None not in languages and len(votes) >= needed:
+        return all(_is_other(votes, language, needed) for language in languages if language)
+    return _has_other_short_words(said, known)
+
+
+def _is_other(votes: Sequence[tuple[str, ...]], language: str, needed: float) -> bool:
+    """Whether these function words are plainly those of another language."""
+    others = Counter(other for spoken in votes if language not in spoken for other in spoken)
+    other, count = max(others.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
+    if any(language in alike and other in alike for alike in ALIKE):
         return False
-    return len(_short(context)) >= MIN_SHORT_IN_CONTEXT
+    own = sum(language in spoken and other not in spoken for spoken in votes)
+    return count >= needed and count >= MIN_RATIO * own
+
+
+def _has_other_short_words(answer: Iterable[str], known: frozenset[str]) -> bool:
+    """Whether hardly a short word of the answer is in the context, though both have enough of them."""
+    short = _short(answer)
+    if len(short) < MIN_SHORT_IN_ANSWER or 4 * len(short & known) >= len(short):
+        return False
+    return len(_short(known)) >= MIN_SHORT_IN_CONTEXT
 
 
 def _short(found: Iterable[str]) -> frozenset[str]:
@@ -45,5 +100,5 @@ def _short(found: Iterable[str]) -> frozenset[str]:
 
 
 def writes_numbers_out(text: str) -> bool:
-    """Whether ``text`` has numbers in Chinese characters, so that digits elsewhere may be the same ones."""
-    return not text.isascii() and _CHINESE_NUMERAL.search(text) is not None
+    """Whether ``text`` has large numbers in Chinese characters, so that digits elsewhere may be the same ones."""
+    return not text.isascii() and _CHINESE_NUMBER.search(text) is not None

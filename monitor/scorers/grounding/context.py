@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import fsum
 from threading import Lock
 
-from monitor.scorers.grounding.comparable import is_latin, writes_numbers_out
+from monitor.scorers.grounding.comparable import is_latin, language_of, sample, writes_numbers_out
 from monitor.scorers.grounding.quantities import numbers, spelled
 from monitor.scorers.grounding.words import stems, word_set, words
 
@@ -58,7 +58,8 @@ class Passage:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._stems = stems(words(text))
+        self._words = words(text)
+        self._stems = stems(self._words)
         self.stems = frozenset(self._stems)
         size = max(BLOCK, -(-len(self._stems) // MAX_BLOCKS))
         starts = range(0, max(1, len(self._stems) - size), size)
@@ -68,6 +69,11 @@ class Passage:
     def is_latin(self) -> bool:
         """Whether its words can be compared."""
         return is_latin(self._text)
+
+    @cached_property
+    def language(self) -> str | None:
+        """What it is written in, if that is plain."""
+        return language_of(words(sample(self._text)))
 
     @cached_property
     def writes_numbers_out(self) -> bool:
@@ -82,7 +88,7 @@ class Passage:
     @cached_property
     def numbers(self) -> dict[str, set[str]]:
         """The units that each number has, by its plain decimal."""
-        units: dict[str, set[str]] = {value: {""} for value in spelled(words(self._text))}
+        units: dict[str, set[str]] = {value: {""} for value in spelled(self._words)}
         for number in numbers(self._text):
             for reading in number.readings:
                 units.setdefault(reading, set()).add(number.unit)

@@ -33,7 +33,9 @@ class Given(NamedTuple):
     """What the model was given, by what it is for."""
 
     passages: list[str]
-    """Documents, tool results, instructions, labels of a schema, and user messages that carry a passage."""
+    """Documents, tool results, and messages that carry a passage."""
+    instructions: list[str]
+    """The other messages of the application, and the labels of a schema: they support an answer, too."""
     question: str
     """The other user messages."""
     results: list[str]
@@ -52,7 +54,7 @@ def gather(call: Call) -> Given:
     """What ``call`` was given, without what the model said itself."""
     passages = [document.content for document in call.documents if document.content]
     documents = len(passages)
-    asked, results, labels = list[str](), list[str](), list[str]()
+    asked, results, instructions = list[str](), list[str](), list[str]()
     is_context, has_media = bool(call.documents), False  # an empty document carries nothing
     for message, part in _parts(call):
         if part.type is PartType.MEDIA:
@@ -71,15 +73,14 @@ def gather(call: Call) -> Given:
         elif part.type is PartType.TEXT:
             carries = _carries_passage(message, part.content)
             is_context = is_context or carries
-            (passages if carries or message.role != "user" else asked).append(part.content)
+            said = asked if message.role == "user" else instructions
+            (passages if carries else said).append(part.content)
     if isinstance(call.contract.schema, dict):
-        labels.append("\n".join(strings(call.contract.schema)))
+        instructions.append("\n".join(strings(call.contract.schema)))
     is_context = is_context or sum(map(len, results)) >= MIN_RESULTS
-    every = [*passages, *labels]
     question = "\n".join(asked)
-    return Given(
-        every, question, results, documents, is_context, has_media, len(question) + sum(map(len, every))
-    )
+    size = len(question) + sum(map(len, [*passages, *instructions]))
+    return Given(passages, instructions, question, results, documents, is_context, has_media, size)
 
 
 def _parts(call: Call) -> Iterator[tuple[Message, Part]]:

@@ -106,7 +106,7 @@ def score_grounding(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> G
         return _not_applicable("no answer in prose")
     if reason := _reason_to_abstain(call, given, answers):
         return _unknown(reason)
-    context = Context(given.passages, given.question, CACHE)
+    context = Context([*given.passages, *given.instructions], given.question, CACHE)
     names = frozenset(document.id for document in call.documents if document.id)
     basis = _Basis(given, context, facts(given.results), names)
     named = [terms(answer.claims) for answer in answers] if len(answers) > 1 else [frozenset[str]()]
@@ -151,7 +151,9 @@ def _judge(
         return _not_applicable("nothing is claimed")
     total, compared = word_signals(answer.claims, context)
     if 2 * total.unsupported > total.content and is_foreign(
-        (stem for claim in answer.claims for stem in claim.stems), context.known
+        (word for claim in answer.claims for word in claim.words),
+        {passage.language for passage in context.passages[: max(1, len(basis.given.passages))]},
+        context.known,
     ):
         return _without_words("another language", checked, answer, context, thresholds)
     found = compared | item_signals(answer.claims, context) | checked
@@ -179,7 +181,7 @@ def _scored(
     thresholds: GroundingThresholds,
     total: Words | None,
 ) -> GroundingScore:
-    risk, signals = combine(weights, {name: signal.scaled for name, signal in found.items()})
+    risk, signals = combine(weights, {name: one.scaled for name, one in found.items() if one.scaled})
     shown = tuple(_shown(signal, found[signal.name], answer) for signal in signals)
     outcome = GroundingOutcome.SUPPORTED
     if risk >= thresholds.unsupported:
@@ -198,7 +200,7 @@ def _scored(
 
 def _shown(signal: Signal, found: Found, answer: _Answer) -> Signal:
     """A signal in its own unit, and with its places."""
-    return replace(signal, value=round(found.value, 4), at=found.at if answer.has_places else ())
+    return Signal(signal.name, round(found.value, 4), signal.adds, found.at if answer.has_places else ())
 
 
 def _answer(output: Output, call: Call) -> _Answer | None:

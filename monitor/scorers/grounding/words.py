@@ -13,6 +13,10 @@ from collections.abc import Iterable
 
 #: Letters by which words are compared.
 PREFIX = 5
+#: Words whose stems are remembered, a few MB; when there are more, remembering starts anew.
+MAX_REMEMBERED = 20_000
+#: Letters of a word above which it is no word that recurs.
+MAX_REMEMBERED_WORD = 20
 
 _SEPARATORS = str.maketrans(dict.fromkeys(string.punctuation, " "))
 _WORD = re.compile(r"[^\W_]+")
@@ -37,9 +41,21 @@ def stem(word: str) -> str:
     return word[:PREFIX]
 
 
+class Stems(dict[str, str]):
+    """The stem of each word, remembered: texts share most of their words."""
+
+    def __missing__(self, word: str) -> str:
+        found = stem(word)
+        if len(word) <= MAX_REMEMBERED_WORD:
+            if len(self) >= MAX_REMEMBERED:
+                self.clear()
+            self[word] = found
+        return found
+
+
+_STEMS = Stems()
+
+
 def stems(found: Iterable[str]) -> list[str]:
     """The stem of each word."""
-    return [
-        word[:-1] if word[-1] == "s" and 3 < len(word) <= PREFIX and word[-2] != "s" else word[:PREFIX]
-        for word in found
-    ]
+    return list(map(_STEMS.__getitem__, found))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.scorers.grounding.words import stem, stems, words
+from monitor.scorers.grounding.words import MAX_REMEMBERED, MAX_REMEMBERED_WORD, Stems, stem, stems, words
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,12 @@ def test_other_words_have_another(one: str, other: str) -> None:
 @given(st.text())
 def test_one_and_many_are_treated_alike(text: str) -> None:
     assert stems(words(text)) == [*map(stem, words(text))]
+
+
+def test_so_many_words_are_remembered_and_no_long_ones() -> None:
+    remembered = Stems()
+    for word in [f"{number}s" for number in range(MAX_REMEMBERED + 3)]:
+        assert remembered[word] == stem(word)
+    assert len(remembered) == 3
+    assert remembered["x" * (MAX_REMEMBERED_WORD + 1)] == "xxxxx"
+    assert len(remembered) == 3
