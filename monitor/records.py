@@ -78,6 +78,8 @@ class Part(_Value, frozen=True):
     """The tool's or the document's name."""
     arguments: str | None = None
     """The arguments of a tool_call, as JSON text."""
+    is_error: bool = False
+    """Of a tool_result: the application told the model that the tool failed."""
 
 
 class Message(_Value, frozen=True):

@@ -27,7 +27,12 @@ def _named(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
 
 
 _PART = _object(
-    type=st.sampled_from([*PartType]), content=_TEXT, id=_MAYBE_TEXT, name=_MAYBE_TEXT, arguments=_MAYBE_TEXT
+    type=st.sampled_from([*PartType]),
+    content=_TEXT,
+    id=_MAYBE_TEXT,
+    name=_MAYBE_TEXT,
+    arguments=_MAYBE_TEXT,
+    is_error=st.booleans(),
 )
 _MESSAGE = st.fixed_dictionaries({"role": _TEXT}, optional={"parts": st.lists(_PART, max_size=2)})
 _CALL = st.fixed_dictionaries({"name": _TEXT, "arguments": _TEXT}, optional={"server_side": st.booleans()})
