@@ -18,12 +18,14 @@ from monitor.scorers.function_words import ALIKE, LANGUAGES
 #: Words of an answer that its language is told by, and characters of a context.
 SAMPLED_WORDS: Final = 60
 SAMPLED: Final = 1_000
-#: Function words that it takes to tell a language, in an answer and in a context, and their share of all words.
+#: Function words that tell a language, at least, in an answer and in a context, and their share of all words.
 MIN_IN_ANSWER: Final = 2
 MIN_IN_CONTEXT: Final = 5
 MIN_SHARE: Final = 0.15
 #: How many of them there have to be for each one of the context's language.
 MIN_RATIO: Final = 3
+#: Words of an answer from which on, if none is a function word of the context's language, one other will do.
+MIN_PROSE: Final = 8
 #: Distinct words of up to three letters that it takes on either side to compare languages without lists.
 MIN_SHORT_IN_ANSWER: Final = 5
 MIN_SHORT_IN_CONTEXT: Final = 20
@@ -34,9 +36,7 @@ _OTHER_LETTER = re.compile(
     "\U00010000-\U0001efff\U00020000-\U0003ffff]"
 )
 #: Numbers of three digits and more; smaller ones aren't looked up where this matters.
-_CHINESE_NUMBER = re.compile(
-    "[〇零一二两兩三四五六七八九十百千][百千万萬億亿]|[〇零一二三四五六七八九]{3}"
-)
+_CHINESE_NUMBER = re.compile("[〇零一二两兩三四五六七八九十百千][百千万萬億亿]|[〇零一二三四五六七八九]{3}")
 
 
 def is_latin(text: str) -> bool:
@@ -54,7 +54,7 @@ def sample(text: str) -> str:
 
 
 def language_of(found: Sequence[str]) -> str | None:
-    """The language that these words of a context are in, by its function words; ``None`` if that is not plain."""
+    """The language of these words of a context, by its function words; ``None`` if that is not plain."""
     votes = Counter(language for word in found for language in LANGUAGES.get(word, ()))
     language, count = max(votes.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
     return language if count >= max(MIN_IN_CONTEXT, MIN_SHARE * len(found)) else None
@@ -71,18 +71,21 @@ def is_foreign(answer: Iterable[str], languages: Collection[str | None], known: 
     said = list(islice(answer, SAMPLED_WORDS))
     votes = [LANGUAGES[word] for word in said if word in LANGUAGES]
     needed = max(MIN_IN_ANSWER, MIN_SHARE * len(said))
-    if None not in languages and len(votes) >= needed:
-        return all(_is_other(votes, language, needed) for language in languages if language)
+    if None not in languages and votes:
+        is_prose = len(said) >= MIN_PROSE
+        return all(_is_other(votes, language, needed, is_prose) for language in languages if language)
     return _has_other_short_words(said, known)
 
 
-def _is_other(votes: Sequence[tuple[str, ...]], language: str, needed: float) -> bool:
+def _is_other(votes: Sequence[tuple[str, ...]], language: str, needed: float, is_prose: bool) -> bool:
     """Whether these function words are plainly those of another language."""
     others = Counter(other for spoken in votes if language not in spoken for other in spoken)
     other, count = max(others.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
     if any(language in alike and other in alike for alike in ALIKE):
         return False
     own = sum(language in spoken and other not in spoken for spoken in votes)
+    if is_prose and not any(language in spoken for spoken in votes):
+        return True
     return count >= needed and count >= MIN_RATIO * own
 
 
@@ -100,5 +103,5 @@ def _short(found: Iterable[str]) -> frozenset[str]:
 
 
 def writes_numbers_out(text: str) -> bool:
-    """Whether ``text`` has large numbers in Chinese characters, so that digits elsewhere may be the same ones."""
+    """Whether ``text`` has large numbers in Chinese characters: digits elsewhere may be the same ones."""
     return not text.isascii() and _CHINESE_NUMBER.search(text) is not None

@@ -167,6 +167,16 @@ def test_where_words_mean_nothing_figures_and_links_are_judged(
     assert "words not compared" in (score.detail or "")
 
 
+def test_an_answer_in_another_language_than_its_documents_is_not_judged() -> None:
+    german = "Die Brücke wurde von Joseph Strauss entworfen und im Mai 1937 für den Verkehr eröffnet."
+    instructions = Message(
+        "system", (Part(content="Antworte bitte auf Deutsch, und nur mit dem, was da ist."),)
+    )
+    for fields in ({}, {"input": (instructions,)}):
+        score = score_grounding(grounded_call(german, CONTEXT * 3, **fields))
+        assert (score.outcome, score.detail) == ("unknown", "words not compared: another language")
+
+
 def test_thresholds_can_be_moved() -> None:
     call_ = grounded_call(SHAKY)
     assert score_grounding(call_, GroundingThresholds(0.0, 1.0)).outcome == GroundingOutcome.SUSPECT
