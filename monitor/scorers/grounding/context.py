@@ -7,9 +7,9 @@ in their order, in all and by window, and its numbers.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import fsum
 from threading import Lock
 
@@ -46,7 +46,7 @@ Pair = tuple[str, str]
 
 def neighbours(texts: Iterable[Sequence[str]]) -> frozenset[Pair]:
     """Stems that follow each other in any of these texts."""
-    return frozenset[Pair]().union(*map(pairwise, texts))
+    return frozenset(chain.from_iterable(map(pairwise, texts)))
 
 
 class Passage:
@@ -94,9 +94,9 @@ class Passage:
                 units.setdefault(reading, set()).add(number.unit)
         return units
 
-    def phrases(self, wanted: frozenset[Pair]) -> frozenset[Pair]:
-        """Those of these pairs that follow each other in it."""
-        return wanted.intersection(pairwise(self._stems))
+    def pairs(self) -> Iterator[Pair]:
+        """Its stems that follow each other: not kept, since they take more memory than all else."""
+        return pairwise(self._stems)
 
     def cover(self, weights: Mapping[str, float]) -> float:
         """The most of these stems, by weight, that stand together in one window."""
@@ -154,7 +154,7 @@ class Context:
         self._texts = [*self.passages, self.question]
         self._only_asked = self.question.stems.difference(*[passage.stems for passage in self.passages])
         #: Stems that stand in any passage or in the question.
-        self.known = frozenset[str]().union(*[text.stems for text in self._texts])
+        self.known = self.question.stems.union(*[passage.stems for passage in self.passages])
         self.negates = negates(self.known)
 
     @cached_property
@@ -168,7 +168,7 @@ class Context:
 
     def phrases(self, wanted: frozenset[Pair]) -> frozenset[Pair]:
         """Those of these pairs that follow each other in any passage, the question left aside."""
-        return frozenset[Pair]().union(*[passage.phrases(wanted) for passage in self.passages])
+        return wanted.intersection(chain.from_iterable([passage.pairs() for passage in self.passages]))
 
     def contains(self, text: str) -> bool:
         """Whether ``text``, in lower case, stands in it as it is."""

@@ -7,10 +7,9 @@ things and what happens to them, tell all. English; in other languages every wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from monitor.scorers.grounding.words import word_set
+from monitor.scorers.grounding.words import Remembered, word_set
 
 #: What a plain word weighs, beside a full one.
 PLAIN: Final = 0.2
@@ -109,14 +108,12 @@ _PLAIN_WORDS = word_set("""
 """)
 
 
-class _Weights(dict[str, float]):
-    """Weights by word; of a word that is in no list, by what it looks like."""
+def weight(word: str) -> float:
+    """What a word, in lower case, weighs: 0, ``PLAIN`` or 1. Numbers and scraps weigh nothing."""
+    if word in _PLAIN_WORDS:
+        return PLAIN
+    return 1.0 if len(word) >= MIN_LETTERS and word.isalpha() and word not in _FUNCTION_WORDS else 0.0
 
-    def __missing__(self, word: str) -> float:
-        return 1.0 if len(word) >= MIN_LETTERS and word.isalpha() else 0.0
 
-
-#: What each word, in lower case, weighs: 0, ``PLAIN`` or 1. Numbers and scraps weigh nothing.
-WEIGHTS: Final[Mapping[str, float]] = _Weights(
-    dict.fromkeys(_PLAIN_WORDS, PLAIN) | dict.fromkeys(_FUNCTION_WORDS, 0.0)
-)
+#: The weight of each word.
+WEIGHTS: Final = Remembered(weight)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 #: Letters by which words are compared.
 PREFIX = 5
-#: Words whose stems are remembered, a few MB; when there are more, remembering starts anew.
+#: Words that are remembered, a few MB; when there are more, remembering starts anew.
 MAX_REMEMBERED = 20_000
 #: Letters of a word above which it is no word that recurs.
 MAX_REMEMBERED_WORD = 20
+
+T = TypeVar("T")
 
 _SEPARATORS = str.maketrans(dict.fromkeys(string.punctuation, " "))
 _WORD = re.compile(r"[^\W_]+")
@@ -41,11 +44,19 @@ def stem(word: str) -> str:
     return word[:PREFIX]
 
 
-class Stems(dict[str, str]):
-    """The stem of each word, remembered: texts share most of their words."""
+class Remembered(dict[str, T]):
+    """What a function makes of each word, remembered: texts share most of their words.
 
-    def __missing__(self, word: str) -> str:
-        found = stem(word)
+    Args:
+        make: the function.
+    """
+
+    def __init__(self, make: Callable[[str], T]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, word: str) -> T:
+        found = self._make(word)
         if len(word) <= MAX_REMEMBERED_WORD:
             if len(self) >= MAX_REMEMBERED:
                 self.clear()
@@ -53,7 +64,7 @@ class Stems(dict[str, str]):
         return found
 
 
-_STEMS = Stems()
+_STEMS = Remembered(stem)
 
 
 def stems(found: Iterable[str]) -> list[str]:

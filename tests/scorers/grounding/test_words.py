@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.scorers.grounding.words import MAX_REMEMBERED, MAX_REMEMBERED_WORD, Stems, stem, stems, words
+from monitor.scorers.grounding.words import (
+    MAX_REMEMBERED,
+    MAX_REMEMBERED_WORD,
+    Remembered,
+    stem,
+    stems,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +54,7 @@ def test_one_and_many_are_treated_alike(text: str) -> None:
 
 
 def test_so_many_words_are_remembered_and_no_long_ones() -> None:
-    remembered = Stems()
+    remembered = Remembered(stem)
     for word in [f"{number}s" for number in range(MAX_REMEMBERED + 3)]:
         assert remembered[word] == stem(word)
     assert len(remembered) == 3
