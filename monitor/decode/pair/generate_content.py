@@ -79,7 +79,7 @@ def ask(body: Body) -> Asked:
     """What a request says."""
     conversation = list(objects(body.get("contents")))
     if system := field(body, "systemInstruction"):
-        conversation.insert(0, {"role": "system", **_content(system)})
+        conversation.insert(0, {**_content(system), "role": "system"})
     parts = [part for content in conversation for part in objects(content.get("parts"))]
     config = field(body, "generationConfig")
     choice = _tool_choice(field(field(body, "toolConfig"), "functionCallingConfig"))
@@ -95,7 +95,7 @@ def ask(body: Body) -> Asked:
 
 
 def _content(system: Any) -> Body:
-    """A system instruction as a content: some clients send its text alone."""
+    """A system instruction as a content: some clients send its text alone, others give it the user's role."""
     return {"parts": [{"text": system}]} if isinstance(system, str) else mapping(system)
 
 

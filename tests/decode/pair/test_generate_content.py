@@ -147,6 +147,18 @@ def test_the_conversation(names: Any) -> None:
     assert call.captured.input
 
 
+@pytest.mark.parametrize("name", ["systemInstruction", "system_instruction"])
+@pytest.mark.parametrize(
+    "instruction", ["s", {"parts": [{"text": "s"}]}, {"role": "user", "parts": [{"text": "s"}]}]
+)
+def test_a_system_instruction_is_the_systems_whatever_role_the_client_gave_it(
+    name: str, instruction: Any
+) -> None:
+    call = _asked(**{name: instruction})
+    assert [message.role for message in call.input] == ["system", "user"]
+    assert call.input[0].parts == (Part(content="s"),)
+
+
 def test_a_cached_context_is_not_in_the_record() -> None:
     assert not _asked(cachedContent="cachedContents/1").captured.input
 

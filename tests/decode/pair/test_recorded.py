@@ -167,6 +167,18 @@ def test_a_forced_tool_choice_is_required_and_names_its_tools() -> None:
             assert set(choice.names) <= {tool.name for tool in call.tools}, name
 
 
+def test_what_stands_apart_from_the_messages_is_the_systems() -> None:
+    roles = Counter[str]()
+    for name, call in calls().items():
+        body = at(pairs()[name], "request", "body")
+        instructions = [
+            at(body, field) for field in ("system", "systemInstruction", "instructions", "preamble")
+        ]
+        if any(instructions):
+            roles[call.input[0].role] += 1
+    assert roles == {"system": 201}
+
+
 def test_every_pair_is_one_call_or_an_embedding() -> None:
     counts = Counter(pairs()[name]["api"] for name in calls())
     assert counts == CALLS
