@@ -1,7 +1,6 @@
 """An answer taken apart: its text comes in, what it claims comes out, sentence by sentence.
 
-Sentences that claim nothing are left out: closing words ("I hope this helps"), and those that say what the
-context does not ("the passages do not mention it"). So are links, and the marks of citations and of lists.
+What claims nothing is left out (``silence``). So are links, and the marks of citations and of lists.
 """
 
 from __future__ import annotations
@@ -9,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from monitor.scorers.grounding.silence import claiming
 from monitor.scorers.grounding.vocabulary import WEIGHTS
-from monitor.scorers.grounding.words import stems, word_set, words
+from monitor.scorers.grounding.words import stems, words
 
 #: Sentences of an answer that are looked at by themselves; what comes after them is one more.
 MAX_CLAIMS = 1_000
@@ -25,25 +25,6 @@ _MARKS = re.compile(
 LINK = re.compile(
     r"(?:https?://|www\.)[^\s<>\"'`)\]}]{1,2000}|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}",
     re.IGNORECASE,
-)
-#: Without one of these words a sentence needs no closer look.
-_TELLING = word_set("""
-    context passage passages document documents excerpt excerpts provided given available retrieved unable
-    able hope know free happy else
-""")
-_SOURCE = (
-    r"(?:context|passages?|documents?|excerpts?"
-    r"|(?:provided|given|available|retrieved)\ (?:texts?|sources?|articles?|information|search\ results))"
-)
-_NOT = r"(?:(?:do|does|did|is|are|was|were)(?:\ not|n['\u2019]t)|cannot|fails?\ to)"
-_SAY = r"(?:mention|contain|provide|give|include|specif|state|say|address|discuss|describe|cover|answer)"
-_NO_CLAIM = re.compile(
-    rf"""\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,3}}\ {_NOT}\ (?:\w{{1,20}}\ )?{_SAY}
-    |\b(?:un|not\ )able\ to\ (?:answer|determine|find|provide|say|give)\b
-    |\b(?:cannot|can't|can\ not|not\ possible\ to)\ (?:be\ )?(?:answer|determine|infer)
-        [^.]{{0,80}}\b{_SOURCE}\b
-    |\b(?:hope\ (?:this|that)\ helps?|let\ me\ know|feel\ free|happy\ to\ help|anything\ else)\b""",
-    re.IGNORECASE | re.VERBOSE,
 )
 
 
@@ -67,11 +48,17 @@ def claims(answer: str) -> list[Claim]:
         told = LINK.sub(_blank, told)
     for start, text in _sentences(told):
         said = words(text)
-        stemmed = stems(said)
-        weights = {stem: heavy for word, stem in zip(said, stemmed, strict=True) if (heavy := WEIGHTS[word])}
-        if weights and (_TELLING.isdisjoint(said) or not _NO_CLAIM.search(text)):
-            found.append(Claim(text, start, said, stemmed, weights))
+        for place, part in claiming(text, said):
+            if claim := _claim(part, start + place, said if part is text else words(part)):
+                found.append(claim)
     return found
+
+
+def _claim(text: str, start: int, said: list[str]) -> Claim | None:
+    """The claim of these words, if one of them tells something."""
+    stemmed = stems(said)
+    weights = {stem: heavy for word, stem in zip(said, stemmed, strict=True) if (heavy := WEIGHTS[word])}
+    return Claim(text, start, said, stemmed, weights) if weights else None
 
 
 def may_link(text: str) -> bool:

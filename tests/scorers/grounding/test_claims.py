@@ -20,6 +20,25 @@ from monitor.scorers.grounding.vocabulary import PLAIN
         "I hope this helps!",
         "Let me know if you have other questions.",
         "It is.",
+        "There is no mention of a painter in the passage.",
+        "I don't know based on the information available.",
+        "I couldn't find any information about who painted it in the documents provided.",
+        "I'm not able to answer that from the sources I have.",
+        "The documents don't contain details about its colour.",
+        "Based on the provided documents, I can't determine who painted it.",
+        "The painter is not named or mentioned in the passages.",
+        "Our help center has nothing on that topic.",
+        "Would you like me to connect you with an agent?",
+        "If you like, I can look for more.",
+        "Ich konnte dazu in den Dokumenten nichts finden.",
+        "Die Dokumente enthalten keine Angaben über den Maler.",
+        "Je n'ai pas trouvé cela dans les documents.",
+        "Les documents ne mentionnent pas le peintre.",
+        "Los documentos no mencionan al pintor.",
+        "I documenti non menzionano il pittore.",
+        "Os documentos não mencionam o pintor.",
+        "In de documenten staat niets over de schilder.",
+        "Dokumenty nie zawierają informacji o malarzu.",
     ],
 )
 def test_a_sentence_that_claims_nothing_is_left_out(sentence: str) -> None:
@@ -32,10 +51,28 @@ def test_a_sentence_that_claims_nothing_is_left_out(sentence: str) -> None:
         "The bridge does not carry trains.",
         "Based on the passages, Strauss designed it.",
         "Cities happy to host it were many.",
+        "We don't know why cats purr.",
+        "Laut Text werden keine Kosten erstattet.",
+        "El cliente no paga los gastos de envío.",
     ],
 )
 def test_a_sentence_that_claims_something_is_kept(sentence: str) -> None:
     assert len(claims(sentence)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sentence", "claimed"),
+    [
+        ("The passage does not mention the painter, but Morrow chose orange.", " Morrow chose orange."),
+        ("Strauss designed it, but the context does not say who painted it.", "Strauss designed it"),
+        ("While the passage does not mention painters, it names Strauss.", " it names Strauss."),
+        ("I couldn't find that in the documents; Morrow chose it.", " Morrow chose it."),
+    ],
+)
+def test_what_is_claimed_beside_is_kept(sentence: str, claimed: str) -> None:
+    (claim,) = claims(sentence)
+    assert claim.text == claimed
+    assert sentence[claim.start :].startswith(claimed)
 
 
 def test_a_claim_knows_where_it_stands() -> None:

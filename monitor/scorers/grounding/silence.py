@@ -1,0 +1,141 @@
+"""What of a sentence claims nothing: a sentence comes in, the parts of it that do claim something go out.
+
+An answer that says what its context does not ("the passages do not mention it", "I couldn't find that")
+invents nothing, and neither do closing words ("I hope this helps"). What such a sentence claims before or
+after a "but" is kept. English, German, French, Spanish, Italian, Portuguese, Dutch and Polish.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
+
+from monitor.scorers.grounding.words import word_set
+
+#: Without one of these words an English sentence needs no closer look, and without the others no other one.
+_TELLING: Final = word_set("""
+    context passage passages document documents excerpt excerpts provided given available retrieved unable
+    able hope know free happy else mention information details data find found determine tell answer confirm
+    nothing like
+""")
+_DENYING: Final = word_set("""
+    nicht nichts kein keine keinen keinerlei pas aucun aucune rien no non nessuna não nenhuma niet niets geen
+    nie
+""")
+_SOURCE = (
+    r"(?:context|passages?|documents?|excerpts?|documentation"
+    r"|(?:provided|given|available|retrieved)\ (?:texts?|sources?|articles?|information|search\ results))"
+)
+_NOT = r"(?:(?:do|does|did|is|are|was|were)(?:\ not|n['\u2019]t)|cannot|fails?\ to)"
+_SAY = r"(?:mention|contain|provide|give|include|specif|state|say|address|discuss|describe|cover|answer)"
+_SAID = r"(?:mentioned|specified|stated|provided|given|included|found|listed|discussed|covered|addressed)"
+_CANNOT = (
+    r"(?:(?:could|did)(?:\ not|n['\u2019]t)|can(?:\ ?not|['\u2019]t)|(?:am|was|'m)\ (?:not\ |un)able\ to)"
+)
+_ENGLISH = re.compile(
+    rf"""\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,3}}\ {_NOT}\ (?:\w{{1,20}}\ )?{_SAY}
+    |\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,2}}\ (?:say|contain|mention|provide|give|include|ha(?:s|ve))s?
+        \ (?:nothing|no)\b
+    |\bnot\ (?:\w{{1,20}}\ ){{0,2}}{_SAID}\b[^.]{{0,40}}\b{_SOURCE}\b
+    |\bno\ (?:\w{{1,20}}\ )?(?:mention|information|details?|data|indication|references?|evidence)\b
+        [^.]{{0,80}}\b{_SOURCE}\b
+    |\bthere(?:\ is|\ was|\ are|'s)(?:\ no|n['\u2019]t\ any|\ not\ any)
+        \ (?:\w{{1,20}}\ )?(?:mention|information|details|indication)\b
+    |\bI\ (?:do\ not|don['\u2019]t)\ (?:know\b|have\ (?:\w{{1,20}}\ ){{0,3}}(?:information|details|data)\b)
+    |\bI\ ?{_CANNOT}\ (?:\w{{1,20}}\ )?(?:find|see|locate|determine|tell|answer|confirm|verify)\b
+    |\b(?:un|not\ )able\ to\ (?:answer|determine|find|provide|say|give)\b
+    |\b(?:cannot|can['\u2019]t|can\ not|not\ possible\ to)\ (?:be\ )?(?:answer|determine|infer)
+        [^.]{{0,80}}\b{_SOURCE}\b
+    |\b(?:has|have|found|find)\ nothing\ (?:on|about)\b
+    |\b(?:hope\ (?:this|that)\ helps?|let\ me\ know|feel\ free|happy\ to\ help|anything\ else)\b
+    |\b(?:would\ you\ like\ (?:me\ )?to|if\ you(?:['\u2019]d|\ would)?\ like,)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+#: Where what claims nothing ends, and something else begins.
+_TURN = re.compile(
+    r";|,?\ \b(?:but|however|although|though|yet|while|whereas)\b"
+    r"|,(?=\ (?:it|he|she|they|there|you)\b)|\ [\u2013\u2014]\ ",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+class _Tongue(NamedTuple):
+    """How one language says that the context is silent: it names the context, and denies what it would do."""
+
+    source: re.Pattern[str]
+    silent: re.Pattern[str]
+
+
+def _tongue(source: str, silent: str) -> _Tongue:
+    return _Tongue(
+        re.compile(rf"\b(?:{source})", re.IGNORECASE), re.compile(rf"\b(?:{silent})", re.IGNORECASE)
+    )
+
+
+_TONGUES: Final = (
+    _tongue(
+        "dokument|kontext|text|quelle|unterlage|abschnitt|passage",
+        r"(?:nichts?|keine?\w{0,4})\b.{0,60}\b(?:find|gefunden|erwähn|enth[aä]lt|ange?geben|angabe|information"
+        r"|hervor|steh)|(?:enthält|enthalten|nenn|erwähn|find|steh)\w{0,4}\b.{0,40}\b(?:nichts?|keine?\w{0,4})\b",
+    ),
+    _tongue(
+        "documents?\\b|contexte|textes?\\b|sources?\\b|passages?\\b|extraits?\\b",
+        r"(?:ne|n)\b.{0,20}\b(?:mention|conti|fourni|précis|indiqu|trouv|donn|parl)\w{0,8}\b.{0,20}"
+        r"\b(?:pas|aucun|rien)|pas (?:pu )?trouv|aucune? (?:information|mention|indication)",
+    ),
+    _tongue(
+        "documento|contexto|texto|fuente|pasaje|fragmento",
+        r"no (?:\w{1,12} ){0,2}(?:mencion|contien|proporcion|especific|enc[uo]\w?ntr|indic|ofrec"
+        r"|hay información)",
+    ),
+    _tongue(
+        "document[oi]|contesto|test[oi]\\b|font[ei]\\b|bran[oi]\\b",
+        r"non (?:\w{1,12} ){0,2}(?:menzion|contien|conteng|forni|specific|trov|indic|riport)"
+        r"|nessuna informazione",
+    ),
+    _tongue(
+        "documento|contexto|texto|fonte|trecho",
+        r"não (?:\w{1,12} ){0,2}(?:mencion|cont[éê]m|fornec|especific|encontr|indic)|nenhuma informação",
+    ),
+    _tongue(
+        "document|context|tekst|bron",
+        r"(?:niets?|geen)\b.{0,40}\b(?:vind|gevonden|vermeld|genoemd|informatie|staat)"
+        r"|(?:bevat|bevatten|vermeldt|vermelden|noemt|staat)\b.{0,30}\b(?:niets?|geen)\b",
+    ),
+    _tongue(
+        "dokumen|kontek|tekst|źród|fragmen",
+        r"nie (?:\w{1,12} ){0,2}(?:zawiera|wspomina|podaj|znalaz|znajd|określa|ma informacji|udało)",
+    ),
+)
+
+
+def claiming(sentence: str, said: Collection[str]) -> Iterator[tuple[int, str]]:
+    """The parts of ``sentence`` that claim something, and where they begin in it: mostly the whole.
+
+    Args:
+        sentence: one sentence of an answer.
+        said: its words in lower case.
+    """
+    if not _is_silent(sentence, said):
+        yield 0, sentence
+        return
+    start = 0
+    for turn in _TURN.finditer(sentence):
+        yield from _unless_silent(start, sentence[start : turn.start()], said)
+        start = turn.end()
+    yield from _unless_silent(start, sentence[start:], said)
+
+
+def _unless_silent(start: int, part: str, said: Collection[str]) -> Iterator[tuple[int, str]]:
+    if not _is_silent(part, said):
+        yield start, part
+
+
+def _is_silent(text: str, said: Collection[str]) -> bool:
+    """Whether ``text`` says that the context says nothing, or nothing at all."""
+    if not _TELLING.isdisjoint(said) and _ENGLISH.search(text):
+        return True
+    return not _DENYING.isdisjoint(said) and any(
+        tongue.silent.search(text) and tongue.source.search(text) for tongue in _TONGUES
+    )
