@@ -85,6 +85,8 @@ def citations(
         count: how many documents there are. Without any, nothing is said of their numbers.
         context: a number or name that stands anywhere in it may be how a document is labelled there.
     """
+    if "[" not in answer and not cited:
+        return NOTHING
     places = [
         found.start()
         for found in islice(_CITED.finditer(answer), MAX_CITATIONS)

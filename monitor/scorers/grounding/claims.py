@@ -15,7 +15,10 @@ from monitor.scorers.grounding.words import stems, words
 #: Sentences of an answer that are looked at by themselves; what comes after them is one more.
 MAX_CLAIMS = 1_000
 
-_END = re.compile(r"[.!?]['\")\]\u201d\u2019]{0,3}\s+|[\u3002\uff01\uff1f\u0964\u061f]\s*|\n+")
+_END = re.compile(
+    r"(?=[.!?\n\u3002\uff01\uff1f\u0964\u061f])"  # seen at once where none of these is
+    r"(?:[.!?]['\")\]\u201d\u2019]{0,3}\s+|[\u3002\uff01\uff1f\u0964\u061f]\s*|\n+)"
+)
 _MARKS = re.compile(
     r"\[\^?\d{1,3}(?:[,\u2013 -]{1,3}\d{1,3}){0,9}\]"
     r"|^[ \t]{0,20}(?:[-*\u2022] )?\(?\d{1,3}[.):](?=[\s*])|</?s>",

@@ -21,6 +21,8 @@ MAX_REMEMBERED_WORD = 20
 
 T = TypeVar("T")
 
+#: Quotation marks, dashes and the like, which most texts that aren't ASCII have and nothing else that isn't.
+_TYPOGRAPHIC = "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u00a0"
 _SEPARATORS = str.maketrans(dict.fromkeys(string.punctuation, " "))
 _WORD = re.compile(r"[^\W_]+")
 
@@ -32,9 +34,11 @@ def word_set(text: str) -> frozenset[str]:
 
 def words(text: str) -> list[str]:
     """The words of ``text`` in lower case; what is no letter and no digit separates them."""
-    if text.isascii():
-        return text.lower().translate(_SEPARATORS).split()
-    return _WORD.findall(text.lower())
+    lower = text.lower()
+    if not lower.isascii():
+        for mark in _TYPOGRAPHIC:
+            lower = lower.replace(mark, " ")
+    return lower.translate(_SEPARATORS).split() if lower.isascii() else _WORD.findall(lower)
 
 
 def stem(word: str) -> str:
