@@ -24,7 +24,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from monitor.decode import decode
 from monitor.demo.traffic import moved
-from monitor.records import Record
+from monitor.records import ContractKind, JsonOutcome, Record
 from monitor.scorers import score
 from tests.integration.running import Running
 from tests.paths import PAIRS
@@ -105,7 +105,8 @@ def scored(pair: dict[str, Any]) -> tuple[Any, ...]:
         call.outputs[0].finish_reason if call.outputs else None,
         call.usage.input_tokens,
         call.usage.output_tokens,
-        scores.json.outcome,
+        # That a tool was forced is nothing that the instrumentation tells (docs/agreement.md).
+        JsonOutcome.NOT_APPLICABLE if call.contract.kind is ContractKind.TOOL else scores.json.outcome,
         scores.tools.outcome,
         scores.tools.detail,
         scores.grounding.outcome,
