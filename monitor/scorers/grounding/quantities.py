@@ -8,7 +8,7 @@ decimals is read both ways, since either may be meant: "1.300".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from monitor.scorers.grounding.words import word_set
@@ -17,6 +17,10 @@ from monitor.scorers.grounding.words import word_set
 MAX_NUMBERS: Final = 5_000
 #: Digits of a number, beyond which it is an identifier and compared as it stands.
 MAX_DIGITS: Final = 15
+#: Decimals to which a converted number is rounded.
+DECIMALS: Final = 6
+#: Hours until noon.
+NOON: Final = 12
 
 _SCALES: Final = {
     "k": 10**3, "thousand": 10**3, "m": 10**6, "mn": 10**6, "mm": 10**6, "million": 10**6, "millions": 10**6,
@@ -29,16 +33,27 @@ _UNITS: Final = {
         ("$", "usd", "dollar", "dollars"), ("€", "eur", "euro", "euros"), ("£", "gbp", "pound", "pounds"),
         ("¥", "jpy", "yen"), ("₹", "inr", "rupee", "rupees"), ("%", "percent", "pct"),
         ("km", "kilometer", "kilometers", "kilometre", "kilometres"), ("mile", "miles", "mi"),
-        ("meter", "meters", "metre", "metres"), ("foot", "feet", "ft"), ("inch", "inches"),
+        ("mm", "millimeter", "millimeters", "millimetre", "millimetres"),
+        ("meter", "meters", "metre", "metres", "m"), ("foot", "feet", "ft"), ("inch", "inches"),
         ("cm", "centimeter", "centimeters", "centimetre", "centimetres"),
-        ("kg", "kilogram", "kilograms", "kilo", "kilos"), ("lb", "lbs"), ("gram", "grams"),
-        ("mg", "milligram", "milligrams"), ("second", "seconds", "sec", "secs"),
-        ("minute", "minutes", "min", "mins"), ("hour", "hours", "hr", "hrs"), ("day", "days"),
+        ("kg", "kilogram", "kilograms", "kilo", "kilos"), ("lb", "lbs"), ("gram", "grams", "g"),
+        ("mg", "milligram", "milligrams"), ("ml", "milliliter", "milliliters", "millilitre", "millilitres"),
+        ("liter", "liters", "litre", "litres", "l"), ("second", "seconds", "sec", "secs"),
+        ("minute", "minutes", "min", "mins"), ("hour", "hours", "hr", "hrs", "h"), ("day", "days"),
         ("week", "weeks"), ("month", "months"), ("year", "years", "yr", "yrs"),
         ("gb", "gigabyte", "gigabytes"), ("mb", "megabyte", "megabytes"), ("tb", "terabyte", "terabytes"),
     )
     for spelling in spellings
 }  # fmt: skip
+#: Units of one kind, and how many of the smallest each is.
+_KINDS: Final[tuple[Mapping[str, int], ...]] = (
+    {"mm": 1, "cm": 10, "meter": 1000, "km": 10**6},
+    {"mg": 1, "gram": 1000, "kg": 10**6},
+    {"ml": 1, "liter": 1000},
+    {"second": 1, "minute": 60, "hour": 3600, "day": 86400},
+)
+#: What is a scale behind money, and may be a length behind anything else.
+_LENGTHS: Final = frozenset({"m", "mm"})
 _SMALL: Final = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen"
@@ -64,8 +79,10 @@ SPELLED_OUT: Final = {word: str(value) for word, value in _SPELLED.items() if wo
 _NUMBER = re.compile(
     r"(\d\d{0,39}(?:[.,]\d{1,20}){0,12})"
     r"(?:(?:st|nd|rd|th)\b|((?:[kKmMbB]|[mM][nNmM]|[bB][nN]|[tT][nN])\b))?"
-    r"(?:[ \u00a0-]?(%|[a-zA-Z]{2,11}\b)(?:[ \u00a0]([a-zA-Z]{2,11})\b)?)?"
+    r"(?:[ \u00a0-]?(%|[a-zA-Z]{2,11}\b|[mglh]\b)(?:[ \u00a0]([a-zA-Z]{2,11})\b)?)?"
 )
+#: An hour after noon, with its minutes and seconds.
+_AFTERNOON = re.compile(r"\b1?\d(?::\d\d){0,2}[ \u00a0]?[pP]\.?[mM]\b")
 CURRENCIES: Final = frozenset("$€£¥₹")
 _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 _INDIAN = re.compile(r"\d{1,3}(?:,\d{2})*,\d{3}")
@@ -84,23 +101,48 @@ class Number(NamedTuple):
 
 def numbers(text: str) -> Iterator[Number]:
     """The numbers of ``text`` that are written in digits, the first ``MAX_NUMBERS``."""
+    afternoons = _afternoons(text)
     for count, found in enumerate(_NUMBER.finditer(text)):
         if count == MAX_NUMBERS:
             return
         start = found.start()
         before = text[start - 1 : start] if start else ""
-        if before.isalnum():  # part of a name: "H2O"
-            continue
+        if before.isalnum() and not (before == "T" and text[start - 2 : start - 1].isdecimal()):
+            continue  # part of a name, "H2O", and no time of ISO 8601, "2026-03-05T18:40"
         digits, suffix, after, then = found.groups("")
-        factor = 1
-        if suffix:
-            factor = _SCALES[suffix.lower()]
-        elif len(after) > 1 and (scale := _SCALES.get(after.lower())):
-            factor, after = scale, then
         if before == " " and start > 1:
             before = text[start - 2]
+        spelling = (suffix or after).lower()
+        scale = _SCALES.get(spelling, 1)
+        readings = _meant(digits, scale)
+        if spelling in _LENGTHS and before not in CURRENCIES:
+            readings += _meant(digits, 1)
+        elif scale > 1 and not suffix:
+            after = then
+        if start in afternoons and digits.isdecimal() and int(digits) < NOON:
+            readings += (str(int(digits) + NOON),)
         unit = _UNITS[before] if before in CURRENCIES else _UNITS.get(after.lower(), "") if after else ""
-        yield Number(_meant(digits, factor), unit, start)
+        yield Number(readings, unit, start)
+
+
+def _afternoons(text: str) -> frozenset[int]:
+    """Where hours after noon stand: "6 pm", "6:40 p.m."."""
+    if "pm" in text or "PM" in text or "p.m" in text or "P.M" in text:
+        return frozenset([found.start() for found in _AFTERNOON.finditer(text)])
+    return frozenset()
+
+
+def converted(number: Number) -> Iterator[tuple[str, str]]:
+    """What ``number`` is in other units of its kind: plain decimals, each with the unit."""
+    for sizes in _KINDS:
+        if number.unit not in sizes:
+            continue
+        for reading in number.readings:
+            if len(reading) > MAX_DIGITS or not reading.replace(".", "", 1).isdecimal():
+                continue
+            for unit, size in sizes.items():
+                if unit != number.unit:
+                    yield _decimal(round(float(reading) * sizes[number.unit] / size, DECIMALS)), unit
 
 
 def spelled(found: Sequence[str]) -> set[str]:
@@ -146,5 +188,9 @@ def _plain(reading: str, factor: int) -> str:
     """``reading`` times ``factor``, without zeros in front or behind."""
     if len(reading) > MAX_DIGITS or reading.count(".") > 1 or "," in reading:
         return reading
-    value = float(reading) * factor
+    return _decimal(float(reading) * factor)
+
+
+def _decimal(value: float) -> str:
+    """``value`` without zeros behind."""
     return str(int(value)) if value == int(value) else repr(value)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from monitor.scorers.grounding.claims import Claim
 from monitor.scorers.grounding.context import Context, negates, neighbours
-from monitor.scorers.grounding.quantities import CURRENCIES, SPELLED_OUT, Number, numbers
+from monitor.scorers.grounding.quantities import CURRENCIES, SPELLED_OUT, Number, converted, numbers
 from monitor.scorers.grounding.words import stem
 
 #: Figures that the context does not have: years, amounts of money, other numbers; and those that it has with
@@ -125,10 +125,12 @@ def _figures(claim: Claim, context: Context, least: int) -> Iterator[tuple[str, 
         if len(number.readings[0]) < least:
             continue
         units = [context.numbers[reading] for reading in number.readings if reading in context.numbers]
-        if not units:
-            yield _kind(number), number.start
-        elif number.unit and not any("" in known or number.unit in known for known in units):
-            yield "units", number.start
+        if any(not number.unit or "" in known or number.unit in known for known in units):
+            continue
+        if not any(
+            {"", unit} & context.numbers.get(reading, frozenset()) for reading, unit in converted(number)
+        ):
+            yield "units" if units else _kind(number), number.start
     if least or SPELLED_OUT.keys().isdisjoint(claim.words):
         return
     for word in claim.words:

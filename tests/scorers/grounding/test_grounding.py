@@ -120,6 +120,22 @@ def test_a_number_in_words_is_looked_up_too(answer: str, count: int) -> None:
     assert _signals(answer).get("numbers", 0) == count
 
 
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("It departs at 18:40.", set()),
+        ("It departs at 6:40 pm.", set()),
+        ("It departs at 7:40 pm.", {"numbers"}),
+        ("It is 1.28 km long.", set()),
+        ("It is 1.29 km long.", {"numbers"}),
+        ("It weighs 1280 kg.", {"units"}),
+    ],
+)
+def test_times_and_metric_units_are_compared_as_they_are_meant(answer: str, found: set[str]) -> None:
+    context = "It departs at 2026-11-22T18:40:00Z. It is 1,280 metres long."
+    assert {"numbers", "units"} & _signals(answer, documents=(Document(context),)).keys() == found
+
+
 def test_a_signal_says_where_it_was_found_and_what_it_adds() -> None:
     answer = "The bridge was designed by Ackermann. It is 1300 metres long."
     found = {signal.name: signal for signal in score_grounding(grounded_call(answer)).signals}

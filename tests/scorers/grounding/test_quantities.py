@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.scorers.grounding.quantities import MAX_NUMBERS, numbers, spelled
+from monitor.scorers.grounding.quantities import MAX_NUMBERS, converted, numbers, spelled
 from monitor.scorers.grounding.words import words
 
 
@@ -30,6 +30,10 @@ from monitor.scorers.grounding.words import words
         ("0.10", "0.1", ""),
         ("5-km", "5", "km"),
         ("5 kilometres", "5", "km"),
+        ("$5mm", "5000000", "$"),
+        ("1280 m", "1280000000", "meter"),
+        ("1.2 g", "1.2", "gram"),
+        ("18 h", "18", "hour"),
         ("٣٤", "34", ""),
         ("192.168.0.1", "192.168.0.1", ""),
         ("9" * 30, "9" * 30, ""),
@@ -43,6 +47,49 @@ def test_a_number_is_read_as_it_is_meant(text: str, reading: str, unit: str) -> 
 def test_a_separator_that_may_mean_either_is_read_both_ways() -> None:
     (number,) = numbers("1.300")
     assert number.readings == ("1300", "1.3")
+
+
+@pytest.mark.parametrize("text", ["227m tall", "227 m tall", "227 mm"])
+def test_a_length_is_no_million_alone(text: str) -> None:
+    (number,) = numbers(text)
+    assert number.readings == ("227000000", "227")
+
+
+@pytest.mark.parametrize(
+    ("text", "readings"),
+    [
+        ("2026-11-22T18:40:00Z", [("2026",), ("11",), ("22",), ("18",), ("40",), ("0",)]),
+        ("6:40 pm", [("6", "18"), ("40",)]),
+        ("at 6 p.m.", [("6", "18")]),
+        ("12PM", [("12",)]),
+        ("6:40 am", [("6",), ("40",)]),
+        ("6 pmol", [("6",)]),
+    ],
+)
+def test_hours_of_a_day_are_read(text: str, readings: list[tuple[str, ...]]) -> None:
+    assert [number.readings for number in numbers(text)] == readings
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("1.28 km", ("1280", "meter")),
+        ("1280 metres", ("1.28", "km")),
+        ("1.2 grams", ("1200", "mg")),
+        ("1200 mg", ("1.2", "gram")),
+        ("0.5 l", ("500", "ml")),
+        ("1.5 hours", ("90", "minute")),
+        ("90 minutes", ("1.5", "hour")),
+    ],
+)
+def test_a_metric_number_is_converted(text: str, same: tuple[str, str]) -> None:
+    (number,) = numbers(text)
+    assert same in set(converted(number))
+
+
+def test_other_units_are_not_converted() -> None:
+    (number,) = numbers("$5")
+    assert not list(converted(number))
 
 
 def test_digits_within_a_name_are_no_number() -> None:
