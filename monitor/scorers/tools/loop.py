@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 import string
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, dropwhile, takewhile
+from typing import NamedTuple
 
 from monitor.records import Call, Message, Part, PartType
+from monitor.scorers.tools.results import is_error
 from monitor.scorers.tools.support import NUMBER, Support
 from monitor.scorers.tools.words import FUNCTION_WORDS, stems, words_of
 
@@ -21,23 +24,9 @@ MAX_REQUEST = 4_000
 MAX_SUPPORT = 200_000
 #: Parts of a loop that are looked at: the last ones.
 MAX_LOOP = 200
-#: Characters of a tool's result in which an error, or that it isn't done yet, is looked for.
-MAX_OPENING = 300
 #: Words that a text needs to tell its language, and the share of them that are function words in English.
 MIN_WORDS, MIN_ENGLISH = 3, 0.15
 
-_ERROR = re.compile(
-    r"""\W*(?:error|exception|traceback|failed|failure|fatal|invalid|unauthorized|forbidden|timed?\ ?out)\b
-    | [^{]{0,20}\{[^{}]{0,100}["'](?:
-        (?:errors?|exception|error_message)["']\s*:\s*(?!null|none|false|""|''|\[\]|\{\}|0\b)
-      | (?:status|state|type)["']\s*:\s*["'](?:error|failed|failure)["']
-      | (?:success|ok)["']\s*:\s*false )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_UNFINISHED = re.compile(
-    r"pending|running|in[_ -]progress|queued|processing|not[_ -](?:ready|finished|done)|retry|try again|wait",
-    re.IGNORECASE,
-)
 _NAME = re.compile(r"[A-Z][\w-]+(?: [A-Z][\w-]+)*")
 # What stands two characters before a capital inside a sentence.
 _INSIDE = frozenset(string.ascii_lowercase + string.digits + ",;)")
@@ -45,6 +34,13 @@ _QUOTE = re.compile("[\"'\u2018\u201c]")
 _QUOTED = re.compile(
     r"[\"\u201c]([^\"\u201c\u201d]{2,60})[\"\u201d]|(?<!\w)['\u2018]([^'\u2018\u2019]{2,60})['\u2019](?!\w)"
 )
+
+
+class Step(NamedTuple):
+    """A call that was made, and what it gave, if that is there."""
+
+    made: Part
+    result: Part | None
 
 
 class Conversation:
@@ -137,32 +133,45 @@ class Conversation:
     def last_failed(self) -> bool:
         """Whether what the model was given last is a tool's error."""
         last = self.loop[-1] if self.loop else None
-        return last is not None and last.type is PartType.TOOL_RESULT and is_error(last.content)
+        return last is not None and last.type is PartType.TOOL_RESULT and is_error(last)
 
     @cached_property
-    def last_call(self) -> tuple[Part | None, str]:
-        """The call that the loop made last, and the result it got; empty if none is there."""
-        for index in range(len(self.loop) - 1, -1, -1):
-            if (made := self.loop[index]).type is PartType.TOOL_CALL:
-                results = [part for part in self.loop[index + 1 :] if made.id is None or part.id == made.id]
-                return made, results[0].content if results else ""
-        return None, ""
+    def steps(self) -> Sequence[Step]:
+        """The calls of the loop with what they gave, in their order."""
+        steps: list[Step] = []
+        waiting = defaultdict[str | None, deque[int]](deque)
+        for part in self.loop:
+            if part.type is PartType.TOOL_CALL:
+                waiting[part.id].append(len(steps))
+                steps.append(Step(part, None))
+            elif waiting[part.id]:
+                answered = waiting[part.id].popleft()
+                steps[answered] = Step(steps[answered].made, part)
+        return steps
+
+    @cached_property
+    def last_steps(self) -> Sequence[Step]:
+        """The calls of the loop that were made last, side by side.
+
+        Where it goes round, all since the last call that was not made before with the same result.
+        """
+        seen = set[tuple[str | None, str | None, str]]()
+        start = 0
+        for index, (made, result) in enumerate(self.steps):
+            step = made.name, made.arguments, result.content if result else ""
+            if step not in seen:
+                seen.add(step)
+                start = index + 1
+        before = reversed(self.loop)
+        calls = dropwhile(lambda part: part.type is PartType.TOOL_RESULT, before)
+        side_by_side = sum(1 for _ in takewhile(lambda part: part.type is PartType.TOOL_CALL, calls))
+        return self.steps[min(start, len(self.steps) - side_by_side) :]
 
 
 def is_english(words: Sequence[str]) -> bool:
     """Whether enough of these words, in lower case, are English function words."""
     known = sum([word in FUNCTION_WORDS for word in words])
     return len(words) >= MIN_WORDS and known >= MIN_ENGLISH * len(words)
-
-
-def is_error(result: str) -> bool:
-    """Whether a tool's result opens as an error does. English, and the forms that JSON results take."""
-    return _ERROR.match(result[:MAX_OPENING]) is not None
-
-
-def is_unfinished(result: str) -> bool:
-    """Whether a tool's result says that one should ask again."""
-    return _UNFINISHED.search(result[:MAX_OPENING]) is not None
 
 
 def _text(message: Message) -> str:

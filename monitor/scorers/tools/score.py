@@ -23,6 +23,7 @@ from monitor.records import (
     ToolsScore,
 )
 from monitor.scorers.risk import combine, rendered
+from monitor.scorers.schema import Schemas
 from monitor.scorers.tools.loop import Conversation
 from monitor.scorers.tools.signals import Called, answer_signals, call_signals
 from monitor.scorers.tools.structure import Finding, Made, findings, read_calls
@@ -55,12 +56,12 @@ def score_tools(call: Call) -> ToolsScore:
         return ToolsScore(ToolsOutcome.NOT_APPLICABLE)
     if not call.captured.output:
         return ToolsScore(ToolsOutcome.UNKNOWN, "output not captured")
-    conversation = Conversation(call)
+    conversation, schemas = Conversation(call), Schemas()
     free = not required and call.tool_choice.mode == "auto" and not call.tool_choice.names
     every: list[Finding] = []
     rated: list[_Rated] = []
     for number, (output, calls) in enumerate(outputs):
-        found = list(findings(call, output, calls, conversation, required=required))
+        found = list(findings(call, output, calls, conversation, schemas, required=required))
         every += found
         if number >= MAX_RATED:
             continue

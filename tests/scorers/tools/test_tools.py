@@ -229,6 +229,12 @@ def test_the_same_call_twice_in_one_answer_is_repeated_however_it_is_written() -
         ([(ROME, "24 degrees")], ToolsOutcome.OK),
         ([(PARIS, "18 degrees"), (ROME, "24 degrees")], ToolsOutcome.OK),
         ([(PARIS, "18 degrees"), (PARIS, "done", "set_city")], ToolsOutcome.OK),
+        ([(PARIS, "18"), (ROME, "24"), (PARIS, "18"), (ROME, "24")], ToolsOutcome.REPEATED_CALL),
+        ([(PARIS, "18"), (ROME, "24"), (PARIS, "18")], ToolsOutcome.REPEATED_CALL),
+        ([(PARIS, "18"), (ROME, "24"), (PARIS, "19"), (ROME, "25")], ToolsOutcome.OK),
+        ([(PARIS, "18"), (ROME, "24"), (PARIS, "18"), ("{}", "1")], ToolsOutcome.OK),
+        ([(PARIS, "503 Service Unavailable")], ToolsOutcome.OK),
+        ([(PARIS, '{"state": "packing"}')], ToolsOutcome.OK),
         ([(PARIS, "Error: timed out")], ToolsOutcome.OK),
         ([(PARIS, '{"error": "rate limited"}')], ToolsOutcome.OK),
         ([(PARIS, '{"status": "pending"}')], ToolsOutcome.OK),
@@ -240,6 +246,59 @@ def test_a_call_that_was_answered_just_before_is_repeated(
     steps: list[tuple[str, str]], outcome: ToolsOutcome
 ) -> None:
     assert score_tools(tool_call(PARIS, input=_loop(*steps))).outcome == outcome
+
+
+def _side_by_side(*results: Part) -> tuple[Message, ...]:
+    asks = [
+        Part(PartType.TOOL_CALL, id=id_, name="get_weather", arguments=each)
+        for id_, each in zip(("p", "r"), (PARIS, ROME), strict=True)
+    ]
+    said = Part(content="What is the weather in Paris and in Rome?")
+    return (Message("user", (said,)), Message("assistant", tuple(asks)), Message("tool", results))
+
+
+@pytest.mark.parametrize("arguments", [PARIS, ROME])
+def test_a_call_that_repeats_one_of_several_side_by_side_is_repeated(arguments: str) -> None:
+    cold, warm = (
+        Part(PartType.TOOL_RESULT, id="p", content="18"),
+        Part(PartType.TOOL_RESULT, id="r", content="24"),
+    )
+    for results in ((cold, warm), (warm, cold)):
+        made = tool_call(arguments, input=_side_by_side(*results))
+        assert score_tools(made).outcome == ToolsOutcome.REPEATED_CALL
+
+
+def test_of_several_side_by_side_the_one_that_failed_may_be_tried_again() -> None:
+    failed = Part(PartType.TOOL_RESULT, id="p", content="no weather", is_error=True)
+    results = (failed, Part(PartType.TOOL_RESULT, id="r", content="24"))
+    assert score_tools(tool_call(PARIS, input=_side_by_side(*results))).outcome == ToolsOutcome.OK
+    assert score_tools(tool_call(ROME, input=_side_by_side(*results))).outcome == ToolsOutcome.REPEATED_CALL
+
+
+@pytest.mark.parametrize(
+    ("request_text", "times", "outcome"),
+    [
+        ("Add two of them, please.", 2, ToolsOutcome.OK),
+        ("Add it twice.", 2, ToolsOutcome.OK),
+        ("Add 3 of them.", 3, ToolsOutcome.OK),
+        ("Add 3 of them.", 2, ToolsOutcome.OK),
+        ("Add two of them, please.", 3, ToolsOutcome.REPEATED_CALL),
+        ("Add it.", 2, ToolsOutcome.REPEATED_CALL),
+        ("Add number 7.", 2, ToolsOutcome.REPEATED_CALL),
+        ("Add it on 3-5.", 2, ToolsOutcome.REPEATED_CALL),
+    ],
+)
+def test_the_same_call_may_be_made_as_often_as_the_request_says(
+    request_text: str, times: int, outcome: ToolsOutcome
+) -> None:
+    item = '{"item": 7}'
+    tools = (Tool("add_item", schema={"properties": {"item": {}}}),)
+    asked = Message("user", (Part(content=request_text),))
+    side_by_side = tool_call(*[item] * times, name="add_item", tools=tools, input=(asked,))
+    assert score_tools(side_by_side).outcome == outcome
+    before = _loop(*[(item, "added", "add_item")] * (times - 1))[1:]
+    in_a_loop = tool_call(item, name="add_item", tools=tools, input=(asked, *before))
+    assert score_tools(in_a_loop).outcome == outcome
 
 
 def test_a_call_of_an_earlier_request_may_be_made_again() -> None:
