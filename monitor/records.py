@@ -79,7 +79,7 @@ class Part(_Value, frozen=True):
     arguments: str | None = None
     """The arguments of a tool_call, as JSON text."""
     is_error: bool = False
-    """Of a tool_result: the application told the model that the tool failed."""
+    """Of a tool_result: the model was told, by the format and not only in words, that the tool failed."""
 
 
 class Message(_Value, frozen=True):

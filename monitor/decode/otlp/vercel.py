@@ -81,6 +81,9 @@ _TOKENS = {
     "reasoning_tokens": ("ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens"),
 }
 
+#: The types of a tool's output that say that it failed. Before version 5, ``isError`` said so.
+_ERRORS = ("error-text", "error-json")
+
 #: Where an answer's text stands: an object's as it was written, before it was parsed.
 _TEXTS = ("ai.response.text", "ai.response.object", "ai.result.text", "ai.result.object")
 _TOOL_CALLS = ("ai.response.toolCalls", "ai.result.toolCalls")
@@ -199,7 +202,9 @@ def _part(part: Body) -> Part:
         return Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
     if kind == "tool-result":
         id_, name = string(part.get("toolCallId")), string(part.get("toolName"))
-        return Part(PartType.TOOL_RESULT, _result(first(part, "output", "result")), id=id_, name=name)
+        output = first(part, "output", "result")
+        is_error = part.get("isError") is True or at(output, "type") in _ERRORS
+        return Part(PartType.TOOL_RESULT, _result(output), id=id_, name=name, is_error=is_error)
     if kind in ("file", "image"):
         return Part(PartType.MEDIA, name=string(first(part, "mediaType", "mimeType")) or text(kind))
     return Part(PartType.OTHER, name=string(kind))

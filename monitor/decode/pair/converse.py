@@ -138,7 +138,8 @@ def _part(block: Body) -> Part:
     if (call := _call(block)) is not None:
         return Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
     if result := mapping(block.get("toolResult")):
-        return Part(PartType.TOOL_RESULT, _result_text(result), id=string(result.get("toolUseId")))
+        id_, is_error = string(result.get("toolUseId")), result.get("status") == "error"
+        return Part(PartType.TOOL_RESULT, _result_text(result), id=id_, is_error=is_error)
     if "citationsContent" in block:
         return Part(PartType.TEXT, merged_text(at(block, "citationsContent", "content"), "text"))
     if "document" in block or "searchResult" in block:

@@ -71,6 +71,9 @@ _DECLARATIONS = ("functionDeclarations", "function_declarations")
 
 _MEDIA = ("inlineData", "fileData")
 
+#: How code that Google runs may end, besides well.
+_FAILED = ("OUTCOME_FAILED", "OUTCOME_DEADLINE_EXCEEDED")
+
 
 # ------------------------------------------------------------------------------------------------- request
 
@@ -164,17 +167,26 @@ def _parts(content: Body) -> Iterator[Part]:
 
 
 def _part(part: Body) -> Part:
+    """A part. What a function returned is an error where its only key that Google knows is ``error``.
+
+    https://ai.google.dev/api/caching#FunctionResponse
+    """
     if isinstance(part.get("text"), str):
         return Part(PartType.REASONING if part.get("thought") is True else PartType.TEXT, part["text"])
     if (call := _call(part)) is not None:
         return Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
     if response := mapping(field(part, "functionResponse")):
-        returned = json_text(response.get("response", {}))
+        returned = response.get("response", {})
         return Part(
-            PartType.TOOL_RESULT, returned, id=string(response.get("id")), name=string(response.get("name"))
+            PartType.TOOL_RESULT,
+            json_text(returned),
+            id=string(response.get("id")),
+            name=string(response.get("name")),
+            is_error=bool(field(returned, "error")) and "output" not in returned,
         )
     if found := _server_result(part):
-        return Part(PartType.TOOL_RESULT, found)
+        outcome = field(field(part, "codeExecutionResult"), "outcome")
+        return Part(PartType.TOOL_RESULT, found, is_error=outcome in _FAILED)
     media = next((name for name in _MEDIA if field(part, name) is not None), None)
     return Part(PartType.MEDIA if media else PartType.OTHER, name=media or next(iter(part), None))
 

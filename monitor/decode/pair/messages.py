@@ -128,7 +128,8 @@ def _part(block: Body) -> Part:
         call = _call(block)
         return Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
     if kind.endswith("tool_result"):
-        return Part(PartType.TOOL_RESULT, _result_text(block), id=string(block.get("tool_use_id")))
+        id_ = string(block.get("tool_use_id"))
+        return Part(PartType.TOOL_RESULT, _result_text(block), id=id_, is_error=_is_error(block))
     if kind in ("document", "search_result"):
         content, title = _document_text(block), string(block.get("title"))
         return Part(PartType.DOCUMENT if content else PartType.MEDIA, content, name=title)
@@ -143,6 +144,11 @@ def _call(block: Body) -> ToolCall:
         id=string(block.get("id")),
         server_side=text(block.get("type")) in _SERVER_CALLS,
     )
+
+
+def _is_error(block: Body) -> bool:
+    """Whether a result is declared an error; those of the provider's own tools are by the content's type."""
+    return block.get("is_error") is True or text(at(block, "content", "type")).endswith("_error")
 
 
 def _result_text(block: Body) -> str:

@@ -110,13 +110,19 @@ def _message(item: Body) -> Message:
     if kind.endswith("_call"):
         call = _call(item)
         part = Part(PartType.TOOL_CALL, id=call.id, name=call.name, arguments=call.arguments)
-        return Message("assistant", (part,))
+        return Message("assistant", (part, *_failure(item)))
     if kind == "reasoning":
         return Message("assistant", (Part(PartType.REASONING, _reasoning(item)),))
     content = item.get("content")
     if isinstance(content, str):
         return Message(text(item.get("role")), (Part(PartType.TEXT, content),))
     return Message(text(item.get("role")), tuple(map(_part, objects(content))))
+
+
+def _failure(item: Body) -> Iterator[Part]:
+    """What came of a call to an MCP server that failed: an item of that type holds both."""
+    if item.get("type") == "mcp_call" and (error := item.get("error")):
+        yield Part(PartType.TOOL_RESULT, json_text(error), id=string(item.get("id")), is_error=True)
 
 
 def _part(block: Body) -> Part:

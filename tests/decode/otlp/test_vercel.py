@@ -59,6 +59,25 @@ def read(**values: Any) -> Call:
     return call_of(traces(span({**GENERATE, **values}), scope="ai"))
 
 
+@pytest.mark.parametrize(
+    ("result", "content", "is_error"),
+    [
+        ({"output": {"type": "json", "value": {"m": 42}}}, '{"m":42}', False),
+        ({"output": {"type": "error-text", "value": "no such city"}}, "no such city", True),
+        ({"output": {"type": "error-json", "value": {"code": 7}}}, '{"code":7}', True),
+        ({"result": "no such city", "isError": True}, "no such city", True),
+        ({"result": "42", "isError": False}, "42", False),
+    ],
+)
+def test_the_result_of_a_tool_that_failed_is_an_error(
+    result: dict[str, Any], content: str, is_error: bool
+) -> None:
+    part = {"type": "tool-result", "toolCallId": "c0", "toolName": "look", **result}
+    call = read(**{"ai.prompt.messages": json.dumps([{"role": "tool", "content": [part]}])})
+    (told,) = call.input[0].parts
+    assert (told.content, told.is_error) == (content, is_error)
+
+
 def test_a_generation_is_a_call() -> None:
     call = read()
     assert (call.call_id, call.provider) == ("r1", "openai")

@@ -118,6 +118,13 @@ def test_the_conversation() -> None:
     ]
 
 
+@pytest.mark.parametrize(("status", "is_error"), [(None, False), ("success", False), ("error", True)])
+def test_a_result_says_whether_the_tool_failed(status: str | None, is_error: bool) -> None:
+    result = {"toolUseId": "1", "content": [{"text": "no such city"}], "status": status}
+    call = _asked(messages=[{"role": "user", "content": [{"toolResult": result}]}])
+    assert call.input[0].parts == (Part(PartType.TOOL_RESULT, "no such city", id="1", is_error=is_error),)
+
+
 def test_documents_searches_and_guarded_sources_are_context() -> None:
     found = {"searchResult": {"source": "https://a", "title": "A", "content": [{"text": "found"}]}}
     content = [

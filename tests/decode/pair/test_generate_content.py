@@ -159,6 +159,25 @@ def test_a_system_instruction_is_the_systems_whatever_role_the_client_gave_it(
     assert call.input[0].parts == (Part(content="s"),)
 
 
+@pytest.mark.parametrize(
+    ("part", "is_error"),
+    [
+        ({"functionResponse": {"response": {"output": "7"}}}, False),
+        ({"functionResponse": {"response": {"error": "no such city"}}}, True),
+        ({"function_response": {"response": {"error": {"code": 404}, "tries": 2}}}, True),
+        ({"functionResponse": {"response": {"temperature": 7, "error": None}}}, False),
+        ({"functionResponse": {"response": {"output": "7", "error": "one sensor is out"}}}, False),
+        ({"functionResponse": {"response": ["error"]}}, False),
+        ({"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "7"}}, False),
+        ({"codeExecutionResult": {"outcome": "OUTCOME_FAILED", "output": "ZeroDivisionError"}}, True),
+        ({"code_execution_result": {"outcome": "OUTCOME_DEADLINE_EXCEEDED", "output": "1"}}, True),
+    ],
+)
+def test_a_result_says_whether_the_tool_failed(part: dict[str, Any], is_error: bool) -> None:
+    (told,) = _asked(contents=[{"role": "user", "parts": [part]}]).input[0].parts
+    assert (told.type, told.is_error) == (PartType.TOOL_RESULT, is_error)
+
+
 def test_a_cached_context_is_not_in_the_record() -> None:
     assert not _asked(cachedContent="cachedContents/1").captured.input
 

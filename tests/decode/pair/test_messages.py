@@ -215,6 +215,29 @@ def test_what_a_server_tool_found_is_context_and_its_call_is_not_the_application
     assert call.captured.input
 
 
+@pytest.mark.parametrize(
+    ("result", "is_error"),
+    [
+        ({"type": "tool_result", "content": "no such city"}, False),
+        ({"type": "tool_result", "content": "no such city", "is_error": False}, False),
+        ({"type": "tool_result", "content": "no such city", "is_error": True}, True),
+        ({"type": "mcp_tool_result", "content": [{"type": "text", "text": "x"}], "is_error": True}, True),
+        (
+            {
+                "type": "web_search_tool_result",
+                "content": {"type": "web_search_tool_result_error", "error_code": "unavailable"},
+            },
+            True,
+        ),
+        ({"type": "web_fetch_tool_result", "content": {"type": "web_fetch_result"}}, False),
+    ],
+)
+def test_a_result_says_whether_the_tool_failed(result: dict[str, Any], is_error: bool) -> None:
+    call = _asked(messages=[{"role": "user", "content": [{"tool_use_id": "u", **result}]}])
+    (part,) = call.input[0].parts
+    assert (part.type, part.is_error) == (PartType.TOOL_RESULT, is_error)
+
+
 def test_an_encrypted_web_search_leaves_the_context_incomplete() -> None:
     call = _answered({"type": "web_search_tool_result", "tool_use_id": "s", "content": []}, TEXT)
     assert not call.captured.input

@@ -179,6 +179,18 @@ def test_what_stands_apart_from_the_messages_is_the_systems() -> None:
     assert roles == {"system": 201}
 
 
+def test_the_results_that_are_declared_errors() -> None:
+    """Of tools whose arguments pydantic-ai refused; it tells Gemini so under ``error``."""
+    told = [
+        (pairs()[name]["api"], "Fix the errors and try again." in part.content)
+        for name, call in calls().items()
+        for message in call.input
+        for part in message.parts
+        if part.is_error
+    ]
+    assert told == [("generateContent", True)] * 3
+
+
 def test_every_pair_is_one_call_or_an_embedding() -> None:
     counts = Counter(pairs()[name]["api"] for name in calls())
     assert counts == CALLS

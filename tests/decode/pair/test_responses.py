@@ -121,6 +121,22 @@ def test_the_conversation() -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "content"),
+    [
+        ("no such city", "no such city"),
+        ({"type": "http_error", "code": 503}, '{"type":"http_error","code":503}'),
+        (None, None),
+    ],
+)
+def test_a_call_to_an_mcp_server_that_failed_holds_its_error(error: Any, content: str | None) -> None:
+    item = {"type": "mcp_call", "id": "m", "name": "f", "arguments": "{}", "output": None, "error": error}
+    call, *results = _asked(input=[item]).input[0].parts
+    assert call == Part(PartType.TOOL_CALL, id="m", name="f", arguments="{}")
+    expected = [] if content is None else [Part(PartType.TOOL_RESULT, content, id="m", is_error=True)]
+    assert results == expected
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"previous_response_id": "resp"},
