@@ -22,22 +22,28 @@ from monitor.records import (
     JsonScore,
     Status,
 )
-from monitor.scorers.details import declared, shown
+from monitor.scorers.details import shown
 from monitor.scorers.json.promises import Answer, Promise, answers, promise_of
 from monitor.scorers.json.recover import Beyond, recover
 from monitor.scorers.refusal import refuses
-from monitor.scorers.schema import Unusable, compile_schema
+from monitor.scorers.schema import Schemas, Unusable
 from monitor.scorers.schema.violations import summary
 from monitor.scorers.strict import Broken, duplicate_key, parse
 
 VERSION: Final = 2
 
+#: Choices, or calls of the one tool, that are judged; what an API gives at most is OpenAI's 128
+#: (https://platform.openai.com/docs/api-reference/chat/create, ``n``).
+MAX_ANSWERS = 128
+#: Work, as a budget counts it, of trying to save one character: the worst ones take 2 µs.
+RECOVERY_WORK = 200
 #: Places in a text at which a JSON value is looked for inside prose.
 MAX_STARTS = 8
 
 _REFUSED = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
 #: Groq's name for it: "Failed to generate JSON" (https://github.com/build-with-groq/g1/pull/23).
 _JSON_INVALID = "json_validate_failed"
+_UNJUDGED = JsonScore(JsonOutcome.UNKNOWN, f"more than {MAX_ANSWERS} choices")
 _REPORTED = JsonScore(JsonOutcome.NOT_JSON, "reported by the provider")
 _FENCE = "```"
 _START = re.compile(r"[{\[]")
@@ -72,8 +78,13 @@ def score_json(call: Call) -> JsonScore:
         return JsonScore(JsonOutcome.UNKNOWN, "output not captured")
     if not call.outputs:
         return JsonScore(JsonOutcome.EMPTY)
+    schemas = Schemas()
+    judged = [
+        _judge(answer, promise, schemas) if number < MAX_ANSWERS else _UNJUDGED
+        for number, answer in enumerate(islice(answers(call, promise), MAX_ANSWERS + 1))
+    ]
     return min(
-        (_judge(answer, promise) for answer in answers(call, promise)),
+        judged,
         key=lambda score: _WORST_FIRST[score.outcome],
         default=JsonScore(JsonOutcome.NOT_APPLICABLE),
     )
@@ -84,30 +95,30 @@ def _is_of_the_json(error: CallError, promise: Promise) -> bool:
     return error.type == _JSON_INVALID or (promise.forced and error.category is ErrorCategory.TOOL_USE_FAILED)
 
 
-def _judge(answer: Answer, promise: Promise) -> JsonScore:
+def _judge(answer: Answer, promise: Promise, schemas: Schemas) -> JsonScore:
     if answer.is_missing:
-        return _explain(answer, Broken("the tool was not called"), promise)
+        return _explain(answer, Broken("the tool was not called"), promise, schemas)
     try:
         value = parse(answer.text)
     except Broken as broken:
-        return _explain(answer, broken, promise)
-    score = _judge_value(value, answer.text, promise)
+        return _explain(answer, broken, promise, schemas)
+    score = _judge_value(value, answer.text, promise, schemas)
     if score.outcome is JsonOutcome.SCHEMA_VIOLATION and answer.is_call and _is_cut(answer):
         # Some providers send arguments parsed: what the cut left of them is whole JSON again.
         return JsonScore(JsonOutcome.TRUNCATED, f"token limit: {score.detail}", recoverable=False)
     return score
 
 
-def _judge_value(value: Any, text: str, promise: Promise) -> JsonScore:
+def _judge_value(value: Any, text: str, promise: Promise, schemas: Schemas) -> JsonScore:
     """The score of a text that is JSON."""
-    score = _by_schema(value, len(text), promise)
+    score = _by_schema(value, len(text), promise, schemas)
     if score.outcome is JsonOutcome.SCHEMA_VIOLATION or (key := duplicate_key(text)) is None:
         return score
-    given = f"{shown(key, declared(promise.schema))} given twice"
+    given = f"{shown(key, schemas.declared(promise.schema))} given twice"
     return JsonScore(JsonOutcome.DUPLICATE_KEYS, given, _OF_USE[score.outcome])
 
 
-def _by_schema(value: Any, size: int, promise: Promise) -> JsonScore:
+def _by_schema(value: Any, size: int, promise: Promise, schemas: Schemas) -> JsonScore:
     """``ok``, ``schema_violation`` or ``unknown``, for a value that ``size`` characters were read to."""
     if promise.must_be_object and not isinstance(value, dict):
         return JsonScore(JsonOutcome.SCHEMA_VIOLATION, "/: type", violations=1)
@@ -116,7 +127,7 @@ def _by_schema(value: Any, size: int, promise: Promise) -> JsonScore:
     if promise.schema is None:
         return JsonScore(JsonOutcome.OK)
     try:
-        violations = compile_schema(promise.schema).violations(value, size)
+        violations = schemas.violations(promise.schema, value, size)
     except Unusable as why:
         return JsonScore(JsonOutcome.UNKNOWN, str(why))
     if violations:
@@ -124,7 +135,7 @@ def _by_schema(value: Any, size: int, promise: Promise) -> JsonScore:
     return JsonScore(JsonOutcome.OK)
 
 
-def _explain(answer: Answer, broken: Broken, promise: Promise) -> JsonScore:
+def _explain(answer: Answer, broken: Broken, promise: Promise, schemas: Schemas) -> JsonScore:
     """The score of a text that is not JSON, or that is written where there should be a tool call."""
     text, output = answer.text, answer.output
     if output.finish_reason in _REFUSED:
@@ -132,41 +143,43 @@ def _explain(answer: Answer, broken: Broken, promise: Promise) -> JsonScore:
     if output.refusal:
         return JsonScore(JsonOutcome.REFUSED, "by the model")
     if _is_cut(answer):
-        return JsonScore(JsonOutcome.TRUNCATED, "token limit", _recoverable(text, promise))
+        return JsonScore(JsonOutcome.TRUNCATED, "token limit", _recoverable(text, promise, schemas))
     if answer.is_missing and output.finish_reason is FinishReason.MALFORMED_TOOL_CALL:
         return _REPORTED
     if not text.strip():
         return JsonScore(JsonOutcome.EMPTY, broken.reason if answer.is_missing else None)
     if answer.is_missing:
-        return _told_by_words(text, broken, promise)
+        return _told_by_words(text, broken, promise, schemas)
     if (fenced := _unfence(text.strip())) is not None:
-        return _inside(JsonOutcome.FENCED, fenced, promise)
+        return _inside(JsonOutcome.FENCED, fenced, promise, schemas)
     if broken.truncated:
-        return JsonScore(JsonOutcome.TRUNCATED, broken.reason, _recoverable(text, promise))
+        return JsonScore(JsonOutcome.TRUNCATED, broken.reason, _recoverable(text, promise, schemas))
     if text.startswith("\ufeff"):
-        return JsonScore(JsonOutcome.NOT_JSON, "byte order mark", _recoverable(text, promise))
+        return JsonScore(JsonOutcome.NOT_JSON, "byte order mark", _recoverable(text, promise, schemas))
     if (found := _find(text, promise)) is not None:
         start, end = found
         if text[:start].strip() == "" and _START.match(text[end:].lstrip()):
-            return JsonScore(JsonOutcome.NOT_JSON, "a second value", _recoverable(text, promise))
-        return _inside(JsonOutcome.WRAPPED, text[start:end], promise)
+            return JsonScore(JsonOutcome.NOT_JSON, "a second value", _recoverable(text, promise, schemas))
+        return _inside(JsonOutcome.WRAPPED, text[start:end], promise, schemas)
     if _ends_inside(text):
-        return JsonScore(JsonOutcome.TRUNCATED, "wrapped: ends inside a value", _recoverable(text, promise))
-    return _told_by_words(text, broken, promise)
+        return JsonScore(
+            JsonOutcome.TRUNCATED, "wrapped: ends inside a value", _recoverable(text, promise, schemas)
+        )
+    return _told_by_words(text, broken, promise, schemas)
 
 
 def _is_cut(answer: Answer) -> bool:
     return answer.output.finish_reason is FinishReason.LENGTH
 
 
-def _told_by_words(text: str, broken: Broken, promise: Promise) -> JsonScore:
+def _told_by_words(text: str, broken: Broken, promise: Promise, schemas: Schemas) -> JsonScore:
     """A refusal, or else a plain failure."""
     if refuses(text):
         return JsonScore(JsonOutcome.REFUSED, "by its words")
-    return JsonScore(JsonOutcome.NOT_JSON, broken.reason, _recoverable(text, promise))
+    return JsonScore(JsonOutcome.NOT_JSON, broken.reason, _recoverable(text, promise, schemas))
 
 
-def _inside(outcome: JsonOutcome, text: str, promise: Promise) -> JsonScore:
+def _inside(outcome: JsonOutcome, text: str, promise: Promise, schemas: Schemas) -> JsonScore:
     """``outcome`` if ``text``, taken out of its wrapping, is JSON; with what is wrong with it besides."""
     try:
         value = parse(text)
@@ -174,24 +187,25 @@ def _inside(outcome: JsonOutcome, text: str, promise: Promise) -> JsonScore:
         return JsonScore(
             JsonOutcome.TRUNCATED if broken.truncated else JsonOutcome.NOT_JSON,
             f"fenced: {broken.reason}",
-            _recoverable(text, promise),
+            _recoverable(text, promise, schemas),
         )
-    inner = _judge_value(value, text, promise)
+    inner = _judge_value(value, text, promise, schemas)
     detail = None if inner.outcome is JsonOutcome.OK else f"{inner.outcome}: {inner.detail}"
     of_use = _OF_USE.get(inner.outcome, inner.recoverable)
     return JsonScore(outcome, detail, of_use, inner.violations)
 
 
-def _recoverable(text: str, promise: Promise) -> bool | None:
+def _recoverable(text: str, promise: Promise, schemas: Schemas) -> bool | None:
     """Whether a tolerant parser finds a value in ``text`` that keeps the contract; ``None`` if untold."""
     saved: bool | None = False
     try:
+        schemas.budget.spend(RECOVERY_WORK * len(text))
         for value in recover(text):
-            of_use = _OF_USE[_by_schema(value, len(text), promise).outcome]
+            of_use = _OF_USE[_by_schema(value, len(text), promise, schemas).outcome]
             if of_use:
                 return True
             saved = saved if of_use is False else None
-    except Beyond:
+    except (Beyond, Unusable):
         return None
     return saved
 

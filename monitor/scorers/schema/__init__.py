@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from monitor.scorers.schema.compiled import Unusable, Validator, compile_schema
+from monitor.scorers.schema.budget import Budget, Unusable
+from monitor.scorers.schema.cache import Schemas, compile_schema
+from monitor.scorers.schema.compiled import Validator
 
-__all__ = ["Unusable", "Validator", "compile_schema"]
+__all__ = ["Budget", "Schemas", "Unusable", "Validator", "compile_schema"]

@@ -22,6 +22,11 @@ from monitor.scorers.strict import MAX_DEPTH, objects
 MAX_NODES = 20_000
 #: Places that its references may lead to, all together.
 MAX_REFERENCES = 100_000
+#: Subschemas that are counted, each at every depth, before a bound is known for any depth at all: of a schema
+#: that refers to itself the count may go on growing. Values that nest deeper than it got cost too much.
+MAX_COUNTED = 50_000
+#: Steps of ``multipleOf`` by a fraction for one character: it is reckoned exactly, up to 2 to the power 1074.
+FRACTION_STEPS = 200
 #: Schemas with an identifier of their own that a reference may be relative to.
 MAX_ROOTS = 16
 
@@ -62,32 +67,53 @@ class _Node(NamedTuple):
     steps: int
 
 
-class Work:
-    """A bound on the evaluations that a schema causes at one place of a value.
+class Plan(NamedTuple):
+    """What a schema applies to what, made ready for counting."""
 
-    Args:
-        schema: the schema, as parsed from JSON.
+    root: int
+    nodes: dict[int, _Node]
+    order: list[int]
+    """Each subschema after those that it applies at the same place."""
+
+
+def plan(schema: Any) -> Plan:
+    """Every subschema of ``schema``, as parsed from JSON.
 
     Raises:
         Unbounded: a reference leads nowhere, outside or back to itself, or there are too many subschemas.
     """
+    nodes = _nodes(schema)
+    try:
+        order = list(TopologicalSorter({key: node.here for key, node in nodes.items()}).static_order())
+    except CycleError:
+        raise Unbounded("schema refers to itself without end") from None
+    return Plan(id(schema), nodes, order)
 
-    def __init__(self, schema: Any) -> None:
-        nodes = _nodes(schema)
-        try:
-            order = list(TopologicalSorter({key: node.here for key, node in nodes.items()}).static_order())
-        except CycleError:
-            raise Unbounded("schema refers to itself without end") from None
+
+class Work:
+    """A bound on the evaluations that a schema causes at one place of a value.
+
+    Attributes:
+        counted: how many subschemas were counted for it, each once for every depth.
+    """
+
+    def __init__(self, planned: Plan) -> None:
+        root, nodes, order = planned
         self._levels: list[int] = []
+        self.counted = 0
         below = dict.fromkeys(nodes, 0)
-        for _ in range(MAX_DEPTH + 1):
+        while len(self._levels) <= MAX_DEPTH:
+            if self.counted >= MAX_COUNTED:
+                self._levels.append(CEILING)
+                break
             counts: dict[int, int] = {}
             for key in order:
                 here, apart, shared, steps = nodes[key]
                 total = 1 + steps
                 total += sum([counts[child] for child in here]) + sum([below[child] for child in shared])
                 counts[key] = min(CEILING, total + max([below[child] for child in apart], default=0))
-            self._levels.append(counts[id(schema)])
+            self.counted += len(counts)
+            self._levels.append(counts[root])
             if counts == below:
                 break
             below = counts
@@ -124,6 +150,8 @@ def _nodes(schema: Any) -> dict[int, _Node]:
         here = [*_applied(node, _HERE), *referred]
         apart, shared = [*_applied(node, _APART)], [*_applied(node, _SHARED)]
         steps = sum([cost(pattern).steps for pattern in patterns(node)])
+        if isinstance(node.get("multipleOf"), float):
+            steps += FRACTION_STEPS
         nodes[id(node)] = _Node([*map(id, here)], [*map(id, apart)], [*map(id, shared)], steps)
         waiting += here + apart + shared
     return nodes

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.records import JsonOutcome
 from monitor.scorers.json import score_json
-from monitor.scorers.schema.compiled import MAX_STATES, compile_schema
+from monitor.scorers.schema import Budget, compile_schema
+from monitor.scorers.schema.compiled import MAX_STATES
 from monitor.scorers.schema.patterns import CEILING, cost, unicode_mode
 from tests.scorers.build import json_call
 
@@ -138,6 +139,8 @@ def test_a_large_pattern_is_not_run_on_a_long_text(schema: dict[str, Any]) -> No
 )
 def test_ordinary_patterns_are_run(pattern: str, value: str) -> None:
     schema = {"items": {"properties": {name: {"pattern": pattern} for name in "abcdefgh"}}}
-    compiled = compile_schema(schema)
-    assert compiled.violations([{"a": value}], 2_500) == []
-    assert [violation.keyword for violation in compiled.violations([{"a": ""}], 2_500)] == ["pattern"]
+    compiled = compile_schema(schema, Budget())
+    assert compiled.violations([{"a": value}], 2_500, Budget()) == []
+    assert [violation.keyword for violation in compiled.violations([{"a": ""}], 2_500, Budget())] == [
+        "pattern"
+    ]

@@ -11,9 +11,8 @@ import msgspec
 import pytest
 import referencing
 
-from monitor.scorers.schema import Unusable, compile_schema
-from monitor.scorers.schema import compiled as schemas
-from monitor.scorers.schema.work import MAX_NODES, Unbounded, Work
+from monitor.scorers.schema import Budget, Unusable, cache, compile_schema
+from monitor.scorers.schema.work import MAX_NODES, Unbounded, Work, plan
 from tests.paths import SHARED
 
 D4, D7 = "http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema#"
@@ -44,7 +43,7 @@ def test_verdicts_are_those_of_an_independent_validator() -> None:
     judged, differ = 0, []
     for case in _suite():
         try:
-            compiled = compile_schema(case["schema"])
+            compiled = compile_schema(case["schema"], Budget())
         except Unusable:
             continue
         judged += 1
@@ -52,7 +51,7 @@ def test_verdicts_are_those_of_an_independent_validator() -> None:
             case["schema"], registry=referencing.Registry()
         )
         size = len(json.dumps(case["data"]))
-        if (not compiled.violations(case["data"], size)) != oracle.is_valid(case["data"]):
+        if (not compiled.violations(case["data"], size, Budget())) != oracle.is_valid(case["data"]):
             differ.append(case["id"])
     assert judged > 300
     assert differ == []
@@ -63,7 +62,7 @@ def test_most_of_the_suite_can_be_judged() -> None:
     unusable = 0
     for case in suite:
         try:
-            compile_schema(case["schema"])
+            compile_schema(case["schema"], Budget())
         except Unusable:
             unusable += 1
     assert unusable < len(suite) / 8
@@ -78,10 +77,10 @@ def _doubling(levels: int) -> dict[str, Any]:
 
 
 def test_a_schema_that_doubles_at_each_reference_is_not_run() -> None:
-    assert Work(_doubling(10)).at(0) > 2**10
-    assert compile_schema(_doubling(10)).violations(1, 1) == []
+    assert Work(plan(_doubling(10))).at(0) > 2**10
+    assert compile_schema(_doubling(10), Budget()).violations(1, 1, Budget()) == []
     with pytest.raises(Unusable, match="too costly"):
-        compile_schema(_doubling(60)).violations(1, 1)
+        compile_schema(_doubling(60), Budget()).violations(1, 1, Budget())
 
 
 def test_a_schema_that_doubles_with_the_depth_of_the_value_is_run_on_shallow_ones_only() -> None:
@@ -91,13 +90,13 @@ def test_a_schema_that_doubles_with_the_depth_of_the_value_is_run_on_shallow_one
             {"properties": {"a": {"$ref": "#"}}, "maxProperties": 1},
         ]
     }
-    compiled = compile_schema(twice)
-    assert compiled.violations({"a": {"a": {}}}, 16) == []
+    compiled = compile_schema(twice, Budget())
+    assert compiled.violations({"a": {"a": {}}}, 16, Budget()) == []
     deep: dict[str, Any] = {}
     for _ in range(100):
         deep = {"a": deep}
     with pytest.raises(Unusable, match="too costly"):
-        compiled.violations(deep, 600)
+        compiled.violations(deep, 600, Budget())
 
 
 def test_an_ordinary_recursive_schema_is_run_at_any_depth() -> None:
@@ -109,7 +108,7 @@ def test_an_ordinary_recursive_schema_is_run_at_any_depth() -> None:
     deep: dict[str, Any] = {"up": 1}
     for _ in range(100):
         deep = {"left": deep, "right": {}}
-    (violation,) = compile_schema(tree).violations(deep, 3_000)
+    (violation,) = compile_schema(tree, Budget()).violations(deep, 3_000, Budget())
     assert violation.keyword == "additionalProperties"
 
 
@@ -131,7 +130,7 @@ def test_an_ordinary_recursive_schema_is_run_at_any_depth() -> None:
 )
 def test_work_without_a_bound_is_refused(schema: dict[str, Any], why: str) -> None:
     with pytest.raises(Unbounded, match=why):
-        Work(schema)
+        plan(schema)
 
 
 @pytest.mark.parametrize(
@@ -159,46 +158,48 @@ def test_work_without_a_bound_is_refused(schema: dict[str, Any], why: str) -> No
     ],
 )
 def test_references_within_the_schema_are_followed(schema: dict[str, Any]) -> None:
-    compiled = compile_schema(schema)
-    assert compiled.violations(1, 1) == []
-    assert [violation.keyword for violation in compiled.violations("x", 3)] == ["type"]
+    compiled = compile_schema(schema, Budget())
+    assert compiled.violations(1, 1, Budget()) == []
+    assert [violation.keyword for violation in compiled.violations("x", 3, Budget())] == ["type"]
 
 
 @pytest.mark.parametrize(
     "schema",
     [
-        {"title": "x" * schemas.MAX_SCHEMA_BYTES},
+        {"title": "x" * cache.MAX_SCHEMA_BYTES},
         {"title": "\ud800"},
         {"const": object()},
     ],
 )
 def test_what_is_no_json_or_too_large_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(Unusable):
-        compile_schema(schema)
+        compile_schema(schema, Budget())
 
 
 def test_a_reference_into_nothing_of_an_embedded_schema_is_unusable() -> None:
     with pytest.raises(Unusable, match="invalid schema"):
-        compile_schema({"items": {"$id": "x", "$ref": "#/y"}, "y": {}})
+        compile_schema({"items": {"$id": "x", "$ref": "#/y"}, "y": {}}, Budget())
 
 
 def test_work_within_an_embedded_schema_is_counted() -> None:
     """The cheap definition is the root's, the one that doubles is the embedded schema's."""
     inner = {**_doubling(60), "$id": "inner"}
     with pytest.raises(Unusable, match="too costly"):
-        compile_schema({"items": inner, "$defs": {"d0": {}}}).violations([1], 3)
+        compile_schema({"items": inner, "$defs": {"d0": {}}}, Budget()).violations([1], 3, Budget())
 
 
 @pytest.mark.parametrize("draft", [D4, D7, "https://json-schema.org/draft/2020-12/schema"])
 @pytest.mark.parametrize("form", ["uuid", "duration", "date-time", "email", "uri"])
 def test_formats_are_checked_whatever_the_draft(draft: str, form: str) -> None:
-    (violation,) = compile_schema({"$schema": draft, "format": form}).violations("none", 6)
+    (violation,) = compile_schema({"$schema": draft, "format": form}, Budget()).violations(
+        "none", 6, Budget()
+    )
     assert violation.keyword == "format"
 
 
 def test_a_schema_may_be_true_or_false() -> None:
-    assert compile_schema(True).violations(1, 1) == []
-    assert len(compile_schema(False).violations(1, 1)) == 1
+    assert compile_schema(True, Budget()).violations(1, 1, Budget()) == []
+    assert len(compile_schema(False, Budget()).violations(1, 1, Budget())) == 1
 
 
 def test_a_schema_nested_2000_deep_is_refused() -> None:
@@ -206,52 +207,52 @@ def test_a_schema_nested_2000_deep_is_refused() -> None:
     for _ in range(2_000):
         deep = {"properties": {"a": deep}}
     with pytest.raises(Unusable, match="nested deeper"):
-        compile_schema(deep)
+        compile_schema(deep, Budget())
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", r"^(?=a)(a+)+$", "(a|aa)+$", "(x+x+)+y"])
 def test_a_catastrophic_pattern_answers_at_once(pattern: str) -> None:
-    compile_schema({"pattern": pattern}).violations("a" * 50_000 + "!", 50_000)
+    compile_schema({"pattern": pattern}, Budget()).violations("a" * 50_000 + "!", 50_000, Budget())
 
 
 def test_a_pattern_that_backtracks_without_end_is_unknown_not_a_violation() -> None:
-    compiled = compile_schema({"pattern": r"^(?:(a+)\1?)+$"})
+    compiled = compile_schema({"pattern": r"^(?:(a+)\1?)+$"}, Budget())
     with pytest.raises(Unusable, match="backtracks"):
-        compiled.violations("a" * 200 + "c", 201)
+        compiled.violations("a" * 200 + "c", 201, Budget())
 
 
 def test_a_large_value_that_breaks_a_large_schema_is_explained_by_its_first_violation() -> None:
     names = [f"field_{number}" for number in range(2_000)]
     value = {f"other_{number}": "x" * 100 for number in range(5_000)}
-    assert len(compile_schema({"required": names}).violations(value, 600_000)) == 1
+    assert len(compile_schema({"required": names}, Budget()).violations(value, 600_000, Budget())) == 1
     for branching in ({"anyOf": [{"required": names}]}, {"nullable": True, "required": names}):
-        (whole,) = compile_schema(branching).violations(value, 600_000)
+        (whole,) = compile_schema(branching, Budget()).violations(value, 600_000, Budget())
         assert (whole.path, whole.keyword) == ("", "schema")
 
 
 def test_the_cache_is_bounded_and_keeps_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schemas, "CACHE_ENTRIES", 2)
-    monkeypatch.setattr(schemas, "_cache", schemas._Cache())
-    first = compile_schema({"title": "a"})
-    compile_schema({"title": "b"})
-    assert compile_schema({"title": "a"}) is first
-    compile_schema({"title": "c"})
-    assert compile_schema({"title": "a"}) is first
-    assert len(schemas._cache._entries) == 2
+    monkeypatch.setattr(cache, "CACHE_ENTRIES", 2)
+    monkeypatch.setattr(cache, "_cache", cache._Cache())
+    first = compile_schema({"title": "a"}, Budget())
+    compile_schema({"title": "b"}, Budget())
+    assert compile_schema({"title": "a"}, Budget()) is first
+    compile_schema({"title": "c"}, Budget())
+    assert compile_schema({"title": "a"}, Budget()) is first
+    assert len(cache._cache._entries) == 2
 
 
 def test_the_cache_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schemas, "CACHE_BYTES", 250)
-    monkeypatch.setattr(schemas, "_cache", schemas._Cache())
+    monkeypatch.setattr(cache, "CACHE_BYTES", 250)
+    monkeypatch.setattr(cache, "_cache", cache._Cache())
     for letter in "abcdef":
-        compile_schema({"title": letter * 100})
-    assert len(schemas._cache._entries) == 2
-    assert compile_schema({"title": "z" * 300}).violations(1, 1) == []
+        compile_schema({"title": letter * 100}, Budget())
+    assert len(cache._cache._entries) == 2
+    assert compile_schema({"title": "z" * 300}, Budget()).violations(1, 1, Budget()) == []
 
 
 def test_patterns_count_in_the_bytes_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schemas, "CACHE_BYTES", 200_000)
-    monkeypatch.setattr(schemas, "_cache", schemas._Cache())
-    compile_schema({"title": "small"})
-    compile_schema({"pattern": r"\p{L}{10}"})
-    assert len(schemas._cache._entries) == 0
+    monkeypatch.setattr(cache, "CACHE_BYTES", 200_000)
+    monkeypatch.setattr(cache, "_cache", cache._Cache())
+    compile_schema({"title": "small"}, Budget())
+    compile_schema({"pattern": r"\p{L}{10}"}, Budget())
+    assert len(cache._cache._entries) == 0
