@@ -6,6 +6,8 @@ Tools that the provider runs itself are none of the application's and are left o
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +17,8 @@ from monitor.records import Call, FinishReason, Output, Tool, ToolCall, ToolsOut
 from monitor.scorers.details import MAX_NAME, shown_tool
 from monitor.scorers.schema import Schemas, Unusable
 from monitor.scorers.strict import Broken, duplicate_key, parse
-from monitor.scorers.tools.loop import Conversation, is_error, is_unfinished
+from monitor.scorers.tools.loop import Conversation, Step
+from monitor.scorers.tools.results import is_error, is_unfinished
 from monitor.scorers.tools.words import name_words, words_of
 
 #: Characters of arguments above which two calls are not compared.
@@ -57,6 +60,18 @@ _OVER_AGAIN = _CHANCE | frozenset(
     """
     )
 )
+# Words of a request that want something so many times.
+_TIMES_SPELT = """
+    ; ; two twice both another again double couple pair; three thrice triple; four; five; six; seven; eight;
+    nine; ten
+    """
+_TIMES = {
+    word: number
+    for number, words in enumerate(_TIMES_SPELT.split(";"))
+    for word in (*words.split(), f"{number}")
+}
+_WHOLE_WORD = re.compile(r"(?<![\w.,:/-])\w+(?![\w:/-])")
+_Key = tuple[str, bytes]
 
 
 class Finding(NamedTuple):
@@ -195,36 +210,46 @@ def _repeated(calls: Sequence[Made], conversation: Conversation) -> Iterator[Fin
     """Calls that say nothing new: the same tool with the same arguments, in this answer or just before it."""
     if len(calls) < 2 and not conversation.loop:
         return
-    seen: set[tuple[str, bytes]] = set()
-    before = _answered_last(conversation)
+    seen: Counter[_Key] = Counter()
+    before = {key for step in conversation.last_steps if _is_answered(step) and (key := _key(step))}
     for made in calls:
         if made.tool is None or made.arguments is None or len(made.call.arguments) > MAX_COMPARED:
             continue
         name, words = made.tool.name[:MAX_NAME], name_words(made.tool.name)
         key = made.tool.name, _canonical(made.arguments)
-        if key in seen and not words & _CHANCE:
-            yield Finding(ToolsOutcome.REPEATED_CALL, f"{name}: twice in one answer")
-        elif key == before and made.arguments and not words & _OVER_AGAIN:
-            yield Finding(ToolsOutcome.REPEATED_CALL, f"{name}: again, though answered")
-        seen.add(key)
+        again = bool(key in before and made.arguments and not words & _OVER_AGAIN)
+        if again or (seen[key] and not words & _CHANCE):
+            steps = [step for step in conversation.steps if step.made.name == key[0]]
+            times = 1 + seen[key] + sum([_key(step) == key for step in steps])
+            if times > _times_asked(conversation.request, key[1]):
+                how = "twice in one answer" if seen[key] else "again, though answered"
+                yield Finding(ToolsOutcome.REPEATED_CALL, f"{name}: {how}")
+        seen[key] += 1
 
 
-def _answered_last(conversation: Conversation) -> tuple[str, bytes] | None:
-    """The call that the loop made last, if it was answered for good.
+def _is_answered(step: Step) -> bool:
+    """Whether a call was answered for good: to ask again is right where it failed or wasn't done."""
+    result = step.result
+    return result is not None and result.content != "" and not is_error(result) and not is_unfinished(result)
 
-    Asking again is right where the last try failed or wasn't done, and where something else was called
-    between, which may have changed the answer.
-    """
-    last, result = conversation.last_call
-    if last is None or not result or is_error(result) or is_unfinished(result):
-        return None
-    if len(last.arguments or "") > MAX_COMPARED:
+
+def _times_asked(request: str, arguments: bytes) -> int:
+    """How often the request may want the same call: a number that it says and that is no argument of it."""
+    said = set(_WHOLE_WORD.findall(request.lower()))
+    times = {_TIMES[word] for word in said & _TIMES.keys()}
+    return max([number for number in times if str(number).encode() not in arguments], default=1)
+
+
+def _key(step: Step) -> _Key | None:
+    """What two calls that are the same share, of one that was made before."""
+    name, arguments = step.made.name or "", step.made.arguments or "{}"
+    if len(arguments) > MAX_COMPARED:
         return None
     try:
-        arguments = parse(last.arguments or "{}")
+        value = parse(arguments)
     except Broken:
         return None
-    return (last.name or "", _canonical(arguments)) if isinstance(arguments, dict) else None
+    return (name, _canonical(value)) if isinstance(value, dict) else None
 
 
 def _canonical(arguments: dict[str, Any]) -> bytes:
