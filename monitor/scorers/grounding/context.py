@@ -25,7 +25,7 @@ MAX_BLOCKS = 32
 QUESTION = 0.3
 #: Passages that are prepared by themselves. What is beyond them is joined, and prepared as one.
 MAX_PASSAGES = 32
-#: Characters of the passages that are kept in memory. A character takes about 40 bytes once prepared.
+#: Characters of the passages that are kept in memory. A character takes about 35 bytes once prepared.
 MAX_KEPT = 1_000_000
 #: Characters above which a passage isn't kept, so that no single one drives out all others.
 MAX_KEPT_PASSAGE = 100_000

@@ -13,15 +13,11 @@ from typing import Final, NamedTuple
 
 from monitor.scorers.grounding.words import word_set
 
-#: Without one of these words an English sentence needs no closer look, and without the others no other one.
+#: Without one of these words an English sentence needs no closer look.
 _TELLING: Final = word_set("""
     context passage passages document documents excerpt excerpts provided given available retrieved unable
     able hope know free happy else mention information details data find found determine tell answer confirm
     nothing like
-""")
-_DENYING: Final = word_set("""
-    nicht nichts kein keine keinen keinerlei pas aucun aucune rien no non nessuna não nenhuma niet niets geen
-    nie
 """)
 _SOURCE = (
     r"(?:context|passages?|documents?|excerpts?|documentation"
@@ -63,51 +59,63 @@ _TURN = re.compile(
 class _Tongue(NamedTuple):
     """How one language says that the context is silent: it names the context, and denies what it would do."""
 
+    denying: frozenset[str]
+    """Without one of these words a sentence in it needs no closer look."""
     source: re.Pattern[str]
     silent: re.Pattern[str]
 
 
-def _tongue(source: str, silent: str) -> _Tongue:
+def _tongue(denying: str, source: str, silent: str) -> _Tongue:
     return _Tongue(
-        re.compile(rf"\b(?:{source})", re.IGNORECASE), re.compile(rf"\b(?:{silent})", re.IGNORECASE)
+        word_set(denying),
+        re.compile(rf"\b(?:{source})", re.IGNORECASE),
+        re.compile(rf"\b(?:{silent})", re.IGNORECASE),
     )
 
 
 _TONGUES: Final = (
     _tongue(
+        "nicht nichts kein keine keinen keinerlei",
         "dokument|kontext|text|quelle|unterlage|abschnitt|passage",
         r"(?:nichts?|keine?\w{0,4})\b.{0,60}\b(?:find|gefunden|erwähn|enth[aä]lt|ange?geben|angabe|information"
         r"|hervor|steh)|(?:enthält|enthalten|nenn|erwähn|find|steh)\w{0,4}\b.{0,40}\b(?:nichts?|keine?\w{0,4})\b",
     ),
     _tongue(
+        "pas aucun aucune rien",
         "documents?\\b|contexte|textes?\\b|sources?\\b|passages?\\b|extraits?\\b",
         r"(?:ne|n)\b.{0,20}\b(?:mention|conti|fourni|précis|indiqu|trouv|donn|parl)\w{0,8}\b.{0,20}"
         r"\b(?:pas|aucun|rien)|pas (?:pu )?trouv|aucune? (?:information|mention|indication)",
     ),
     _tongue(
+        "no",
         "documento|contexto|texto|fuente|pasaje|fragmento",
         r"no (?:\w{1,12} ){0,2}(?:mencion|contien|proporcion|especific|enc[uo]\w?ntr|indic|ofrec"
         r"|hay información)",
     ),
     _tongue(
+        "non nessuna",
         "document[oi]|contesto|test[oi]\\b|font[ei]\\b|bran[oi]\\b",
         r"non (?:\w{1,12} ){0,2}(?:menzion|contien|conteng|forni|specific|trov|indic|riport)"
         r"|nessuna informazione",
     ),
     _tongue(
+        "não nenhuma",
         "documento|contexto|texto|fonte|trecho",
         r"não (?:\w{1,12} ){0,2}(?:mencion|cont[éê]m|fornec|especific|encontr|indic)|nenhuma informação",
     ),
     _tongue(
+        "niet niets geen",
         "document|context|tekst|bron",
         r"(?:niets?|geen)\b.{0,40}\b(?:vind|gevonden|vermeld|genoemd|informatie|staat)"
         r"|(?:bevat|bevatten|vermeldt|vermelden|noemt|staat)\b.{0,30}\b(?:niets?|geen)\b",
     ),
     _tongue(
+        "nie",
         "dokumen|kontek|tekst|źród|fragmen",
         r"nie (?:\w{1,12} ){0,2}(?:zawiera|wspomina|podaj|znalaz|znajd|określa|ma informacji|udało)",
     ),
 )
+_DENYING: Final = frozenset(word for tongue in _TONGUES for word in tongue.denying)
 
 
 def claiming(sentence: str, said: Collection[str]) -> Iterator[tuple[int, str]]:
@@ -137,5 +145,7 @@ def _is_silent(text: str, said: Collection[str]) -> bool:
     if not _TELLING.isdisjoint(said) and _ENGLISH.search(text):
         return True
     return not _DENYING.isdisjoint(said) and any(
-        tongue.silent.search(text) and tongue.source.search(text) for tongue in _TONGUES
+        tongue.silent.search(text) and tongue.source.search(text)
+        for tongue in _TONGUES
+        if not tongue.denying.isdisjoint(said)
     )
