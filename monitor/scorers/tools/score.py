@@ -25,6 +25,7 @@ from monitor.records import (
 from monitor.scorers.risk import combine, rendered
 from monitor.scorers.schema import Schemas
 from monitor.scorers.tools.loop import Conversation
+from monitor.scorers.tools.repeats import repeated
 from monitor.scorers.tools.signals import Called, answer_signals, call_signals
 from monitor.scorers.tools.structure import Finding, Made, findings, read_calls
 from monitor.scorers.tools.weights import ANSWER_WEIGHTS, CALL_WEIGHTS, STRUCTURE
@@ -61,7 +62,7 @@ def score_tools(call: Call) -> ToolsScore:
     every: list[Finding] = []
     rated: list[_Rated] = []
     for number, (output, calls) in enumerate(outputs):
-        found = list(findings(call, output, calls, conversation, schemas, required=required))
+        found = [*findings(call, output, calls, schemas, required=required), *repeated(calls, conversation)]
         every += found
         if number >= MAX_RATED:
             continue

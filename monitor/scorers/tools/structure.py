@@ -1,28 +1,19 @@
 """What is structurally wrong with tool calls: an answer comes in, findings go out.
 
-Names, arguments against their schema, ``tool_choice``, ``parallel_tool_calls``, and calls made over again.
+Names, arguments against their schema, ``tool_choice`` and ``parallel_tool_calls``.
 Tools that the provider runs itself are none of the application's and are left out.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from monitor.records import Call, FinishReason, Output, Tool, ToolCall, ToolsOutcome
-from monitor.scorers.details import MAX_NAME, shown_tool
+from monitor.scorers.details import shown_tool
 from monitor.scorers.schema import Schemas, Unusable
 from monitor.scorers.strict import Broken, duplicate_key, parse
-from monitor.scorers.tools.loop import Conversation, Step
-from monitor.scorers.tools.results import is_error, is_unfinished
-from monitor.scorers.tools.words import name_words, words_of
 
-#: Characters of arguments above which two calls are not compared.
-MAX_COMPARED = 100_000
 #: Work, as a schema's budget counts it, of judging one call besides: so no more than 4,000 calls are judged.
 CALL_WORK = 10_000
 
@@ -49,29 +40,6 @@ _OPEN = frozenset(
         "dependencies",
     }
 )
-# Words in the names of tools that are meant to be called over and over: chance, and waiting or moving on.
-_CHANCE = frozenset({"roll", "dice", "random", "flip", "draw", "shuffle", "uuid"})
-_OVER_AGAIN = _CHANCE | frozenset(
-    words_of(
-        """
-    wait sleep poll status check progress next more scroll click press key type step move swipe screenshot
-    snapshot refresh reload tick now time think continue retry computer browser run exec execute bash shell
-    command test update read receive
-    """
-    )
-)
-# Words of a request that want something so many times.
-_TIMES_SPELT = """
-    ; ; two twice both another again double couple pair; three thrice triple; four; five; six; seven; eight;
-    nine; ten
-    """
-_TIMES = {
-    word: number
-    for number, words in enumerate(_TIMES_SPELT.split(";"))
-    for word in (*words.split(), f"{number}")
-}
-_WHOLE_WORD = re.compile(r"(?<![\w.,:/-])\w+(?![\w:/-])")
-_Key = tuple[str, bytes]
 
 
 class Finding(NamedTuple):
@@ -117,7 +85,6 @@ def findings(
     call: Call,
     output: Output,
     calls: Sequence[Made],
-    conversation: Conversation,
     schemas: Schemas,
     *,
     required: bool,
@@ -128,7 +95,6 @@ def findings(
         call: the whole call.
         output: the choice.
         calls: its calls, as ``read_calls`` gives them.
-        conversation: what they were made in.
         schemas: those of the whole call.
         required: whether a call was required.
     """
@@ -144,7 +110,6 @@ def findings(
         yield Finding(ToolsOutcome.MISSING_CALL, output.finish_reason.value)
     if len(calls) > 1 and not call.parallel_tool_calls:
         yield Finding(ToolsOutcome.PARALLEL_NOT_ALLOWED, f"{len(calls)} calls")
-    yield from _repeated(calls, conversation)
 
 
 def _judge(made: Made, name: str, schemas: Schemas, *, complete: bool) -> Iterator[Finding]:
@@ -204,54 +169,3 @@ def _undeclared(arguments: dict[str, Any], schema: dict[str, Any] | bool) -> lis
         return []
     declared = schema.get("properties")
     return [key for key in arguments if key not in declared] if isinstance(declared, dict) else []
-
-
-def _repeated(calls: Sequence[Made], conversation: Conversation) -> Iterator[Finding]:
-    """Calls that say nothing new: the same tool with the same arguments, in this answer or just before it."""
-    if len(calls) < 2 and not conversation.loop:
-        return
-    seen: Counter[_Key] = Counter()
-    before = {key for step in conversation.last_steps if _is_answered(step) and (key := _key(step))}
-    for made in calls:
-        if made.tool is None or made.arguments is None or len(made.call.arguments) > MAX_COMPARED:
-            continue
-        name, words = made.tool.name[:MAX_NAME], name_words(made.tool.name)
-        key = made.tool.name, _canonical(made.arguments)
-        again = bool(key in before and made.arguments and not words & _OVER_AGAIN)
-        if again or (seen[key] and not words & _CHANCE):
-            steps = [step for step in conversation.steps if step.made.name == key[0]]
-            times = 1 + seen[key] + sum([_key(step) == key for step in steps])
-            if times > _times_asked(conversation.request, key[1]):
-                how = "twice in one answer" if seen[key] else "again, though answered"
-                yield Finding(ToolsOutcome.REPEATED_CALL, f"{name}: {how}")
-        seen[key] += 1
-
-
-def _is_answered(step: Step) -> bool:
-    """Whether a call was answered for good: to ask again is right where it failed or wasn't done."""
-    result = step.result
-    return result is not None and result.content != "" and not is_error(result) and not is_unfinished(result)
-
-
-def _times_asked(request: str, arguments: bytes) -> int:
-    """How often the request may want the same call: a number that it says and that is no argument of it."""
-    said = set(_WHOLE_WORD.findall(request.lower()))
-    times = {_TIMES[word] for word in said & _TIMES.keys()}
-    return max([number for number in times if str(number).encode() not in arguments], default=1)
-
-
-def _key(step: Step) -> _Key | None:
-    """What two calls that are the same share, of one that was made before."""
-    name, arguments = step.made.name or "", step.made.arguments or "{}"
-    if len(arguments) > MAX_COMPARED:
-        return None
-    try:
-        value = parse(arguments)
-    except Broken:
-        return None
-    return (name, _canonical(value)) if isinstance(value, dict) else None
-
-
-def _canonical(arguments: dict[str, Any]) -> bytes:
-    """The arguments without what makes no difference: white space and the order of names."""
-    return msgspec.json.encode(arguments, order="sorted")

@@ -301,6 +301,11 @@ def test_the_same_call_may_be_made_as_often_as_the_request_says(
     assert score_tools(in_a_loop).outcome == outcome
 
 
+def test_to_read_the_same_twice_is_never_asked_for() -> None:
+    asked = (Message("user", (Part(content="What is the weather of two days in Paris?"),)),)
+    assert score_tools(tool_call(PARIS, PARIS, input=asked)).outcome == ToolsOutcome.REPEATED_CALL
+
+
 def test_a_call_of_an_earlier_request_may_be_made_again() -> None:
     again = Message("user", (Part(content="And now?"),))
     assert (
