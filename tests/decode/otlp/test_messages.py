@@ -152,6 +152,12 @@ def test_what_a_servers_tool_found_and_nobody_shows_leaves_the_input_incomplete(
     assert messages.is_whole([{"role": "assistant", "parts": given}]) is whole
 
 
+def test_a_result_of_anthropics_that_is_passed_through_says_that_the_tool_failed() -> None:
+    block = {"type": "tool_result", "tool_use_id": "u", "content": "no such city", "is_error": True}
+    (part,) = messages.parts(block)
+    assert part == Part(PartType.TOOL_RESULT, "no such city", id="u", is_error=True)
+
+
 def test_documents_are_those_that_messages_carry_as_such() -> None:
     block = {"type": "document", "source": {"type": "text", "data": "facts"}, "title": "f.txt"}
     said = [{"role": "user", "parts": [words("hi"), block]}]
