@@ -18,7 +18,7 @@ _WORDS = {
     "de": """
         der die und das ist nicht ein eine mit den von zu für auf sich dem des auch es werden wird als
         sind oder wie im bei kann einen einer wenn nach durch aus noch nur sie aber haben zum zur ich
-        wir über dass wurde konnte kein keine um
+        wir über dass wurde konnte kein keine um in am was war mir so
     """,
     "fr": """
         le la les des et est une du que pour dans qui pas sur avec ce au par plus sont cette vous il ou

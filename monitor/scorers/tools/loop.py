@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import string
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain, dropwhile, takewhile
 from typing import NamedTuple
 
 from monitor.records import Call, Message, Part, PartType
+from monitor.scorers.function_words import LANGUAGES
 from monitor.scorers.tools.results import is_error
 from monitor.scorers.tools.support import NUMBER, Support
 from monitor.scorers.tools.words import FUNCTION_WORDS, stems, words_of
@@ -25,7 +26,7 @@ MAX_SUPPORT = 200_000
 #: Parts of a loop that are looked at: the last ones.
 MAX_LOOP = 200
 #: Words that a text needs to tell its language, and the share of them that are function words in English.
-MIN_WORDS, MIN_ENGLISH = 3, 0.15
+MIN_WORDS, MIN_ENGLISH = 3, 0.1
 
 _NAME = re.compile(r"[A-Z][\w-]+(?: [A-Z][\w-]+)*")
 # What stands two characters before a capital inside a sentence.
@@ -169,9 +170,17 @@ class Conversation:
 
 
 def is_english(words: Sequence[str]) -> bool:
-    """Whether enough of these words, in lower case, are English function words."""
-    known = sum([word in FUNCTION_WORDS for word in words])
-    return len(words) >= MIN_WORDS and known >= MIN_ENGLISH * len(words)
+    """Whether these words, in lower case, are English: its function words are more than any other language's.
+
+    Another language counts if it has one that English has not: alone, "in Oslo" may be any. Each word counts once.
+    """
+    distinct = frozenset(words)
+    known = distinct & FUNCTION_WORDS
+    if len(words) < MIN_WORDS or not known or len(known) < MIN_ENGLISH * len(distinct):
+        return False
+    others = Counter(language for word in distinct for language in LANGUAGES.get(word, ()))
+    foreign = {language for word in distinct - known for language in LANGUAGES.get(word, ())}
+    return len(known) > max([others[language] for language in foreign], default=0)
 
 
 def _text(message: Message) -> str:
