@@ -96,10 +96,15 @@ def citations(
     lost = [
         citation
         for citation in cited[:MAX_CITATIONS]
-        if known and citation.lower() not in known and not context.contains(citation.lower())
+        if known and citation.lower() not in known and not _stands(citation.lower(), context)
     ]
     together = counted([*places, *[0 for _ in lost]])
     return together._replace(at=tuple(places[:MAX_PLACES_SHOWN]))
+
+
+def _stands(citation: str, context: Context) -> bool:
+    """Whether a citation stands in the context; a number, which is in any text, by itself."""
+    return citation in context.numbers if citation.isdecimal() else context.contains(citation)
 
 
 def unlikely(logprobs: Sequence[float]) -> Found:

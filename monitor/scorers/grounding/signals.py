@@ -20,6 +20,8 @@ from monitor.scorers.grounding.words import stem
 #: Figures that the context does not have: years, amounts of money, other numbers; and those that it has with
 #: another unit.
 FIGURES: Final = ("numbers", "dates", "money", "units")
+#: The share of a sentence that may be missing in what carries it.
+CARRIED: Final = 0.2
 #: Items of one signal that are counted; an answer with more is no worse.
 MAX_ITEMS: Final = 100
 #: The share of new phrases from which on more of them add little: the scale of the logarithm.
@@ -101,15 +103,19 @@ def word_signals(found: Sequence[Claim], context: Context) -> tuple[Words, dict[
 
 
 def item_signals(found: Iterable[Claim], context: Context, least: int = 0) -> dict[str, Found]:
-    """The signals that look up one thing after another: ``FIGURES`` and ``names``.
+    """The signals that look up one thing after another: ``FIGURES``, ``altered`` and ``names``.
 
+    ``altered`` counts sentences that the context carries but for a figure: it was most likely another one.
     Figures that are written with fewer digits than ``least`` are left out.
     """
-    figures: dict[str, list[int]] = {kind: [] for kind in FIGURES}
+    figures: dict[str, list[int]] = {kind: [] for kind in (*FIGURES, "altered")}
     named: dict[str, int] = {}
     for claim in found:
-        for kind, place in _figures(claim, context, least):
-            figures[kind].append(claim.start + place)
+        lost = [(kind, claim.start + place) for kind, place in _figures(claim, context, least)]
+        for kind, place in lost:
+            figures[kind].append(place)
+        if lost and not least and context.missing(claim.weights) <= CARRIED:
+            figures["altered"].append(lost[0][1])
         for name in _NAME.finditer(claim.text):
             if (
                 claim.text[name.start() - 1 : name.start()] in _WITHIN

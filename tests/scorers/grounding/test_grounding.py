@@ -83,6 +83,7 @@ STATUS = Part(PartType.TOOL_RESULT, '{"status": "delayed", "price": 12}')
         ("phrases", "The traffic opened the bridge.", {}),
         ("negations", "The bridge was not opened.", {}),
         ("numbers", "The bridge is 1300 metres.", {}),
+        ("altered", "The bridge is 1300 metres.", {}),
         ("dates", "The bridge was opened in 1938.", {}),
         ("money", "The bridge was $35.", {}),
         ("units", "The span was 1280 miles.", {}),
@@ -136,6 +137,23 @@ def test_times_and_metric_units_are_compared_as_they_are_meant(answer: str, foun
     assert {"numbers", "units"} & _signals(answer, documents=(Document(context),)).keys() == found
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The bridge was designed by Joseph Strauss and opened in May 1973.",
+        "The bridge was designed by Joseph Strauss (https://bridges.example/strauss).",
+    ],
+)
+def test_one_thing_that_is_nowhere_makes_a_copied_answer_suspect(answer: str) -> None:
+    assert score_grounding(grounded_call(answer)).outcome in ("suspect", "unsupported")
+
+
+def test_a_figure_in_a_sentence_of_own_words_is_not_altered() -> None:
+    found = _signals("Moisseiff persuaded 1300000 bankers of Giannini.")
+    assert "numbers" in found
+    assert "altered" not in found
+
+
 def test_a_signal_says_where_it_was_found_and_what_it_adds() -> None:
     answer = "The bridge was designed by Ackermann. It is 1300 metres long."
     found = {signal.name: signal for signal in score_grounding(grounded_call(answer)).signals}
@@ -172,7 +190,11 @@ def test_thousands_separators_enumerations_and_word_forms_are_no_invention() -> 
         ("大桥于 2046 年建成,耗资 3500 万美元,见 www.bridge.example", "大桥于 1937 年通车。", "unsupported"),
         ("大桥于 1937 年建成。", "大桥于 1937 年通车。", "unknown"),
         ("大桥于 2046 年建成。", "大桥于二〇四六年通车。", "unknown"),
-        ("Мост открыт в 2046 году, подробнее: www.bridge.example", "Мост открыт в 1937 году.", "suspect"),
+        ("Мост открыт в 2046 году.", "Мост открыт в 1937 году.", "unknown"),
+        ("Мост открыт в 2046 году, подробнее: www.bridge.example", "Мост открыт в 1937 году.", "unsupported"),
+        ("Подробнее: www.bridge.example", "Мост открыт в 1937 году.", "unsupported"),
+        ("Мост открыли в 1952 году, длина 3400 метров.", "Мост открыт в 1937 году, длина 1280.", "suspect"),
+        ("大桥于 2046 年建成,主跨长 2400 米。", "大桥是一座桥,于 1937 年通车。", "suspect"),
     ],
 )
 def test_where_words_mean_nothing_figures_and_links_are_judged(
@@ -255,7 +277,7 @@ SEARCH = ToolCall("web_search", "{}", server_side=True)
     [
         ({"captured": Captured(input=False)}, GroundingOutcome.UNKNOWN),
         ({"captured": Captured(output=False)}, GroundingOutcome.UNKNOWN),
-        ({"documents": (Document("橋" * 300),)}, GroundingOutcome.UNKNOWN),
+        ({"documents": (Document("橋 1280 1937 " * 100),)}, GroundingOutcome.UNKNOWN),
         ({"documents": (Document("word " * 250_000),)}, GroundingOutcome.UNKNOWN),
         ({"outputs": (Output("word " * 30_000),)}, GroundingOutcome.UNKNOWN),
         ({"input": (Message("user", (Part(PartType.MEDIA),)),)}, GroundingOutcome.UNKNOWN),

@@ -87,6 +87,8 @@ def test_a_number_refers_to_a_document(answer: str, documents: int, count: int) 
         (("https://www.goldengate.org/bridge",), ("doc-1",), 0),
         (("doc-2", "doc-3"), ("doc-1",), 2),
         (("doc-2",), (), 0),
+        (("3",), ("1", "2"), 1),
+        (("1937",), ("1", "2"), 0),
     ],
 )
 def test_a_citation_is_of_a_document(cited: tuple[str, ...], names: tuple[str, ...], count: int) -> None:
