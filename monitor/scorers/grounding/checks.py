@@ -63,7 +63,7 @@ def quotations(answer: str, context: Context) -> Found:
         if len(said := stems(words(found.group(1) or found.group(2)))) >= MIN_QUOTED
     ]
     wanted = neighbours(said for _, said in quoted)
-    known = context.phrases(wanted) | wanted.intersection(context.question.pairs())
+    known = context.phrases(wanted) | context.question.phrases(wanted)
     return counted(
         [
             start

@@ -7,7 +7,7 @@ in their order, in all and by window, and its numbers.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, pairwise
 from math import fsum
@@ -25,7 +25,7 @@ MAX_BLOCKS = 32
 QUESTION = 0.3
 #: Passages that are prepared by themselves. What is beyond them is joined, and prepared as one.
 MAX_PASSAGES = 32
-#: Characters of the passages that are kept in memory. A character takes about 35 bytes once prepared.
+#: Characters of the passages that are kept in memory. A character takes about 50 bytes once prepared.
 MAX_KEPT = 1_000_000
 #: Characters above which a passage isn't kept, so that no single one drives out all others.
 MAX_KEPT_PASSAGE = 100_000
@@ -58,6 +58,7 @@ class Passage:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._recurs = False
         self._words = words(text)
         self._stems = stems(self._words)
         self.stems = frozenset(self._stems)
@@ -94,9 +95,16 @@ class Passage:
                 units.setdefault(reading, set()).add(number.unit)
         return units
 
-    def pairs(self) -> Iterator[Pair]:
-        """Its stems that follow each other: not kept, since they take more memory than all else."""
-        return pairwise(self._stems)
+    @cached_property
+    def _pairs(self) -> frozenset[Pair]:
+        return frozenset(pairwise(self._stems))
+
+    def phrases(self, wanted: frozenset[Pair]) -> frozenset[Pair]:
+        """Those of these pairs that follow each other in it."""
+        if self._recurs:
+            return wanted & self._pairs
+        self._recurs = True  # a set of all pairs costs four times a look through them, and so pays only now
+        return wanted.intersection(pairwise(self._stems))
 
     def cover(self, weights: Mapping[str, float]) -> float:
         """The most of these stems, by weight, that stand together in one window."""
@@ -168,7 +176,8 @@ class Context:
 
     def phrases(self, wanted: frozenset[Pair]) -> frozenset[Pair]:
         """Those of these pairs that follow each other in any passage, the question left aside."""
-        return wanted.intersection(chain.from_iterable([passage.pairs() for passage in self.passages]))
+        found = [passage.phrases(wanted) for passage in self.passages]
+        return found[0].union(*found[1:])
 
     def contains(self, text: str) -> bool:
         """Whether ``text``, in lower case, stands in it as it is."""
