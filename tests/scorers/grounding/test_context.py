@@ -55,7 +55,8 @@ def test_passages_combine() -> None:
     context = Context(["Strauss designed it.", "It opened in 1937, not 1936."], "When?", Cache())
     assert {"strau", "opene", "when"} <= context.known
     wanted = frozenset({("strau", "desig"), ("it", "it"), ("in", "1937")})
-    assert context.phrases(wanted) == {("strau", "desig"), ("in", "1937")}
+    for _ in ("looked through", "kept since"):
+        assert context.phrases(wanted) == {("strau", "desig"), ("in", "1937")}
     assert context.negates
     assert negates(["witho"])
     assert not negates(["would"])
