@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 from benchmarks._data import call
@@ -16,7 +17,14 @@ READ = 131_000
 
 def cases() -> dict[str, Call]:
     """The calls, by what is in them."""
-    return {**_long_answers(), **_broken_answers(), **_schemas(), **_patterns()}
+    return {
+        **_long_answers(),
+        **_broken_answers(),
+        **_schemas(),
+        **_patterns(),
+        **_comparisons(),
+        **_choices(),
+    }
 
 
 def _long_answers() -> dict[str, Call]:
@@ -100,7 +108,23 @@ def _schemas() -> dict[str, Call]:
             {"anyOf": [{"properties": {"a": {"const": number}}} for number in range(4_000)]},
         ),
         "a schema that is nullable 60 deep": _answer("{}", _nullable(60)),
+        "a schema of 6,500 references to itself": _answer("{}", recursive(6_500)),
     }
+
+
+def recursive(references: int, name: str = "p") -> dict[str, Any]:
+    """A schema that refers so often to itself, at every depth of a value."""
+    return {"properties": {f"{name}{number}": {"items": {"$ref": "#"}} for number in range(references)}}
+
+
+def pattern_of(states: int) -> dict[str, Any]:
+    """The schema of an object whose ``a`` has a pattern that is so large."""
+    return {"type": "object", "properties": {"a": {"type": "string", "pattern": f"a[ab]{{{states}}}[^ab]"}}}
+
+
+def mixed(length: int) -> str:
+    """So many letters that keep every state of such a pattern busy; always the same."""
+    return "".join(random.Random(1).choices("ab", k=length))
 
 
 def _nullable(levels: int) -> dict[str, Any]:
@@ -124,6 +148,39 @@ def _patterns() -> dict[str, Call]:
     }
     return {
         f"a pattern with {name}": _answer(text, {"pattern": pattern}) for name, pattern in patterns.items()
+    }
+
+
+def _comparisons() -> dict[str, Call]:
+    objects = [{"a": 1, "b": number} for number in range(15_000)]
+    fractions = [number + 0.5 for number in range(400)]
+    return {
+        "20,000 objects among 15,000": _answer(
+            json.dumps(objects[-1:] * 20_000), {"items": {"enum": objects}}
+        ),
+        "600 fractions among 400": _answer(json.dumps(fractions[-1:] * 600), {"items": {"enum": fractions}}),
+        "700 fractions in 300 branches": _answer(
+            json.dumps([1.5] * 700), {"items": {"not": {"anyOf": [{"const": -1.5}] * 300}}}
+        ),
+        "17,000 numbers divided by the least": _answer(
+            json.dumps([1.7e308] * 17_000), {"items": {"multipleOf": 5e-324}}
+        ),
+    }
+
+
+def _choices() -> dict[str, Call]:
+    text = json.dumps({"a": mixed(9_900)})
+    several: dict[str, tuple[list[str], dict[str, Any] | bool]] = {
+        "20 choices and a costly pattern": ([text] * 20, pattern_of(4_000)),
+        "100 choices and a pattern": ([json.dumps({"a": mixed(1_000)})] * 100, pattern_of(1_000)),
+        "100 choices of eight broken values": (['{a: "' + mixed(1_000) + '"} '] * 100, pattern_of(400)),
+        "100 choices of 131 kB of quotes": (["[" + '"' * READ] * 100, True),
+        "100 choices in unlike wrappings": ([f"Sure: {text},", f"```\n{text}x\n```"] * 50, pattern_of(400)),
+        "100,000 choices that name one twice": (['{"a": 1, "a": 2}'] * 100_000, recursive(6_500)),
+    }
+    return {
+        name: call(contract=Contract(ContractKind.JSON_SCHEMA, schema), outputs=tuple(map(Output, texts)))
+        for name, (texts, schema) in several.items()
     }
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from benchmarks._data import call
+from benchmarks._hostile_json import mixed, pattern_of, recursive
 from monitor.records import Call, Message, Output, Part, PartType, Tool, ToolCall
 
 REQUEST = "Please tell me what the weather will be like in Paris tomorrow, and then also in Rome."
@@ -55,9 +58,37 @@ def cases() -> dict[str, Call]:
         "10,000 calls after one of 90 kB": made(
             *[f'{{"city": "Paris {n}"}}' for n in range(10_000)], after=loop(1, "Paris " * 15_000)
         ),
+        **_schemas(),
         "a 5 MB answer without a call": made(text="get_weather( " * 400_000),
         "a 5 MB tool error": made(after=(result('{"error": ' * 500_000),), text="It rains."),
     }
+
+
+def _schemas() -> dict[str, Call]:
+    texts = {size: json.dumps({"a": mixed(size)}) for size in (50, 1_000, 4_000, 9_900)}
+    return {
+        "500 calls of a costly pattern": _each_by([pattern_of(4_000)], [texts[9_900]] * 500),
+        "1,000 calls of a pattern": _each_by([pattern_of(100)], [texts[4_000]] * 1_000),
+        "50,000 short calls of a pattern": _each_by([pattern_of(400)], [texts[50]] * 50_000),
+        "10,000 tools, each with a pattern": _each_by(
+            [pattern_of(2_000 + number) for number in range(10_000)], [texts[50]] * 10_000
+        ),
+        "300 tools that refer to themselves": _each_by(
+            [recursive(200, f"p{number}_") for number in range(300)], ["{}"] * 300
+        ),
+        "300 tools whose schemas are wrong at their end": _each_by(
+            [{"anyOf": [{"pattern": f"[ab]{{2400}}{n}"}] * 100 + [{"pattern": "("}]} for n in range(300)],
+            ["{}"] * 300,
+        ),
+        "10,000 calls of one large tool": _each_by([recursive(6_500)], ["{}"] * 10_000),
+    }
+
+
+def _each_by(schemas: Sequence[dict[str, Any]], arguments: Sequence[str]) -> Call:
+    """A call that was offered a tool for each schema, and answered with calls of them in turn."""
+    tools = tuple(Tool(f"tool_{number}", schema=schema) for number, schema in enumerate(schemas))
+    calls = tuple(ToolCall(tools[n % len(tools)].name, text) for n, text in enumerate(arguments))
+    return call(tools=tools, outputs=(Output(tool_calls=calls),))
 
 
 def made(

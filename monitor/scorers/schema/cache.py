@@ -38,19 +38,15 @@ class Schemas:
 
     def __init__(self) -> None:
         self.budget = Budget()
-        # By identity: the call holds every schema as long as it is judged.
-        self._made: dict[int, Validator | Unusable] = {}
-        self._declared: dict[int, frozenset[str]] = {}
+        # By identity, each with the schema itself, so that no other takes its place in memory.
+        self._made: dict[int, tuple[Any, Validator | Unusable]] = {}
+        self._declared: dict[int, tuple[Any, frozenset[str]]] = {}
 
     def violations(self, schema: dict[str, Any] | bool, value: Any, size: int) -> list[Violation]:
         """How ``value`` breaks ``schema``, as ``Validator.violations`` says. Raises ``Unusable``."""
-        made = self._made.get(id(schema))
-        if made is None:
-            try:
-                made = compile_schema(schema, self.budget)
-            except Unusable as error:
-                made = error
-            self._made[id(schema)] = made
+        if id(schema) not in self._made:
+            self._made[id(schema)] = schema, self._compile(schema)
+        made = self._made[id(schema)][1]
         if isinstance(made, Unusable):
             raise Unusable(*made.args)
         return made.violations(value, size, self.budget)
@@ -58,8 +54,14 @@ class Schemas:
     def declared(self, schema: Any) -> frozenset[str]:
         """The property names that stand anywhere in ``schema``."""
         if id(schema) not in self._declared:
-            self._declared[id(schema)] = declared(schema)
-        return self._declared[id(schema)]
+            self._declared[id(schema)] = schema, declared(schema)
+        return self._declared[id(schema)][1]
+
+    def _compile(self, schema: dict[str, Any] | bool) -> Validator | Unusable:
+        try:
+            return compile_schema(schema, self.budget)
+        except Unusable as error:
+            return error
 
 
 def compile_schema(schema: dict[str, Any] | bool, budget: Budget) -> Validator:
