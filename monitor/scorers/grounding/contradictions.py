@@ -1,8 +1,9 @@
 """Statements against a tool's result: results and claims come in, the places that contradict them go out.
 
 A result that is a JSON object says what its keys are worth: ``{"status": "delayed", "price": 12}``. A claim
-that gives such a key another value ("the status is on time", "price: $15") contradicts it. Only what says so
-outright counts: the key's words, a form of "to be" or a colon, and the value.
+that gives such a key another value ("the status is on time", "price: $15") contradicts it, and so does one
+that denies what is true of it ("the status is not delayed", "it is not refundable"). Only what says so
+outright counts: the key's words, a form of "to be" or a colon, and the value. Conditions and questions don't.
 """
 
 from __future__ import annotations
@@ -32,7 +33,13 @@ NUMBER_REACH: Final = 12
 #: How far a claim may round.
 ROUNDING: Final = 0.01
 
-_IS = re.compile(r"\b(?:is|are|was|were)\b|[:=]")
+_IS = re.compile(r"\b(?:is|are|was|were)(n['\u2019]t)?\b|[:=]")
+_NOT = re.compile(r"[ *]{0,4}not\b")
+#: What comes behind one of these is supposed, not said.
+_CONDITION = re.compile(r"\b(?:if|whether|when|whenever|unless|once|until|in case)\b", re.IGNORECASE)
+#: Short for a name that may be written out: "FR", "EUR".
+_CODE = re.compile(r"[A-Z]{2,3}")
+_TRUTH: Final = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 _CLAUSE_END = re.compile(r"[,;!?\n(]|\.(?:\s|$)|\b(?:and|but|because|since|while|with|for)\b")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -60,7 +67,7 @@ def facts(results: Iterable[str]) -> Facts:
             elif isinstance(value, dict):
                 waiting += value.values()
                 for key, item in value.items():
-                    name = tuple(words(_CAMEL.sub(" ", key)))
+                    name = tuple(word for word in words(_CAMEL.sub(" ", key)) if word != "is")
                     if name and (fact := _fact(item)):
                         found.setdefault(name[-1], {}).setdefault(name, set()).add(fact)
     return found
@@ -70,20 +77,37 @@ def _fact(value: Any) -> str:
     """A value that a claim may repeat, as text; ``""`` for any other."""
     if isinstance(value, str):
         return value[: 2 * REACH]
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if is_number and abs(value) < LARGEST else ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, int | float) and abs(value) < LARGEST else ""
 
 
 def contradictions(found: Iterable[Claim], known: Facts) -> list[int]:
     """The places, in characters of the answer, at which a claim gives a key another value than the tool."""
     places = []
     for claim in found if known else ():
-        for verb in _IS.finditer(claim.text):
-            before = words(claim.text[max(0, verb.start() - REACH) : verb.start()])
+        if claim.text.rstrip().endswith("?"):
+            continue
+        condition = _CONDITION.search(claim.text)
+        said = claim.text[: condition.start()] if condition else claim.text
+        for verb in _IS.finditer(said):
+            before = words(said[max(0, verb.start() - REACH) : verb.start()])
+            after = said[verb.end() : verb.end() + REACH]
+            denies = _NOT.match(after)
+            after = after[denies.end() :] if denies else after
+            is_denied = bool(denies or verb.group(1))
             values = _values(before, known)
-            if values and _differs(claim.text[verb.end() : verb.end() + REACH], values):
+            if (values and _differs(after, values, is_denied)) or _is_untrue(after, known, is_denied):
                 places.append(claim.start + verb.start())
     return places
+
+
+def _is_untrue(after: str, known: Facts, is_denied: bool) -> bool:
+    """Whether "refundable" or "not refundable" is said, and nothing more, where it is the other way round."""
+    end = _CLAUSE_END.search(after)
+    said = words(after[: end.start()] if end else after)
+    values = known.get(said[0], {}).get((said[0],), set()) if len(said) == 1 else set()
+    return values == {"yes" if is_denied else "no"}
 
 
 def _values(before: list[str], known: Facts) -> set[str]:
@@ -97,19 +121,26 @@ def _values(before: list[str], known: Facts) -> set[str]:
     return said[0] if len(said) == 1 and len(said[0]) <= MAX_VALUES else set()
 
 
-def _differs(after: str, values: set[str]) -> bool:
-    """Whether what is said right here is none of ``values``: numbers with numbers, words with words."""
-    amounts = [_amount(value) for value in values]
-    if None not in amounts:
+def _differs(after: str, values: set[str], is_denied: bool) -> bool:
+    """Whether what is said right here is none of ``values``, or denies one of them."""
+    amounts = [amount for value in values if (amount := _amount(value)) is not None]
+    if len(amounts) == len(values):
         number = next(numbers(after), None)
         if number is None or number.start > NUMBER_REACH:
             return False
-        return not any(_same(number, amount) for amount in amounts if amount is not None)
+        return any(_same(number, amount) for amount in amounts) == is_denied
     end = _CLAUSE_END.search(after)
-    said = words(after[: end.start()] if end else after)
+    clause = after[: end.start()] if end else after
+    said = words(clause)
+    if values <= {"yes", "no"}:
+        return len(said) == 1 and not is_denied and said[0] in _TRUTH and _TRUTH[said[0]] not in values
+    if any(map(_CODE.fullmatch, values)) and not clause.strip(" *.").isupper():
+        return False
     expected = [words(value) for value in values]
     if not said or len(said) > MAX_VALUE_WORDS or any(len(value) > MAX_VALUE_WORDS for value in expected):
         return False
+    if is_denied:
+        return said in expected and len(expected) == 1
     return set(stems(said)).isdisjoint(stem for value in expected for stem in stems(value))
 
 

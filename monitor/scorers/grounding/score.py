@@ -99,7 +99,8 @@ def score_grounding(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> G
     if not call.captured.input or not call.captured.output:
         return _unknown("content was not captured")
     given = gather(call)
-    if not given.is_context:
+    known = facts(given.results)
+    if not given.is_context and not known:
         return _not_applicable("no context")
     answers = [answer for output in call.outputs[:MAX_CHOICES] if (answer := _answer(output, call))]
     if not answers:
@@ -108,7 +109,7 @@ def score_grounding(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> G
         return _unknown(reason)
     context = Context([*given.passages, *given.instructions], given.question, CACHE)
     names = frozenset(document.id for document in call.documents if document.id)
-    basis = _Basis(given, context, facts(given.results), names)
+    basis = _Basis(given, context, known, names)
     named = [terms(answer.claims) for answer in answers] if len(answers) > 1 else [frozenset[str]()]
     scores = []
     for index, answer in enumerate(answers):
@@ -138,10 +139,13 @@ def _judge(
     answer: _Answer, basis: _Basis, disagrees: Found, thresholds: GroundingThresholds
 ) -> GroundingScore:
     context, output = basis.context, answer.output
+    contradicted = counted(contradictions(answer.claims, basis.facts))
+    if not basis.given.is_context:
+        return _by_facts(contradicted, answer, thresholds)
     checked = {
         "links": links(answer.text, context),
         "citations": citations(answer.text, output.citations, basis.names, basis.given.documents, context),
-        "contradictions": counted(contradictions(answer.claims, basis.facts)),
+        "contradictions": contradicted,
         "unlikely": unlikely(output.logprobs),
         "disagreement": disagrees,
     }
@@ -159,6 +163,13 @@ def _judge(
     found = compared | item_signals(answer.claims, context) | checked
     found["quotations"] = quotations(answer.text, context)
     return _scored(WEIGHTS, found, answer, thresholds, total)
+
+
+def _by_facts(contradicted: Found, answer: _Answer, thresholds: GroundingThresholds) -> GroundingScore:
+    """Judges by short tool results, which an answer may contradict, and need not stand on."""
+    if not contradicted.value:
+        return _not_applicable("no context")
+    return _scored(WITHOUT_WORDS, {"contradictions": contradicted}, answer, thresholds, None)
 
 
 def _without_words(

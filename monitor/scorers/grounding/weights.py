@@ -34,8 +34,8 @@ SET_BY_HAND: Final[Mapping[str, float]] = {
     # Quotation marks say that someone said exactly this, but ironical and exemplary ones exist: of 25 answers
     # of the train parts that have one (SummEdits left aside), 22 are unsupported.
     "quotations": 1.5,
-    # A reference to nothing is wrong for sure, though what it is attached to may still be right, and a list that
-    # the call shows only a part of has other numbers (two answers of AttributionBench): nearly suspect.
+    # A reference to nothing is wrong for sure, though what it is attached to may be right, and where the call
+    # has only a part of a list, its numbers are others (two answers of AttributionBench): nearly suspect.
     "citations": 3.0,
     # The tool says otherwise. The wording may be another one for the same, so that one alone decides nothing.
     "contradictions": 3.0,

@@ -12,7 +12,8 @@ from monitor.scorers.grounding.claims import claims
 from monitor.scorers.grounding.contradictions import MAX_RESULT, MAX_VALUES, contradictions, facts
 
 FLIGHT = (
-    '{"flight": {"status": "delayed", "gateNumber": 12, "ticket_price": 215.5, "load": 0.15, "open": true}}'
+    '{"flight": {"status": "delayed", "gateNumber": 12, "ticket_price": 215.5, "load": 0.15, "open": true, '
+    '"isRefundable": false, "country": "FR", "carrier": "DHL"}}'
 )
 
 
@@ -29,6 +30,14 @@ def places(answer: str, *results: str) -> list[int]:
         "The gate number is 14.",
         "The ticket price is $512.50.",
         "The load is 51%.",
+        "The status is not delayed.",
+        "The status isn't delayed.",
+        "The gate number isn't 12.",
+        "Your ticket is refundable.",
+        "Your ticket is refundable: yes.",
+        "Refundable: yes",
+        "It is not open.",
+        "The carrier is UPS.",
     ],
 )
 def test_another_value_for_a_key_is_a_contradiction(answer: str) -> None:
@@ -49,6 +58,18 @@ def test_another_value_for_a_key_is_a_contradiction(answer: str) -> None:
         "It is open: no doubt.",
         "The weather is nice.",
         "Is it?",
+        "The status is not cancelled.",
+        "The status isn't on time.",
+        "If the status is not updated, call us.",
+        "We'll call you once the status is cancelled.",
+        "Do you know whether the status is cancelled?",
+        "The gate number is not 14.",
+        "Your ticket is not refundable.",
+        "It is open.",
+        "It is not open on Sundays.",
+        "Refundable: no",
+        "The country is France.",
+        "The country is FR.",
     ],
 )
 def test_the_same_value_or_another_subject_is_none(answer: str) -> None:

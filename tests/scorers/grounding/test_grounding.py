@@ -215,6 +215,19 @@ def test_an_answer_in_another_language_than_its_documents_is_not_judged() -> Non
         assert (score.outcome, score.detail) == ("unknown", "words not compared: another language")
 
 
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("The status is on time.", "suspect"),
+        ("The status is delayed.", "not_applicable"),
+        ("Have a nice day in Paris.", "not_applicable"),
+    ],
+)
+def test_a_short_tool_result_can_only_be_contradicted(answer: str, outcome: str) -> None:
+    score = score_grounding(grounded_call(answer, **_parts("tool", STATUS)))
+    assert score.outcome == outcome
+
+
 def test_thresholds_can_be_moved() -> None:
     call_ = grounded_call(SHAKY)
     assert score_grounding(call_, GroundingThresholds(0.0, 1.0)).outcome == GroundingOutcome.SUSPECT
