@@ -24,7 +24,20 @@ _MARKED = re.compile(
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 
-
+#: What asks for something new, unless a text is to be read, as the beginning or the end says.
+_CREATES = re.compile(
+    r"\b(?:you are|act as|pretend|role-?play|imagine"
+    r"|(?:write|compose|create|invent|draft)(?: me| us)? (?:an?|the|some))\b",
+    re.IGNORECASE,
+)
+_READS = re.compile(
+    r"\b(?:summar|answer|question|extract|translat|classif|based on|according to|given (?:text|information)"
+    r"|passage|context|document|article|source|report)",
+    re.IGNORECASE,
+)
+#: Characters at the beginning, and at either end, that are looked at for it.
+OPENING: Final = 300
+EITHER_END: Final = 500
 #: What stands in a text before media that are written out in it (RFC 2397).
 _EMBEDDED: Final = ";base64,"
 
@@ -92,9 +105,18 @@ def _parts(call: Call) -> Iterator[tuple[Message, Part]]:
 
 
 def _carries_passage(message: Message, text: str) -> bool:
-    """Whether a message is long, or has a block that calls itself context. Long instructions don't."""
-    return (message.role == "user" and len(text) >= LONG_PASSAGE) or (
-        _MARKED.search(text, 0, MAX_SEARCHED) is not None
+    """Whether a message has a block that calls itself context, or is long. Long instructions don't."""
+    if _MARKED.search(text, 0, MAX_SEARCHED):
+        return True
+    return message.role == "user" and len(text) >= LONG_PASSAGE and not _only_creates(text)
+
+
+def _only_creates(text: str) -> bool:
+    """Whether a long message asks for a story, a part to play and the like: nothing to be grounded in."""
+    return (
+        _CREATES.search(text, 0, OPENING) is not None
+        and not _READS.search(text, 0, EITHER_END)
+        and not _READS.search(text, len(text) - EITHER_END)
     )
 
 

@@ -273,6 +273,13 @@ def _parts(role: str, *parts: Part) -> dict[str, Any]:
         (_parts("user", Part(content=f"### Retrieved documents: \n{CONTEXT}")), True),
         (_parts("system", Part(content=f"Answer from <context>{CONTEXT}</context> only.")), True),
         (_parts("user", Part(content=CONTEXT * 2)), True),
+        (_parts("user", Part(content="Write a story about a fox. " + "It meets a bear. " * 60)), False),
+        (_parts("user", Part(content="You are a critic. " + "The play is about a beach. " * 60)), False),
+        (_parts("user", Part(content="You are a critic. Answer from this. " + CONTEXT * 2)), True),
+        (
+            _parts("user", Part(content="Write a poem. " + CONTEXT * 2 + " It is based on this article.")),
+            True,
+        ),
         (_parts("system", Part(content="You are a helpful assistant. " * 100)), False),
         (_parts("assistant", Part(content=CONTEXT * 2)), False),
     ],
