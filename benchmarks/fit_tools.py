@@ -1,10 +1,11 @@
 """Fits the weights of ``tools_risk`` and prints what goes into ``monitor/scorers/tools/weights.py``.
 
-``python -m benchmarks.fit_tools DATA``. Rows of the train files become signals; answers with calls and those
-without are two models. Structural failures are left out, since they are told without one. Each set counts by
-its weight, and in it the right rows as much as the wrong ones; the bias is then moved to the share of wrong
-calls that is expected in production, so that a risk of one half is worth a look. Printed with it: AUROC per
-set, the same when the set was not fitted on, and when a signal is left out.
+``python -m benchmarks.fit_tools DATA``. Rows of the train files become signals; answers with calls, calls by
+their values alone (in a loop, in a later turn) and answers without calls are three models. Structural
+failures are left out, since they are told without one. Each set counts by its weight, and in it the right
+rows as much as the wrong ones; the bias is then moved to the share of wrong calls that is expected in
+production, so that a risk of one half is worth a look. Printed with it: AUROC per set, the same when the set
+was not fitted on, and when a signal is left out.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from monitor.scorers.tools import score_tools
 from monitor.scorers.tools.loop import Conversation
 from monitor.scorers.tools.signals import Called, answer_signals, call_signals
 from monitor.scorers.tools.structure import read_calls
-from monitor.scorers.tools.weights import STRUCTURE
+from monitor.scorers.tools.weights import BY_REQUEST, STRUCTURE
 
 #: The sets, and how much each counts: When2Call has few rows with a call, and each prompt four times.
 SETS = {"bfcl_real": 1.5, "bfcl_mutations": 1.0, "when2call": 0.3}
 #: The share of wrong calls that is expected, to which the bias is moved.
 EXPECTED = 0.07
 #: Weights that are set by hand, since no set has what they are for.
-BY_HAND = {STRUCTURE: 9.0, "tool_error_ignored": 4.0}
+BY_HAND = {STRUCTURE: 9.0, "tool_error_ignored": 6.0}
 PENALTY = 1.0
 
 
@@ -42,6 +43,11 @@ class Row(NamedTuple):
     of: str
     wrong: bool
     signals: Mapping[str, float]
+
+    def by_values(self) -> Row:
+        """The row as if its request could not be compared with the tools."""
+        kept = {name: value for name, value in self.signals.items() if name not in BY_REQUEST}
+        return self._replace(signals=kept)
 
 
 def read(data: Path, *, calls: bool) -> list[Row]:
@@ -119,7 +125,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="?", type=Path, default=DATA)
     data: Any = parser.parse_args().data
-    report(read(data, calls=True), "CALL_WEIGHTS", [STRUCTURE])
+    calls = read(data, calls=True)
+    report(calls, "CALL_WEIGHTS", [STRUCTURE])
+    report([row.by_values() for row in calls], "VALUE_WEIGHTS", [STRUCTURE])
     report(read(data, calls=False), "ANSWER_WEIGHTS", [STRUCTURE, "tool_error_ignored"])
 
 

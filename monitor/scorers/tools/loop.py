@@ -27,6 +27,8 @@ MAX_SUPPORT = 200_000
 MAX_LOOP = 200
 #: Words that a text needs to tell its language, and the share of them that are function words in English.
 MIN_WORDS, MIN_ENGLISH = 3, 0.1
+#: The last letter of the Latin alphabets of Europe.
+LAST_LATIN = "\u024f"
 
 _NAME = re.compile(r"[A-Z][\w-]+(?: [A-Z][\w-]+)*")
 # What stands two characters before a capital inside a sentence.
@@ -34,6 +36,16 @@ _INSIDE = frozenset(string.ascii_lowercase + string.digits + ",;)")
 _QUOTE = re.compile("[\"'\u2018\u201c]")
 _QUOTED = re.compile(
     r"[\"\u201c]([^\"\u201c\u201d]{2,60})[\"\u201d]|(?<!\w)['\u2018]([^'\u2018\u2019]{2,60})['\u2019](?!\w)"
+)
+# Words by which English speaks of a time that is no date yet.
+_TIME = frozenset(
+    words_of(
+        """
+        today tonight tomorrow yesterday now currently monday tuesday wednesday thursday friday saturday
+        sunday morning noon afternoon evening night midnight weekend day days week weeks month months quarter
+        year years hour hours minute minutes next last past ago am pm clock
+        """
+    )
 )
 
 
@@ -60,9 +72,7 @@ class Conversation:
         """What the user said last."""
         if self._start is None:
             return ""
-        text = _text(self._messages[self._start])
-        half = MAX_REQUEST // 2
-        return text if len(text) <= MAX_REQUEST else f"{text[:half]} {text[-half:]}"
+        return _shortened(_text(self._messages[self._start]))
 
     @cached_property
     def said(self) -> list[str]:
@@ -98,7 +108,25 @@ class Conversation:
                 return None
             if text:
                 texts.append(text)
-        return Support("\n".join(texts)) if texts else None
+        if not texts:
+            return None
+        every = self.said
+        if not self._is_first:
+            asked = [_text(message) for message in self._messages if message.role == "user"]
+            every = words_of(_shortened(" ".join(asked)))
+        return Support(
+            "\n".join(texts),
+            is_foreign=is_foreign(every),
+            speaks_of_time=not _TIME.isdisjoint(every),
+        )
+
+    @cached_property
+    def instructions(self) -> Support | None:
+        """What the application told the model before the request; ``None`` if that is nothing or too much."""
+        told = [_text(message) for message in self._messages if message.role in ("system", "developer")]
+        text = "\n".join([*told, *[document.content for document in self._documents]])
+        is_some = 0 < len(text) <= MAX_SUPPORT
+        return Support(text, is_foreign=False, speaks_of_time=False) if is_some else None
 
     @cached_property
     def loop(self) -> Sequence[Part]:
@@ -170,17 +198,36 @@ class Conversation:
 
 
 def is_english(words: Sequence[str]) -> bool:
-    """Whether these words, in lower case, are English: its function words are more than any other language's.
-
-    Another language counts if it has one that English has not: alone, "in Oslo" may be any. Each word counts once.
-    """
+    """Whether these words, in lower case, are English: its function words are more than any other's."""
     distinct = frozenset(words)
     known = distinct & FUNCTION_WORDS
     if len(words) < MIN_WORDS or not known or len(known) < MIN_ENGLISH * len(distinct):
         return False
-    others = Counter(language for word in distinct for language in LANGUAGES.get(word, ()))
-    foreign = {language for word in distinct - known for language in LANGUAGES.get(word, ())}
-    return len(known) > max([others[language] for language in foreign], default=0)
+    return len(known) > _most_of_another(distinct)
+
+
+def is_foreign(words: Sequence[str]) -> bool:
+    """Whether these words, in lower case, are of another language; of a few words neither may be told."""
+    distinct = frozenset(words)
+    in_another_script = sum([word[0] > LAST_LATIN for word in distinct])
+    return max(_most_of_another(distinct), in_another_script) >= max(1, len(distinct & FUNCTION_WORDS))
+
+
+def _most_of_another(distinct: frozenset[str]) -> int:
+    """How many of these words are function words of the language, other than English, that has most of them.
+
+    It has to have one that English has not: "in" alone may be any.
+    """
+    foreign = {language for word in distinct - FUNCTION_WORDS for language in LANGUAGES.get(word, ())}
+    if not foreign:
+        return 0
+    every = Counter(language for word in distinct for language in LANGUAGES.get(word, ()))
+    return max([every[language] for language in foreign])
+
+
+def _shortened(text: str) -> str:
+    half = MAX_REQUEST // 2
+    return text if len(text) <= MAX_REQUEST else f"{text[:half]} {text[-half:]}"
 
 
 def _text(message: Message) -> str:

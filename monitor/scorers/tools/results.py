@@ -34,7 +34,8 @@ _ERROR = re.compile(
 )
 # What a short message says of a failure.
 _FAILED = re.compile(
-    r"""\A\W*(?:error|exception|failed|failure|fatal|invalid|unauthori[sz]ed|forbidden)\b
+    r"""\A\W*(?:failed|failure|fatal|invalid|unauthori[sz]ed|forbidden)\b
+    | \berrors?(?:\W*\Z|\ occurred\b)
     | \b(?:time[ds]?[ -]?out | rate\ limit | too\ many\ requests | quota\ exceeded
       | (?:could(?:\ not|n['\u2019]t)|can(?:not|['\u2019]t)|unable\ to|failed\ to)\ \w+
       | (?:permission|access)\ denied | connection\ (?:refused|reset|closed|failed|error)

@@ -28,7 +28,13 @@ from monitor.scorers.tools.loop import Conversation
 from monitor.scorers.tools.repeats import repeated
 from monitor.scorers.tools.signals import Called, answer_signals, call_signals
 from monitor.scorers.tools.structure import Finding, Made, findings, read_calls
-from monitor.scorers.tools.weights import ANSWER_WEIGHTS, CALL_WEIGHTS, STRUCTURE
+from monitor.scorers.tools.weights import (
+    ANSWER_WEIGHTS,
+    BY_REQUEST,
+    CALL_WEIGHTS,
+    STRUCTURE,
+    VALUE_WEIGHTS,
+)
 
 VERSION: Final = 2
 
@@ -85,11 +91,11 @@ def _rate(
     """The risk of one choice and its signals, or ``None`` where nothing can be told."""
     offered = {tool.name: tool for tool in call.tools}
     if calls:
-        weights = CALL_WEIGHTS
         called = [
             Called(made.tool, made.arguments) for made in calls if made.tool and made.arguments is not None
         ]
         signals = call_signals(called, offered, conversation, free=free, parallel=call.parallel_tool_calls)
+        weights = VALUE_WEIGHTS if BY_REQUEST.isdisjoint(signals) else CALL_WEIGHTS
     else:
         weights = ANSWER_WEIGHTS
         free = free and not output.tool_calls  # what the provider ran itself is an answer with a tool

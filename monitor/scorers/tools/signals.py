@@ -14,7 +14,7 @@ from monitor.records import Tool
 from monitor.scorers.tools.loop import Conversation, is_english
 from monitor.scorers.tools.support import NUMBER, readings
 from monitor.scorers.tools.values import Values, judge_values
-from monitor.scorers.tools.words import ToolWords, name_words, prepared, split_words, stem, words_of
+from monitor.scorers.tools.words import ToolWords, name_words, prepared, split_words, stem, stems, words_of
 
 #: Calls of an answer, values of their arguments, and tools of a list that are compared.
 MAX_CALLS, MAX_VALUES, MAX_TOOLS = 32, 160, 128
@@ -24,6 +24,10 @@ MAX_TEXT = 8_000
 MAX_OPENING = 300
 #: Above these placeholders their signal says no more.
 MAX_PLACEHOLDERS = 2
+#: Words after "not" that are not wanted.
+MAX_UNWANTED = 2
+#: The share of an answer's words that makes it one that was given.
+MOST = 0.6
 #: How much less another tool may fit than the called one, and still be one that was asked for, too.
 FITS_AS_WELL = 0.9
 
@@ -127,17 +131,39 @@ def answer_signals(
     if tools and "(" in text:
         signals["call_written_out"] = float(any(f"{tool.name}(" in text for tool in tools))
     if conversation.has_results:
-        told = "?" in text or _TELLS.search(text) is not None or not is_english(words_of(text))
-        signals["tool_error_ignored"] = float(conversation.last_failed and not told)
+        ignored = conversation.last_failed and "?" not in text and _TELLS.search(text) is None
+        signals["tool_error_ignored"] = float(ignored and is_english(words_of(text)))
     elif free and conversation.words and tools:
-        purposes = [prepared(tool).purpose for tool in tools]
-        fits = max([1 - _absent(purpose, conversation.words) for purpose in purposes if purpose], default=0.0)
+        unwanted = _unwanted(conversation.said)
+        words = [prepared(tool) for tool in tools]
+        purposes = [each.purpose for each in words if each.purpose and unwanted.isdisjoint(each.name)]
+        fits = max([1 - _absent(purpose, conversation.words) for purpose in purposes], default=0.0)
         declines = _TELLS.search(text[:MAX_OPENING]) is not None
         signals["tool_would_fit"] = fits
         signals["declined_though_tool_fits"] = fits if declines else 0.0
         asks = "?" in text[-MAX_OPENING:] or _ASKS.search(text) is not None
-        signals["answered_though_tool_fits"] = 0.0 if declines or asks else fits
+        is_said = declines or asks or _is_given(text, conversation)
+        signals["answered_though_tool_fits"] = 0.0 if is_said else fits
     return signals
+
+
+def _unwanted(said: Sequence[str]) -> frozenset[str]:
+    """Stems of what the request says not to do: "don't send it"."""
+    nots = [
+        index
+        for index, word in enumerate(said)
+        if word == "not" or (word == "t" and said[index - 1] == "don")
+    ]
+    return frozenset([stem(word) for index in nots for word in said[index + 1 : index + 1 + MAX_UNWANTED]])
+
+
+def _is_given(text: str, conversation: Conversation) -> bool:
+    """Whether most of what an answer says beyond the request was told to the model by the application."""
+    told = conversation.instructions
+    if told is None:
+        return False
+    new = stems(words_of(text)) - conversation.words
+    return bool(new) and sum([told.has(word) for word in new]) >= MOST * len(new)
 
 
 def _value_signals(values: Sequence[Values]) -> dict[str, float]:
@@ -156,7 +182,8 @@ def _request_signals(
     request = conversation.words
     worst = min([_fit(tool, request) for tool in called])
     best = max([_fit(tool, request) for tool in others], default=0.0)
-    several = parallel and not _SEVERAL.isdisjoint(conversation.said)
+    waits = any(tool.needs_id and tool.name & request for tool in others)
+    several = parallel and not waits and not _SEVERAL.isdisjoint(conversation.said)
     return {
         "tool_unlike_request": max([1 / (1 + len(tool.purpose & request)) for tool in called]),
         "better_tool": max(0.0, best - worst) / best if best else 0.0,

@@ -1,7 +1,7 @@
 """Whether a text carries a word or a number: a conversation comes in, yes or no goes out.
 
 Words are looked up by how they begin, which stands in for a stem. Numbers are compared by what they mean:
-``1,000`` and "thousand" are one, ``5%`` is also 0.05, and a month's name is its number.
+``1,000`` and "thousand" are one, ``5%`` is also 0.05, five minutes are 300 seconds, a month is its number.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from functools import cached_property
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 #: Digits of a number that are read; a longer one is compared by these.
 MAX_DIGITS = 40
-#: Characters in which the long form of a code is looked for: a search by pattern is slow.
-MAX_SEARCHED = 8_000
 
 _SIGNS = (
     "\n\r\t\u00a0\u2010\u2011\u2012\u2013\u2014\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026\u00b7\u2022\u00b0"
@@ -26,6 +24,10 @@ _SCALES = (
     (1e3, re.compile(r"\d ?k\b|thousand|kilo|\bk[gm]\b|lit(?:er|re)", re.IGNORECASE)),
     (1e6, re.compile(r"\d ?m\b|million|mega", re.IGNORECASE)),
     (1e9, re.compile(r"\d ?bn?\b|billion|giga", re.IGNORECASE)),
+    (60.0, re.compile(r"minute|\bmins?\b|hour", re.IGNORECASE)),
+    (3600.0, re.compile(r"hour", re.IGNORECASE)),
+    (24.0, re.compile(r"\bdays?\b", re.IGNORECASE)),
+    (7.0, re.compile(r"week", re.IGNORECASE)),
 )
 _NUMBER_WORDS = """
     zero; one single first; two twice second both couple pair; three third; four fourth; five fifth;
@@ -42,7 +44,9 @@ _SPELT = {
     "seventy": 70.0,
     "eighty": 80.0,
     "ninety": 90.0,
+    "noon": 12.0,
     "half": 0.5,
+    "quarter": 0.25,
     "hundred": 1e2,
     "thousand": 1e3,
     "million": 1e6,
@@ -60,9 +64,13 @@ class Support:
 
     Args:
         text: all of it.
+        is_foreign: whether the users speak another language than English: arguments may be translations.
+        speaks_of_time: whether they speak of time: dates and times are computed from what they say.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, is_foreign: bool, speaks_of_time: bool) -> None:
+        self.is_foreign = is_foreign
+        self.speaks_of_time = speaks_of_time
         self._text = text
         self._words = f" {plain(text)} "
 
@@ -77,12 +85,6 @@ class Support:
     def has_text(self, text: str) -> bool:
         """Whether ``text`` itself stands in it, in any case and not inside a word."""
         return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", self._text, re.IGNORECASE) is not None
-
-    def has_long_form(self, code: str) -> bool:
-        """Whether a word in it has the letters of ``code`` in their order, from its first on and close by."""
-        if len(self._words) > MAX_SEARCHED:
-            return False
-        return re.search(" " + r"\w{0,3}".join(map(re.escape, code)), self._words) is not None
 
     def has_number(self, number: float) -> bool:
         """Whether this number stands in it, whatever its sign, as it is or by a percent sign or scale."""
@@ -100,12 +102,12 @@ class Support:
 
     @cached_property
     def _scaled(self) -> frozenset[float]:
-        """What the percent signs and scales in it make of them."""
+        """What the percent signs, scales and units in it make of them, and of one (an hour)."""
         scales = [scale for scale, sign in _SCALES if sign.search(self._text)]
         return frozenset(
             [
                 _rounded(number * by)
-                for number in self._numbers
+                for number in (1.0, *self._numbers)
                 for scale in scales
                 for by in (scale, 1 / scale)
             ]

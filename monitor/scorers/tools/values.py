@@ -1,8 +1,10 @@
 """What a call's argument values stand on: arguments come in, how much of them nothing supports goes out.
 
-A value is supported if its words and numbers stand in the conversation. What the tool's schema lists is a
-choice, not a fact, and is left out, as are truth values, 0 and 1, and texts long enough to be the model's own
-composition. Placeholders are told by their form.
+A value is supported if its words and numbers stand in the conversation. No question is what the tool's schema
+lists (a choice), what the model is meant to write (queries, code, messages, long texts), knows (codes in
+capitals, coordinates) or computes (dates, where time is spoken of), and truth values, 0 and 1. Of identifiers
+the number counts, and where the conversation isn't English words may be translations. Placeholders are told
+by their form.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from monitor.scorers.tools.support import NUMBER, Support, readings
-from monitor.scorers.tools.words import FUNCTION_WORDS, ToolWords, split_words, stem
+from monitor.scorers.tools.words import FUNCTION_WORDS, ToolWords, name_words, split_words, stem, words_of
 
 #: Characters above which a value is taken for a text that the model composed, and words.
 MAX_VALUE, MAX_VALUE_WORDS = 200, 14
-#: Letters of a code: a country's, a currency's, a share's.
-MAX_CODE = 5
+#: Letters of a code: a language's, a country's, a currency's, an airport's, a share's.
+MIN_CODE, MAX_CODE = 2, 5
 #: Letters from which on a word is looked up; shorter ones are units, states and articles.
 MIN_WORD = 3
 
@@ -35,6 +37,19 @@ _PLACEHOLDER = re.compile(
     )\W*""",
     re.IGNORECASE | re.VERBOSE,
 )
+
+# Parameters of these names take what the model writes, and of those what it knows of a place.
+_WRITTEN = frozenset(
+    words_of(
+        """
+        body cmd code command comment content contents description explanation expression message pattern
+        prompt queries query question reason regex script search sql subject summary title
+        """
+    )
+)
+_PLACED = frozenset(words_of("coordinates lat latitude lng lon longitude"))
+# One word with a number in it: an order's, a flight's.
+_IDENTIFIER = re.compile(r"[#\w-]*\d[\w-]*")
 
 
 class Values(NamedTuple):
@@ -66,6 +81,7 @@ def judge_values(
     found: set[float] = set()
     for name, value in arguments.items():
         shares: list[float] = []
+        is_written, is_placed = (not kind.isdisjoint(name_words(name)) for kind in (_WRITTEN, _PLACED))
         for leaf in _leaves(value, at_most):
             at_most -= 1
             words, numbers = _content(leaf)
@@ -74,6 +90,8 @@ def judge_values(
             if (leaf.lower() if isinstance(leaf, str) else leaf) in tool.listed:
                 continue
             placeholders += isinstance(leaf, str) and _is_placeholder(leaf, support)
+            if is_written or (is_placed and isinstance(leaf, float)):
+                continue
             if (share := _unsupported(leaf, words, numbers, support)) is not None:
                 shares.append(share)
                 invented += share == 1
@@ -119,24 +137,26 @@ def _unsupported(
         if value in (0, 1):
             return None
         return 0.0 if support.has_number(value) else 1.0
-    if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS:
+    if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS or _is_code(value):
         return None
-    looked_up = [word for word in words if len(word) >= MIN_WORD and word not in FUNCTION_WORDS]
-    missing = sum([not support.has(stem(word)) for word in looked_up])
-    if missing and _is_short_for(value, looked_up, support):
-        missing = 0
     is_time = bool(numbers) and _DATE_OR_TIME.search(value) is not None
+    if is_time and (support.speaks_of_time or support.is_foreign):
+        return None
+    is_spoken = not support.is_foreign or "@" in value
+    if numbers and not is_time and _IDENTIFIER.fullmatch(value):
+        is_spoken = False
+    looked_up = [word for word in words if is_spoken and len(word) >= MIN_WORD and word not in FUNCTION_WORDS]
+    missing = sum([not support.has(stem(word)) for word in looked_up])
+    if missing and len(looked_up) > 1 and support.has_phrase("".join([word[0] for word in looked_up])):
+        missing = 0  # the conversation has its initials
     asked = [found for found in numbers if any(found) or not is_time]
     missing += sum([not _any_number(found, support, is_time=is_time) for found in asked])
     total = len(looked_up) + len(asked)
     return missing / total if total else None
 
 
-def _is_short_for(value: str, words: list[str], support: Support) -> bool:
-    """Whether the conversation has the initials of these words, or what a code is short for (``NVDA``)."""
-    if len(words) > 1:
-        return support.has_phrase("".join([word[0] for word in words]))
-    return len(value) <= MAX_CODE and value.isupper() and support.has_long_form(value.lower())
+def _is_code(value: str) -> bool:
+    return MIN_CODE <= len(value) <= MAX_CODE and value.isalpha() and value.isupper()
 
 
 def _any_number(found: list[float], support: Support, *, is_time: bool) -> bool:

@@ -9,15 +9,23 @@ STRUCTURE: Final = "structure"
 
 #: Of an answer that makes calls.
 CALL_WEIGHTS: Final = {
-    "bias": -5.15,
-    "placeholder": 6.66,
-    "invented_value": 2.14,
-    "unsupported_required": 1.49,
-    "tool_unlike_request": 2.52,
-    "better_tool": 1.69,
-    "several_asked": 3.38,
-    "tool_left_out": 1.65,
-    "value_not_used": 1.41,
+    "bias": -4.90,
+    "placeholder": 6.13,
+    "invented_value": 2.09,
+    "unsupported_required": 1.48,
+    "tool_unlike_request": 2.27,
+    "better_tool": 1.48,
+    "several_asked": 3.02,
+    "tool_left_out": 1.42,
+    "value_not_used": 2.09,
+    "structure": 9.00,
+}
+#: Of one whose request can't be compared with the tools: its values have to tell alone.
+VALUE_WEIGHTS: Final = {
+    "bias": -3.40,
+    "placeholder": 6.27,
+    "invented_value": 1.84,
+    "unsupported_required": 1.61,
     "structure": 9.00,
 }
 #: Of an answer that makes none.
@@ -28,5 +36,7 @@ ANSWER_WEIGHTS: Final = {
     "answered_though_tool_fits": 4.54,
     "call_written_out": 1.90,
     "structure": 9.00,
-    "tool_error_ignored": 4.00,
+    "tool_error_ignored": 6.00,
 }
+#: Signals by which a request is compared with the tools.
+BY_REQUEST: Final = CALL_WEIGHTS.keys() - VALUE_WEIGHTS.keys()

@@ -56,7 +56,7 @@ FUNCTION_WORDS = frozenset(
     no nor not now of off on once one only or other our out over own per please re same shall she should
     so some such than that the their them then there these they this those through to too under until up
     upon us ve very via was we well were what when where whether which while who whom whose why will
-    with within without would yes you your yours
+    with within without would yes you your yours s t d m
     """
     )
 )
@@ -79,6 +79,8 @@ _GENERIC = frozenset(
     )
 )
 
+_ID = frozenset({"id", "ids", "uuid"})
+
 
 class ToolWords(NamedTuple):
     """What an offered tool says of itself."""
@@ -91,6 +93,8 @@ class ToolWords(NamedTuple):
     """Stems of all of it, parameters and their descriptions included."""
     listed: frozenset[str | float]
     """Values that it names for a parameter, in its schema or in quotes, not as examples; in lower case."""
+    needs_id: bool
+    """Whether it requires an identifier, as another tool's result has it."""
 
 
 def stem(word: str) -> str:
@@ -132,7 +136,7 @@ def prepared(tool: Tool) -> ToolWords:
         encoded = b""
     if not encoded or len(encoded) > MAX_TOOL_BYTES:
         name = stems(split_words(tool.name[:MAX_NAME]))
-        return ToolWords(name, name, name, frozenset())
+        return ToolWords(name, name, name, frozenset(), needs_id=False)
     return _prepared(encoded)
 
 
@@ -153,6 +157,16 @@ def _prepared(encoded: bytes) -> ToolWords:
         name | stems(opening[:MAX_PURPOSE]),
         name | stems(split_words(description)) | stems(split_words(texts)),
         frozenset([*_listed(schema), *_QUOTED.findall(_EXAMPLE.sub(" ", texts.lower()))]),
+        needs_id=any(not _ID.isdisjoint(name_words(name)) for name in _required(schema)),
+    )
+
+
+def _required(schema: Any) -> Iterator[str]:
+    names = schema.get("required") if isinstance(schema, dict) else None
+    return (
+        name
+        for name in islice(names if isinstance(names, list) else (), MAX_PARAMETERS)
+        if isinstance(name, str)
     )
 
 

@@ -26,6 +26,8 @@ FAILED = [
     "Could not connect to the weather backend",
     "The request timed out.",
     "permission denied",
+    "An error occurred while reading it",
+    "internal error",
     "Fehler: Zeitüberschreitung",
     "Erreur : délai dépassé",
 ]
@@ -50,6 +52,7 @@ NEITHER = [
     "Article: you'll wait at the counter ... processing fees",
     "Opening hours of the office. " * 8 + "It is processing applications; please wait; the line timed out.",
     "404 rooms, 500 beds",
+    "Error handling\n\nThis library handles errors in a consistent way.",
 ]
 
 
