@@ -22,7 +22,7 @@ from monitor.scorers.grounding.signals import FIGURES, item_signals, word_signal
 
 #: Signals that share a weight: there are too few of each figure, and both shares say how much is missing.
 TIED = {**dict.fromkeys(FIGURES, "figures"), "share": "missing", "worst": "missing"}
-NAMES = ("words", "missing", "phrases", "negations", "figures", "names")
+NAMES = ("words", "missing", "phrases", "negations", "figures", "altered", "names")
 #: Sets whose rows are one claim each, or nearly so.
 JOINED = ("attributionbench", "factcheckgpt", "begin")
 #: Summaries of which single words were swapped: no count of words sees that (docs/scores.md).

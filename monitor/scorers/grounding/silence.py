@@ -45,6 +45,7 @@ _ENGLISH = re.compile(
         [^.]{{0,80}}\b{_SOURCE}\b
     |\b(?:has|have|found|find)\ nothing\ (?:on|about)\b
     |\b(?:hope\ (?:this|that)\ helps?|let\ me\ know|feel\ free|happy\ to\ help|anything\ else)\b
+    |^\W*(?:I(?:['\u2019]m|\ am)\ )?(?:(?:very|so|really)\ )?(?:sorry|afraid)\W*$
     |\b(?:would\ you\ like\ (?:me\ )?to|if\ you(?:['\u2019]d|\ would)?\ like,)""",
     re.IGNORECASE | re.VERBOSE,
 )

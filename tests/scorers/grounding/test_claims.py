@@ -27,6 +27,7 @@ from monitor.scorers.grounding.vocabulary import PLAIN
         "The documents don't contain details about its colour.",
         "Based on the provided documents, I can't determine who painted it.",
         "The painter is not named or mentioned in the passages.",
+        "I'm sorry, but I cannot find that in the document.",
         "Our help center has nothing on that topic.",
         "Would you like me to connect you with an agent?",
         "If you like, I can look for more.",
