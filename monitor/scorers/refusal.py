@@ -1,8 +1,9 @@
 """Prose that plainly refuses: the text of an answer comes in, yes or no goes out.
 
-Only short answers that open with the refusal, in fifteen languages: one that says no and then goes on to help
-is an answer. One that looked and found nothing ("I can't find that in the passage") is told apart, since that
-is often the right thing to say. What a provider marks as a refusal needs no guess and does not come here.
+Only short answers that open with the refusal, in fifteen languages, and what is refused is what was asked
+for: "we can't ship to islands" is a policy that somebody asked about. One that says no and then goes on to
+help is an answer. So is one that looked and found nothing ("I can't find that in the passage"), which is
+often the right thing to say. What a provider marks as a refusal needs no guess and does not come here.
 """
 
 # ruff: noqa: RUF001 - other alphabets have letters that look like Latin ones
@@ -18,14 +19,33 @@ MAX_REFUSAL_LENGTH = 600
 #: Characters of an answer in which its refusal has to be said: an apology and a sentence.
 MAX_OPENING = 240
 
-#: English openings after which help follows all the same.
-_HELPS = re.compile(r"\b(?:however|but|instead|that said)\b,? (?:i can tell you|here(?:'s| is| are)\b)")
+# Help follows all the same: after a "but", a fact with a figure, or what begins as help does.
+_HELPS = re.compile(
+    r"\b(?:however|but|instead|that said|still|nevertheless)\b,? (?:(?:i can|i'll|let me) tell you"
+    r"|here(?:'s| is| are)\b|as of\b|based on\b|according to\b|in general\b|generally\b|typically\b|usually\b"
+    r"|it(?:'s| is| was)\b|there (?:is|are|was|were)\b|(?:the|most|many|some) [^.!?]{1,60}?\b(?:is|are|was|were|has|have)\b)"
+    r"|\b(?:however|but|aber|jedoch|allerdings|mais|cependant|toutefois|pero|sin embargo|ma|però|tuttavia"
+    r"|mas|porém|no entanto|maar|echter|ale|jednak|но|однако|ama|ancak|fakat)\b[^.!?]{0,100}?\d"
+    r"|(?:但|不过|不過|然而|しかし|ただし|하지만|그러나|다만|لكن|लेकिन|परंतु)[^\u3002!?]{0,80}?\d"
+    r"|\b(?:aber hier|mais voici|pero aquí|ma ecco|mas aqui|maar hier|ale oto|но вот)\b"
+)
 
-#: Figures of speech that refuse nothing.
+# Figures of speech, what nobody promises, and appointments: they refuse nothing that a model was asked for.
 _IDIOMS = re.compile(
-    r"\bi (?:can'?t|cannot|can not) (?:wait|believe|stress|emphasi[sz]e|imagine|thank|help but|say enough)\b"
-    r"|\bkann (?:ich )?(?:\w+ )?nicht (?:genug|erwarten)\b|\bpeux pas (?:attendre|assez)\b"
-    r"|\bno puedo (?:esperar|creer)\b|\bnon posso (?:aspettare|credere)\b|\bnão posso (?:esperar|acreditar)\b"
+    r"\b(?:i|we) (?:can'?t|cannot|can not) (?:wait|believe|stress|emphasi[sz]e|imagine|thank|help but"
+    r"|say enough|agree more|disagree|argue|complain|stand|resist)\b"
+    r"|\b(?:can'?t|cannot|can not)\b[^.!?]{0,60}? enough\b|\bnot going to lie\b|\bwon't lie\b"
+    r"|\b(?:unable|able|can'?t|cannot|can not)(?: to)? (?:attend|come|join|make it|be there|meet you|sleep"
+    r"|log ?in|sign in|accept (?:your|the)|guarantee|promise|ship|deliver|refund)\b"
+    r"|\bkann (?:ich )?(?:\w+ )?nicht (?:genug|erwarten|kommen|schlafen|teilnehmen)\b"
+    r"|\bnicht (?:\w+ )?(?:garantieren|versprechen|zusichern|erstatten)\b"
+    r"|\bpeux pas (?:attendre|assez|venir|\w* ?(?:garantir|promettre))\b|\bassez de bien\b"
+    r"|\bno puedo (?:esperar|creer|ir\b|garantizar|prometer|asistir a)|\bmás de acuerdo\b"
+    r"|\bnon posso (?:aspettare|credere|che\b|venire|garantir|promettere)"
+    r"|\bnão posso (?:esperar|acreditar|ir\b|vir\b|garantir|prometer)"
+    r"|\b(?:kan|niet) (?:niet )?(?:garanderen|beloven|komen)\b"
+    r"|\bnie mogę (?:się doczekać|obiecać|zagwarantować)\b"
+    r"|\bне могу (?:не |дождаться|обещать|гарантировать)"
 )
 
 _SENTENCE_END = re.compile(r"[.!?\n\u3002\uff01\uff1f\u061f\u0964]")
@@ -49,11 +69,29 @@ def _refusing(unable: str, does: str) -> str:
     return rf"(?:{unable})\b.{{0,60}}?\b(?:{does})"
 
 
+_UNABLE = (
+    r"(?:can'?t|cannot|can not|won't|will not|(?:'m|am|'re|are)(?: currently| still)? (?:unable"
+    r"|not (?:able|allowed|permitted|going|designed|programmed)) to|(?:won't|will not) be able to)"
+)
+_DECLINE = (
+    r"\bi(?: (?:must|have to|need to)(?: respectfully| politely)? decline"
+    r"| (?:respectfully |politely )?(?:decline|refuse) to|(?:'m| am) not comfortable"
+    r"| (?:don't|do not) have (?:the (?:ability|capability|functionality)|access))\b"
+)
+# What a request is met with: of anybody, and of a model alone.
+_MEETS = (
+    "help|assist|answer (?:that|this|your|the|such)|comply|discuss|fulfil|accommodate|do (?:that|this|so)"
+    "|(?:provide|share|give|offer|disclose|reveal) (?:that|this|those|these|such|you)"
+)
+_ACTS = (
+    "answer|respond|provide|share|give|offer|disclose|reveal|write|create|generate|produce|draft|compose"
+    "|complete|process|perform|engage|participate|continue|proceed|support|promote|encourage|facilitate|condone"
+    "|carry out|translate|summari[sz]e|pretend|role-?play|tell you|teach|advise|speculate"
+)
+_ADVERB = r"(?: [a-z]{3,12}ly)?"
 _EN = (
-    r"\b(?:i|we)(?: ?(?:can'?t|cannot|can not|won't|will not)| (?:must|have to|need to) decline"
-    r"| (?:decline|refuse) to| (?:don't|do not) have (?:the (?:ability|capability)|access)"
-    r"|(?:'m| am|'re| are) (?:currently )?(?:unable|not (?:able|allowed|permitted|going)) to"
-    r"|(?:'m| am|'re| are) not comfortable)\b"
+    rf"{_DECLINE}|\bi ?{_UNABLE}{_ADVERB} (?:{_MEETS}|{_ACTS})|\bwe ?{_UNABLE}{_ADVERB} (?:{_MEETS})"
+    r"|\b(?:this|that|your) (?:request|prompt) (?:violates|goes against|is against)\b"
 )
 _DE = (
     r"\b(?:ich (?:kann|könnte|darf|werde|möchte)|(?:kann|könnte|darf|werde|möchte) ich)\b.{0,60}?"
@@ -88,14 +126,15 @@ _HI = r"(?:नहीं (?:कर|दे|बता|लिख|बना) सक|�
 #: Korean, Arabic, Hindi.
 _TONGUES = (
     _Tongue(
-        r"(?:i'?m|i am|we'?re|we are) (?:(?:very|so|really|truly) )?(?:sorry|afraid)\b|sorry\b"
+        r"(?:thank(?:s| you)\b[^.!]{0,40}[.!,] )?"
+        r"(?:(?:i'?m|i am|we'?re|we are) (?:(?:very|so|really|truly) )?(?:sorry|afraid)\b|sorry\b"
         r"|unfortunately\b|regrettably\b|(?:my )?apologies\b|i (?:do )?apologi[sz]e\b"
-        r"|as an? (?:ai|large language|language)\b",
-        rf"{_EN}|\b(?:not something|nothing) (?:that )?i can\b|\b(?:goes|go) against my\b",
+        r"|as an? (?:ai|large language|language)\b)",
+        rf"{_EN}|\bi ?{_UNABLE}|\b(?:not something|nothing) (?:that )?i can\b|\b(?:goes|go) against my\b",
         _EN,
         r"\b(?:can'?t|cannot|can not|unable to|not able to|not going to)"
-        r" (?:find|see|locate|tell|determine|identify|conclude|infer|confirm|verify|be (?:sure|certain)"
-        r"|say (?:for|with|whether))\b",
+        r" (?:find|see|locate|tell(?! you)|determine|identify|conclude|infer|confirm|verify"
+        r"|be (?:sure|certain)|say (?:for|with|whether))\b",
     ),
     _Tongue(
         r"(?:es )?tut mir (?:sehr |wirklich )?leid|leider\b|entschuldig\w+|sorry\b|ich bedau\w+"
@@ -212,30 +251,14 @@ _PATTERNS = tuple(map(_compiled, _TONGUES))
 
 def refuses(text: str) -> bool:
     """Whether ``text`` is short and opens by saying that it can't or won't do what was asked."""
-    return _refusal(text) is not None
-
-
-def found_nothing(text: str) -> bool:
-    """Whether ``text`` refuses only in that it looked for an answer and did not find it."""
-    refusal = _refusal(text)
-    return refusal is not None and refusal.finds.search(refusal.sentence) is not None
-
-
-class _Refusal(NamedTuple):
-    """The sentence that refuses, and how its language says that something was looked for."""
-
-    sentence: str
-    finds: re.Pattern[str]
-
-
-def _refusal(text: str) -> _Refusal | None:
     if len(text) > MAX_REFUSAL_LENGTH:
-        return None
+        return False
     said = text.lower().replace("\u2019", "'")
     opening = said[:MAX_OPENING]
     for refusing, finds in _PATTERNS:
         if found := refusing.match(opening):
             end = _SENTENCE_END.search(opening, found.end())
             sentence = opening[: end.start()] if end else opening
-            return None if _IDIOMS.search(sentence) or _HELPS.search(said) else _Refusal(sentence, finds)
-    return None
+            is_answer = _IDIOMS.search(sentence) or finds.search(sentence) or _HELPS.search(said, found.end())
+            return not is_answer
+    return False

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.scorers.refusal import MAX_REFUSAL_LENGTH, found_nothing, refuses
+from monitor.scorers.refusal import MAX_REFUSAL_LENGTH, refuses
 
 REFUSALS = [
     "I'm sorry, but I can't help with that request.",
@@ -18,6 +18,13 @@ REFUSALS = [
     "Unfortunately, that's not something I can help with.",
     "As an AI language model, I cannot give medical advice.",
     "I don't have access to real-time data.",
+    "I'm sorry, I can't tell you how to pick that lock.",
+    "Apologies, I'm unable to check product availability. Please visit the product page.",
+    "I'm sorry, but I'm unable to book a therapist for you. However, I recommend asking a doctor.",
+    "Thanks for asking! I'm afraid I can't help with that one.",
+    "This request violates our policy, so I can't fulfil it.",
+    "We can't assist with that request.",
+    "We are unable to comply with this request.",
     "**I must decline** to write this.",
     "Es tut mir leid, aber dabei kann ich nicht helfen.",
     "Leider kann ich diese Anfrage nicht bearbeiten.",
@@ -46,7 +53,6 @@ REFUSALS = [
 @pytest.mark.parametrize("text", REFUSALS)
 def test_a_short_answer_that_opens_with_a_refusal_refuses(text: str) -> None:
     assert refuses(text)
-    assert not found_nothing(text)
 
 
 @pytest.mark.parametrize(
@@ -62,9 +68,8 @@ def test_a_short_answer_that_opens_with_a_refusal_refuses(text: str) -> None:
         "죄송합니다, 본문에서 해당 정보를 찾을 수 없습니다.",
     ],
 )
-def test_one_that_looked_and_found_nothing_is_told_apart(text: str) -> None:
-    assert refuses(text)
-    assert found_nothing(text)
+def test_one_that_looked_and_found_nothing_is_no_refusal(text: str) -> None:
+    assert not refuses(text)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,64 @@ def test_one_that_looked_and_found_nothing_is_told_apart(text: str) -> None:
 )
 def test_what_only_looks_like_a_refusal_is_none(text: str) -> None:
     assert not refuses(text)
-    assert not found_nothing(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We can't ship to PO boxes, but you can choose one of 400 pick-up points for 3.99 euros.",
+        "We cannot guarantee delivery dates.",
+        "We are unable to refund opened software.",
+        "I can't accept your offer. Kind regards",
+        "I won't be able to attend the meeting on Friday because of a dentist appointment.",
+        "I am unable to attend on Monday. Could we move it to Tuesday?",
+        "I can't log in to my account. Please help.",
+        "Leider können wir Pakete nicht an Packstationen liefern.",
+        "Leider kann ich Ihnen diesen Preis nicht garantieren.",
+        "Malheureusement, je ne peux pas vous garantir ce prix.",
+        "Lamentablemente no puedo garantizar el precio.",
+    ],
+)
+def test_what_a_business_or_a_person_cannot_do_is_no_refusal_of_the_request(text: str) -> None:
+    assert not refuses(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't have access to real-time data, but as of my last update the population was 8 million.",
+        "I'm sorry, but I can't browse. However, the stadium has 99,354 seats.",
+        "I'm not able to check live prices, but it is usually cheaper in May.",
+        "Leider kann ich keine Kurse abrufen, aber 2024 lag der Preis bei 40 Euro.",
+        "Je ne peux pas donner la météo, mais voici ce que je sais du climat.",
+        "No puedo darte el precio de hoy, pero en 2024 era de 40 euros.",
+        "抱歉，我无法提供实时数据，但截至2024年人口约为800万。",
+        "Извините, я не могу дать точный ответ, но в 2024 году было 8 миллионов.",
+    ],
+)
+def test_an_answer_that_says_no_and_then_helps_is_no_refusal(text: str) -> None:
+    assert not refuses(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I can't recommend this restaurant enough!",
+        "I'm not going to lie, this is a great phone.",
+        "I can't see any errors in your code; it looks right.",
+        "I can't verify the signature because the key is missing; run gpg --import key.asc first.",
+        "I can't stand the rain is a song by Ann Peebles.",
+        "I can't agree more.",
+        "We can't thank you enough.",
+        "Je ne peux pas vous en dire assez de bien.",
+        "No puedo estar más de acuerdo contigo.",
+        "Non posso che consigliarlo a tutti.",
+        "Не могу не согласиться: отличная идея!",
+        "我不能同意更多！这个主意很好。",
+    ],
+)
+def test_a_figure_of_speech_is_no_refusal(text: str) -> None:
+    assert not refuses(text)
 
 
 def test_a_long_answer_is_no_refusal_whatever_it_opens_with() -> None:
@@ -99,4 +161,4 @@ def test_a_long_answer_is_no_refusal_whatever_it_opens_with() -> None:
 
 @given(st.text() | st.lists(st.sampled_from([*REFUSALS, "sorry ", "i can't ", "\n", "leider "])).map("".join))
 def test_any_text_refuses_or_not(text: str) -> None:
-    assert refuses(text) or not found_nothing(text)
+    assert refuses(text) in (True, False)

@@ -21,7 +21,7 @@ from monitor.records import (
 )
 from monitor.scorers.instructions.forms import mistake
 from monitor.scorers.instructions.language import other_language
-from monitor.scorers.refusal import found_nothing, refuses
+from monitor.scorers.refusal import refuses
 
 #: Of this scorer: a change that can change a score counts one up.
 VERSION: Final = 1
@@ -92,7 +92,7 @@ def _judge(output: Output, expected: Expected) -> InstructionsScore:
     if is_refused:
         by = finish.value if finish in _REFUSED and not output.refusal else "by the model"
         return InstructionsScore(InstructionsOutcome.REFUSED, by)
-    if not calls_tools and refuses(text) and not found_nothing(text):
+    if not calls_tools and refuses(text):
         return InstructionsScore(InstructionsOutcome.REFUSED, "by its words")
     if finish is FinishReason.LENGTH:
         return InstructionsScore(InstructionsOutcome.LENGTH_LIMIT)
