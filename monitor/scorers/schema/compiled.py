@@ -26,6 +26,8 @@ from monitor.scorers.strict import MAX_DEPTH, depth, objects
 MAX_SCHEMA_DEPTH = 64
 #: States of all patterns of a schema, as ``patterns.cost`` estimates them.
 MAX_STATES = 250_000
+#: Characters of all patterns of a schema: estimating them takes 3 µs each.
+MAX_PATTERNS_TEXT = 1 << 16
 #: Steps that one pattern may backtrack; only those with look-around or back-references do at all.
 BACKTRACK_LIMIT = 1_000
 #: Bytes that one compiled pattern may take.
@@ -139,10 +141,12 @@ def check_depth(schema: Any) -> None:
 
 def states_of(schema: Any) -> int:
     """States of all patterns that stand in ``schema``, wherever. Raises ``Unusable`` if they are too many."""
+    every = [pattern for node in objects(schema) for pattern in patterns(node)]
+    if sum(map(len, every)) > MAX_PATTERNS_TEXT:
+        raise Unusable("patterns too large")
     total = NOTHING
-    for node in objects(schema):
-        for pattern in patterns(node):
-            total = total.plus(cost(pattern))
+    for pattern in every:
+        total = total.plus(cost(pattern))
     if total.states > MAX_STATES:
         raise Unusable("patterns too large")
     return total.states
