@@ -14,7 +14,7 @@ from math import fsum
 from threading import Lock
 
 from monitor.scorers.grounding.comparable import is_latin, language_of, sample, writes_numbers_out
-from monitor.scorers.grounding.quantities import numbers, spelled
+from monitor.scorers.grounding.quantities import numbers, rounded, spelled
 from monitor.scorers.grounding.words import stems, word_set, words
 
 #: Words of a block. A window is two blocks that follow each other: a paragraph or so.
@@ -91,7 +91,7 @@ class Passage:
         """The units that each number has, by its plain decimal."""
         units: dict[str, set[str]] = {value: {""} for value in spelled(self._words)}
         for number in numbers(self._text):
-            for reading in number.readings:
+            for reading in (*number.readings, *rounded(number)):
                 units.setdefault(reading, set()).add(number.unit)
         return units
 

@@ -132,17 +132,33 @@ def _afternoons(text: str) -> frozenset[int]:
     return frozenset()
 
 
+def rounded(number: Number) -> Iterator[str]:
+    """What ``number`` is when its decimals are rounded away."""
+    for reading in number.readings:
+        if "." in reading and (value := _value(reading)) is not None:
+            yield from (_decimal(round(value, 1)), str(round(value)))
+
+
 def converted(number: Number) -> Iterator[tuple[str, str]]:
-    """What ``number`` is in other units of its kind: plain decimals, each with the unit."""
+    """What ``number`` is in other units of its kind: plain decimals, each with the unit. 0.12 is 12 %."""
+    if not number.unit and number.readings[0].startswith("0."):
+        yield from (
+            (_decimal(round(100 * value, DECIMALS)), "%") for value in map(_value, number.readings) if value
+        )
     for sizes in _KINDS:
         if number.unit not in sizes:
             continue
         for reading in number.readings:
-            if len(reading) > MAX_DIGITS or not reading.replace(".", "", 1).isdecimal():
-                continue
+            value = _value(reading)
             for unit, size in sizes.items():
-                if unit != number.unit:
-                    yield _decimal(round(float(reading) * sizes[number.unit] / size, DECIMALS)), unit
+                if value is not None and unit != number.unit:
+                    yield _decimal(round(value * sizes[number.unit] / size, DECIMALS)), unit
+
+
+def _value(reading: str) -> float | None:
+    """A plain decimal as a number; an identifier is none."""
+    is_plain = len(reading) <= MAX_DIGITS and reading.replace(".", "", 1).isdecimal()
+    return float(reading) if is_plain else None
 
 
 def spelled(found: Sequence[str]) -> set[str]:

@@ -130,11 +130,14 @@ def test_a_number_in_words_is_looked_up_too(answer: str, count: int) -> None:
         ("It is 1.28 km long.", set()),
         ("It is 1.29 km long.", {"numbers"}),
         ("It weighs 1280 kg.", {"units"}),
+        ("It costs about 60 euros.", set()),
+        ("It costs about 61 euros.", {"money"}),
+        ("Growth is 0.12.", set()),
     ],
 )
 def test_times_and_metric_units_are_compared_as_they_are_meant(answer: str, found: set[str]) -> None:
-    context = "It departs at 2026-11-22T18:40:00Z. It is 1,280 metres long."
-    assert {"numbers", "units"} & _signals(answer, documents=(Document(context),)).keys() == found
+    context = "It departs at 2026-11-22T18:40:00Z. It is 1,280 metres long. It costs 59.90. Growth: 12 %."
+    assert {"numbers", "money", "units"} & _signals(answer, documents=(Document(context),)).keys() == found
 
 
 @pytest.mark.parametrize(

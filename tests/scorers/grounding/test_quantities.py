@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.scorers.grounding.quantities import MAX_NUMBERS, converted, numbers, spelled
+from monitor.scorers.grounding.quantities import MAX_NUMBERS, converted, numbers, rounded, spelled
 from monitor.scorers.grounding.words import words
 
 
@@ -80,11 +80,21 @@ def test_hours_of_a_day_are_read(text: str, readings: list[tuple[str, ...]]) -> 
         ("0.5 l", ("500", "ml")),
         ("1.5 hours", ("90", "minute")),
         ("90 minutes", ("1.5", "hour")),
+        ("0.12", ("12", "%")),
     ],
 )
 def test_a_metric_number_is_converted(text: str, same: tuple[str, str]) -> None:
     (number,) = numbers(text)
     assert same in set(converted(number))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("59.94", {"59.9", "60"}), ("59", set()), ("192.168.0.1", set()), ("1.300", {"1.3", "1"})],
+)
+def test_a_number_is_rounded_where_it_has_decimals(text: str, found: set[str]) -> None:
+    (number,) = numbers(text)
+    assert set(rounded(number)) == found
 
 
 def test_other_units_are_not_converted() -> None:
