@@ -85,7 +85,7 @@ class Conversation:
 
         What a later message of the user asks for stands in the earlier ones, too: there it is empty as well.
         """
-        return stems(self.said) if self._is_first and is_english(self.said) else frozenset()
+        return stems(self.said) if self._is_first and self._is_english else frozenset()
 
     @cached_property
     def given(self) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ class Conversation:
             every = words_of(_shortened(" ".join(asked)))
         return Support(
             "\n".join(texts),
-            is_foreign=is_foreign(every),
+            is_foreign=not (self._is_first and self._is_english) and is_foreign(every),
             speaks_of_time=not _TIME.isdisjoint(every),
         )
 
@@ -153,7 +153,11 @@ class Conversation:
         """Whether a tool gave something, before the request or since."""
         return any(part.type is PartType.TOOL_RESULT for message in self._messages for part in message.parts)
 
-    @property
+    @cached_property
+    def _is_english(self) -> bool:
+        return is_english(self.said)
+
+    @cached_property
     def _is_first(self) -> bool:
         """Whether the user said nothing before the request."""
         return all(message.role != "user" for message in self._messages[: self._start or 0])

@@ -24,11 +24,18 @@ _SCALES = (
     (1e3, re.compile(r"\d ?k\b|thousand|kilo|\bk[gm]\b|lit(?:er|re)", re.IGNORECASE)),
     (1e6, re.compile(r"\d ?m\b|million|mega", re.IGNORECASE)),
     (1e9, re.compile(r"\d ?bn?\b|billion|giga", re.IGNORECASE)),
-    (60.0, re.compile(r"minute|\bmins?\b|hour", re.IGNORECASE)),
-    (3600.0, re.compile(r"hour", re.IGNORECASE)),
-    (24.0, re.compile(r"\bdays?\b", re.IGNORECASE)),
-    (7.0, re.compile(r"week", re.IGNORECASE)),
 )
+_UNITS = {
+    "minute": (60.0,),
+    "minutes": (60.0,),
+    "min": (60.0,),
+    "hour": (60.0, 3600.0),
+    "hours": (60.0, 3600.0),
+    "day": (24.0,),
+    "days": (24.0,),
+    "week": (7.0,),
+    "weeks": (7.0,),
+}
 _NUMBER_WORDS = """
     zero; one single first; two twice second both couple pair; three third; four fourth; five fifth;
     six sixth; seven seventh; eight eighth; nine ninth; ten tenth; eleven; twelve dozen; thirteen;
@@ -95,15 +102,20 @@ class Support:
     def _numbers(self) -> frozenset[float]:
         """Numbers in digits and in words, and the months', to six digits."""
         found = {number for text in set(NUMBER.findall(self._text)) for number in readings(text)}
-        words = set(self._words.split())
+        words = self._distinct
         found.update([_SPELT[word] for word in words & _SPELT.keys()])
         found.update([_MONTHS[start] for start in {word[:3] for word in words} & _MONTHS.keys()])
         return frozenset(map(_rounded, found))
 
     @cached_property
+    def _distinct(self) -> frozenset[str]:
+        return frozenset(self._words.split())
+
+    @cached_property
     def _scaled(self) -> frozenset[float]:
         """What the percent signs, scales and units in it make of them, and of one (an hour)."""
         scales = [scale for scale, sign in _SCALES if sign.search(self._text)]
+        scales += {by for unit in self._distinct & _UNITS.keys() for by in _UNITS[unit]}
         return frozenset(
             [
                 _rounded(number * by)

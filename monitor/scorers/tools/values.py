@@ -81,7 +81,7 @@ def judge_values(
     found: set[float] = set()
     for name, value in arguments.items():
         shares: list[float] = []
-        is_written, is_placed = (not kind.isdisjoint(name_words(name)) for kind in (_WRITTEN, _PLACED))
+        words_of_name = name_words(name)
         for leaf in _leaves(value, at_most):
             at_most -= 1
             words, numbers = _content(leaf)
@@ -90,7 +90,7 @@ def judge_values(
             if (leaf.lower() if isinstance(leaf, str) else leaf) in tool.listed:
                 continue
             placeholders += isinstance(leaf, str) and _is_placeholder(leaf, support)
-            if is_written or (is_placed and isinstance(leaf, float)):
+            if words_of_name & (_PLACED if isinstance(leaf, float) else _WRITTEN):
                 continue
             if (share := _unsupported(leaf, words, numbers, support)) is not None:
                 shares.append(share)
