@@ -23,7 +23,8 @@ MAX_OPENING = 240
 _HELPS = re.compile(
     r"\b(?:however|but|instead|that said|still|nevertheless)\b,? (?:(?:i can|i'll|let me) tell you"
     r"|here(?:'s| is| are)\b|as of\b|based on\b|according to\b|in general\b|generally\b|typically\b|usually\b"
-    r"|it(?:'s| is| was)\b|there (?:is|are|was|were)\b|(?:the|most|many|some) [^.!?]{1,60}?\b(?:is|are|was|were|has|have)\b)"
+    r"|it(?:'s| is| was)\b|there (?:is|are|was|were)\b"
+    r"|(?:the|most|many|some) [^.!?]{1,60}?\b(?:is|are|was|were|has|have)\b)"
     r"|\b(?:however|but|aber|jedoch|allerdings|mais|cependant|toutefois|pero|sin embargo|ma|però|tuttavia"
     r"|mas|porém|no entanto|maar|echter|ale|jednak|но|однако|ama|ancak|fakat)\b[^.!?]{0,100}?\d"
     r"|(?:但|不过|不過|然而|しかし|ただし|하지만|그러나|다만|لكن|लेकिन|परंतु)[^\u3002!?]{0,80}?\d"
