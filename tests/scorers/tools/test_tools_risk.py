@@ -171,11 +171,129 @@ def test_what_was_said_listed_or_left_open_is_not_invented(arguments: str) -> No
         ("How is the share of Nvidia doing?", '"NVDA"'),
         ("How many Canadian dollars is that?", '"CAD"'),
         ("Use the engine_size column of it.", '"engineSize"'),
+        ("Set it to 5 minutes for me.", "300"),
+        ("Wake me up in a quarter of an hour.", "900"),
+        ("Do it for an hour, please.", "60"),
+        ("I am away for two weeks now.", "14"),
+        ("How many dollars are 250 euros?", '"EUR"'),
+        ("How is Apple doing on the market?", '"AAPL"'),
+        ("Find me a flight from Lisbon to Oslo.", '"LIS"'),
+        ("Do it on Tuesday at half past three.", '"2026-11-24T15:30:00Z"'),
+        ("What do I have on tomorrow?", '"2026-11-23"'),
+        ("Was habe ich am Dienstag vor?", '"2026-11-24"'),
+        ("Wie wird das Wetter morgen in München?", '"Munich"'),
+        ("東京の天気を教えて", '"Tokyo"'),
     ],
 )
 def test_a_value_may_be_written_in_another_way(request_text: str, value: str) -> None:
     made = reply(request_text, f'{{"note": {value}}}', name="write_note")
     assert "invented_value" not in found(score_tools(made))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("query", '"reset password"'),
+        ("sql_query", '"SELECT 7"'),
+        ("command", '"pytest -q"'),
+        ("subject", '"Running late"'),
+        ("latitude", "48.8566"),
+        ("lon", "2.3522"),
+    ],
+)
+def test_what_a_model_is_meant_to_write_or_to_know_is_not_invented(name: str, value: str) -> None:
+    def made(parameter: str) -> Call:
+        return reply("Why is it that the tests fail?", f'{{"{parameter}": {value}}}', name="write_note")
+
+    assert "invented_value" in found(score_tools(made("other")))
+    assert "invented_value" not in found(score_tools(made(name)))
+
+
+@pytest.mark.parametrize("value", ["ORD-5561", "99-1234", "2026-11-29"])
+def test_an_invented_identifier_or_date_is_found_whatever_its_letters(value: str) -> None:
+    made = reply("Where is my order 10-4455?", f'{{"note": "{value}"}}', name="write_note")
+    assert "invented_value" in found(score_tools(made))
+
+
+@pytest.mark.parametrize(
+    ("request_text", "value"),
+    [("Wo ist meine Bestellung 4455?", "9912"), ("¿Dónde está el pedido 4455?", "bob@corp.example.net")],
+)
+def test_numbers_and_addresses_are_looked_up_in_any_language(request_text: str, value: str) -> None:
+    made = reply(request_text, f'{{"note": "{value}"}}', name="write_note")
+    assert "invented_value" in found(score_tools(made))
+
+
+LATER = (
+    Message("assistant", (Part(content="Hello, how can I help?"),)),
+    Message("user", (Part(content="Where is my order?"),)),
+)
+
+
+@pytest.mark.parametrize("value", ["ORD-5561", "bob@corp.example.net"])
+def test_an_invented_value_is_a_risk_in_a_later_turn_and_in_a_loop(value: str) -> None:
+    tool = Tool("track", schema={"properties": {"of": {"type": "string"}}, "required": ["of"]})
+    for more in (LATER, gave("nothing found")):
+        made = reply("Hi there, you!", f'{{"of": "{value}"}}', name="track", tools=(tool,), more=more)
+        score = score_tools(made)
+        assert score.risk is not None
+        assert score.risk >= RISKY
+        assert score.detail is not None
+
+
+def test_a_value_that_was_given_is_no_risk_in_a_later_turn() -> None:
+    tool = Tool("track", schema={"properties": {"of": {"type": "string"}}, "required": ["of"]})
+    made = reply("Hi, it is ORD-5561.", '{"of": "ORD-5561"}', name="track", tools=(tool,), more=LATER)
+    score = score_tools(made)
+    assert score.risk is not None
+    assert score.risk < 0.05
+
+
+def test_a_step_that_needs_what_the_first_gives_is_not_left_out() -> None:
+    request = f"{ASKED} Then book the cheapest flight."
+
+    def made(parameter: str) -> Call:
+        book = Tool("book_flight", schema={"properties": {parameter: {}}, "required": [parameter]})
+        return reply(request, RIGHT, tools=(FLIGHTS, book))
+
+    assert "several_asked" in found(score_tools(made("seat")))
+    assert "several_asked" not in found(score_tools(made("flight_id")))
+
+
+def test_what_was_not_wanted_is_not_missed() -> None:
+    send = Tool("send_email", description="Send an email.")
+    signals = [
+        found(score_tools(reply(request, text="Dear Sam, thank you.", tools=(send,))))
+        for request in ("Draft an email to Sam and send it", "Draft an email to Sam, don't send it")
+    ]
+    assert "answered_though_tool_fits" in signals[0]
+    assert "answered_though_tool_fits" not in signals[1]
+
+
+def test_what_the_application_told_the_model_needs_no_tool() -> None:
+    text = "A refund is possible within 30 days of delivery."
+    plain = reply("How do refunds of flights work?", text=text, tools=(Tool("refund_flights"),))
+    policy = Message("system", (Part(content="Refund policy: possible within 30 days of the delivery."),))
+    told = msgspec.structs.replace(plain, input=(policy, *plain.input))
+    assert "answered_though_tool_fits" in found(score_tools(plain))
+    assert "answered_though_tool_fits" not in found(score_tools(told))
+
+
+@pytest.mark.parametrize("result", ["Error: no such day", '{"code": 503}', "Could not connect to it"])
+def test_an_error_that_is_not_told_is_a_risk(result: str) -> None:
+    score = score_tools(reply(ASKED, more=gave(result), text="It is at 8:15, and the sky is clear."))
+    assert score.risk is not None
+    assert score.risk >= RISKY
+    assert score.detail == "risk: tool_error_ignored 1"
+
+
+def test_an_error_that_was_declared_and_is_not_told_is_a_risk() -> None:
+    asks, gives = gave("No flights on the day")
+    declared = msgspec.structs.replace(gives.parts[0], is_error=True)
+    more = (asks, msgspec.structs.replace(gives, parts=(declared,)))
+    text = "It is at 8:15, and the sky is clear."
+    assert "tool_error_ignored" in found(score_tools(reply(ASKED, more=more, text=text)))
+    assert "tool_error_ignored" not in found(score_tools(reply(ASKED, more=(asks, gives), text=text)))
 
 
 def test_a_value_may_come_from_a_tool_or_a_system_message() -> None:
