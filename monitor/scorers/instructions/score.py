@@ -28,6 +28,9 @@ VERSION: Final = 1
 
 #: Characters of a language tag that are shown: as many as RFC 5646, section 4.4.1, would have anyone hold.
 MAX_TAG: Final = 35
+#: Choices that are judged; what an API gives at most is OpenAI's 128
+#: (https://platform.openai.com/docs/api-reference/chat/create, ``n``).
+MAX_CHOICES: Final = 128
 #: Operations whose answer is no text, by OpenTelemetry's names (``gen_ai.operation.name``) and those in use.
 NO_TEXT: Final = frozenset(
     {
@@ -57,6 +60,7 @@ _WORST_FIRST = (
     InstructionsOutcome.LENGTH_LIMIT,
     InstructionsOutcome.WRONG_LANGUAGE,
     InstructionsOutcome.WRONG_FORMAT,
+    InstructionsOutcome.UNKNOWN,
     InstructionsOutcome.OK,
     InstructionsOutcome.NOT_APPLICABLE,
 )
@@ -73,7 +77,9 @@ def score_instructions(call: Call) -> InstructionsScore:
     expected = call.expected
     if expected.format == "json" and call.contract.kind in _JSON_CONTRACTS:
         expected = Expected(language=expected.language)  # the json score says what became of it
-    judged = [_judge(output, expected) for output in call.outputs]
+    judged = [_judge(output, expected) for output in call.outputs[:MAX_CHOICES]]
+    if len(call.outputs) > MAX_CHOICES:
+        judged.append(InstructionsScore(InstructionsOutcome.UNKNOWN, f"more than {MAX_CHOICES} choices"))
     return min(judged, key=lambda score: _WORST_FIRST.index(score.outcome))
 
 
