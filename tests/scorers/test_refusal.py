@@ -8,7 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.records import (
+    Contract,
+    ContractKind,
+    Document,
+    GroundingOutcome,
+    InstructionsOutcome,
+    JsonOutcome,
+    Output,
+)
+from monitor.scorers.grounding import score_grounding
+from monitor.scorers.instructions import score_instructions
+from monitor.scorers.json import score_json
 from monitor.scorers.refusal import MAX_REFUSAL_LENGTH, refuses
+from tests.scorers.build import call
 
 REFUSALS = [
     "I'm sorry, but I can't help with that request.",
@@ -151,6 +164,49 @@ def test_an_answer_that_says_no_and_then_helps_is_no_refusal(text: str) -> None:
 )
 def test_a_figure_of_speech_is_no_refusal(text: str) -> None:
     assert not refuses(text)
+
+
+SHIPPING = Document(
+    "Shipping. We deliver to all addresses in the EU within 3 days, and free of charge above 50."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "by_json", "by_instructions", "by_grounding"),
+    [
+        (
+            "I'm sorry, but I can't help with that request.",
+            JsonOutcome.REFUSED,
+            InstructionsOutcome.REFUSED,
+            GroundingOutcome.NOT_APPLICABLE,
+        ),
+        (
+            "I cannot find the name in the text.",
+            JsonOutcome.NOT_JSON,
+            InstructionsOutcome.OK,
+            GroundingOutcome.NOT_APPLICABLE,  # it claims nothing
+        ),
+        (
+            "We can't ship to PO boxes, but you can choose one of 400 Hermes pick-up points in Austria.",
+            JsonOutcome.NOT_JSON,
+            InstructionsOutcome.OK,
+            GroundingOutcome.UNSUPPORTED,
+        ),
+    ],
+)
+def test_the_scores_agree_on_what_a_refusal_is(
+    text: str,
+    by_json: JsonOutcome,
+    by_instructions: InstructionsOutcome,
+    by_grounding: GroundingOutcome,
+) -> None:
+    answered = call(
+        contract=Contract(ContractKind.JSON_OBJECT), documents=(SHIPPING,), outputs=(Output(text),)
+    )
+    free = call(contract=Contract(ContractKind.NONE), documents=(SHIPPING,), outputs=(Output(text),))
+    assert score_json(answered).outcome is by_json
+    assert score_instructions(free).outcome is by_instructions
+    assert score_grounding(free).outcome is by_grounding
 
 
 def test_a_long_answer_is_no_refusal_whatever_it_opens_with() -> None:

@@ -23,6 +23,7 @@ from monitor.records import (
     ToolCall,
 )
 from monitor.scorers.instructions import score_instructions
+from monitor.scorers.instructions.score import MAX_CHOICES
 from tests.scorers.build import call
 from tests.scorers.instructions.test_language import SAID
 
@@ -124,6 +125,13 @@ def test_of_several_choices_the_worst_decides() -> None:
     outputs = (Output("Paris."), Output("Paris", finish_reason=FinishReason.LENGTH), Output(REFUSAL))
     assert score_instructions(call(outputs=outputs)).outcome == REFUSED
     assert score_instructions(call(outputs=outputs[:2])).outcome == LENGTH
+
+
+def test_choices_beyond_those_that_any_api_gives_are_not_judged() -> None:
+    outputs = (Output("Paris."),) * (MAX_CHOICES + 1)
+    assert score_instructions(call(outputs=outputs)).outcome == InstructionsOutcome.UNKNOWN
+    assert score_instructions(call(outputs=outputs[1:])).outcome == OK
+    assert score_instructions(call(outputs=(Output(REFUSAL), *outputs))).outcome == REFUSED
 
 
 @pytest.mark.parametrize("made", cases().values(), ids=cases().keys())

@@ -103,6 +103,11 @@ def test_values_that_are_looked_up_cost_nothing_each(values: list[Any]) -> None:
     assert Work(plan({"enum": values})).at(0) == 1
 
 
+def test_patterns_too_long_to_be_estimated_are_refused() -> None:
+    with pytest.raises(Unusable, match="patterns too large"):
+        compile_schema({"anyOf": [{"pattern": "(" * 40_000}, {"pattern": "a" * 40_000}]}, Budget())
+
+
 def _calls(schema: dict[str, Any], *arguments: str) -> Any:
     made = tuple(ToolCall("t", text) for text in arguments)
     return score_tools(call(tools=(Tool("t", schema=schema),), outputs=(Output(tool_calls=made),)))
