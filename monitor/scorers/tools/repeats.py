@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ from monitor.scorers.tools.results import is_error, is_unfinished
 from monitor.scorers.tools.structure import Finding, Made
 from monitor.scorers.tools.words import name_words, words_of
 
-#: Characters of arguments above which two calls are not compared.
+#: Characters of arguments above which a call is not compared, and of all those of the loop that are.
 MAX_COMPARED = 100_000
 
 # Words in the names of tools that are meant to be called over and over: chance, and waiting or moving on.
@@ -64,7 +64,11 @@ def repeated(calls: Sequence[Made], conversation: Conversation) -> Iterator[Find
     if len(calls) < 2 and not conversation.loop:
         return
     seen: Counter[_Key] = Counter()
-    before = {key for step in conversation.last_steps if _is_answered(step) and (key := _key(step))}
+    said = _times_said(conversation.request)
+    steps = conversation.steps
+    keys = _keys(steps, {made.call.name for made in calls})
+    last = range(len(steps) - len(conversation.last_steps), len(steps))
+    before = {key for index in last if (key := keys[index]) is not None and _is_answered(steps[index])}
     for made in calls:
         if made.tool is None or made.arguments is None or len(made.call.arguments) > MAX_COMPARED:
             continue
@@ -72,9 +76,10 @@ def repeated(calls: Sequence[Made], conversation: Conversation) -> Iterator[Find
         key = made.tool.name, _canonical(made.arguments)
         again = bool(key in before and made.arguments and not words & _OVER_AGAIN)
         if again or (seen[key] and not words & _CHANCE):
-            steps = [step for step in conversation.steps if step.made.name == key[0]]
-            times = 1 + seen[key] + sum([_key(step) == key for step in steps])
-            if words & _READS or times > _times_asked(conversation.request, key[1]):
+            # A number that is an argument of the call doesn't say how often.
+            times = 1 + seen[key] + keys.count(key)
+            wanted = max([each for each in said if str(each).encode() not in key[1]], default=1)
+            if words & _READS or times > wanted:
                 how = "twice in one answer" if seen[key] else "again, though answered"
                 yield Finding(ToolsOutcome.REPEATED_CALL, f"{name}: {how}")
         seen[key] += 1
@@ -86,18 +91,25 @@ def _is_answered(step: Step) -> bool:
     return result is not None and result.content != "" and not is_error(result) and not is_unfinished(result)
 
 
-def _times_asked(request: str, arguments: bytes) -> int:
-    """How often the request may want the same call: a number that it says and that is no argument of it."""
+def _times_said(request: str) -> frozenset[int]:
+    """How often a request may want the same call, by the numbers that it says."""
     said = set(_WHOLE_WORD.findall(request.lower()))
-    times = {_TIMES[word] for word in said & _TIMES.keys()}
-    return max([number for number in times if str(number).encode() not in arguments], default=1)
+    return frozenset([_TIMES[word] for word in said & _TIMES.keys()])
 
 
-def _key(step: Step) -> _Key | None:
-    """What two calls that are the same share, of one that was made before."""
-    name, arguments = step.made.name or "", step.made.arguments or "{}"
-    if len(arguments) > MAX_COMPARED:
-        return None
+def _keys(steps: Sequence[Step], names: Collection[str]) -> list[_Key | None]:
+    """What calls that are the same share, of each step that calls one of these tools."""
+    keys: list[_Key | None] = []
+    left = MAX_COMPARED
+    for made, _ in reversed(steps):
+        arguments = made.arguments or "{}"
+        is_compared = made.name in names and len(arguments) <= left
+        left -= len(arguments) if is_compared else 0
+        keys.append(_key(made.name or "", arguments) if is_compared else None)
+    return keys[::-1]
+
+
+def _key(name: str, arguments: str) -> _Key | None:
     try:
         value = parse(arguments)
     except Broken:

@@ -142,7 +142,7 @@ def answer_signals(
         signals["tool_would_fit"] = fits
         signals["declined_though_tool_fits"] = fits if declines else 0.0
         asks = "?" in text[-MAX_OPENING:] or _ASKS.search(text) is not None
-        is_said = declines or asks or _is_given(text, conversation)
+        is_said = declines or asks or (fits > 0 and _is_given(text, conversation))
         signals["answered_though_tool_fits"] = 0.0 if is_said else fits
     return signals
 
