@@ -169,7 +169,7 @@ def _comparisons() -> dict[str, Call]:
 
 
 def _choices() -> dict[str, Call]:
-    text = json.dumps({"a": mixed(9_900)})
+    text = json.dumps({"a": mixed(9_500)})
     several: dict[str, tuple[list[str], dict[str, Any] | bool]] = {
         "20 choices and a costly pattern": ([text] * 20, pattern_of(4_000)),
         "100 choices and a pattern": ([json.dumps({"a": mixed(1_000)})] * 100, pattern_of(1_000)),

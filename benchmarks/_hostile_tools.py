@@ -65,9 +65,9 @@ def cases() -> dict[str, Call]:
 
 
 def _schemas() -> dict[str, Call]:
-    texts = {size: json.dumps({"a": mixed(size)}) for size in (50, 1_000, 4_000, 9_900)}
+    texts = {size: json.dumps({"a": mixed(size)}) for size in (50, 1_000, 4_000, 9_500)}
     return {
-        "500 calls of a costly pattern": _each_by([pattern_of(4_000)], [texts[9_900]] * 500),
+        "500 calls of a costly pattern": _each_by([pattern_of(4_000)], [texts[9_500]] * 500),
         "1,000 calls of a pattern": _each_by([pattern_of(100)], [texts[4_000]] * 1_000),
         "50,000 short calls of a pattern": _each_by([pattern_of(400)], [texts[50]] * 50_000),
         "10,000 tools, each with a pattern": _each_by(
