@@ -64,7 +64,7 @@ def repeated(calls: Sequence[Made], conversation: Conversation) -> Iterator[Find
     if len(calls) < 2 and not conversation.loop:
         return
     seen: Counter[_Key] = Counter()
-    said = _times_said(conversation.request)
+    said: frozenset[int] | None = None
     steps = conversation.steps
     keys = _keys(steps, {made.call.name for made in calls})
     last = range(len(steps) - len(conversation.last_steps), len(steps))
@@ -76,6 +76,7 @@ def repeated(calls: Sequence[Made], conversation: Conversation) -> Iterator[Find
         key = made.tool.name, _canonical(made.arguments)
         again = bool(key in before and made.arguments and not words & _OVER_AGAIN)
         if again or (seen[key] and not words & _CHANCE):
+            said = _times_said(conversation.request) if said is None else said
             # A number that is an argument of the call doesn't say how often.
             times = 1 + seen[key] + keys.count(key)
             wanted = max([each for each in said if str(each).encode() not in key[1]], default=1)

@@ -196,7 +196,9 @@ def _unused(given: Sequence[str], values: Sequence[Values], known: frozenset[str
     """The share of the request's numbers, names and quotations that neither arguments nor tools take up."""
     words = known.union(*[each.words for each in values])
     numbers = frozenset[float]().union(*[each.numbers for each in values])
-    return sum([not _is_used(text, words, numbers) for text in given]) / len(given)
+    initials = frozenset[str]().union(*[each.initials for each in values])
+    used = [text[0].lower() in initials or _is_used(text, words, numbers) for text in given]
+    return 1 - sum(used) / len(given)
 
 
 def _is_used(text: str, words: frozenset[str], numbers: frozenset[float]) -> bool:

@@ -64,6 +64,8 @@ class Values(NamedTuple):
     """Stems of all values."""
     numbers: frozenset[float]
     """Numbers of all values."""
+    initials: frozenset[str]
+    """With what the codes among them begin, in lower case: a code stands for a name that it begins like."""
 
 
 def judge_values(
@@ -79,6 +81,7 @@ def judge_values(
     invented = placeholders = 0
     said: set[str] = set()
     found: set[float] = set()
+    initials: set[str] = set()
     for name, value in arguments.items():
         shares: list[float] = []
         words_of_name = name_words(name)
@@ -87,6 +90,8 @@ def judge_values(
             words, numbers = _content(leaf)
             said.update(map(stem, words))
             found.update([number for reading in numbers for number in reading])
+            if isinstance(leaf, str) and _is_code(leaf):
+                initials.add(leaf[0].lower())
             if (leaf.lower() if isinstance(leaf, str) else leaf) in tool.listed:
                 continue
             placeholders += isinstance(leaf, str) and _is_placeholder(leaf, support)
@@ -97,7 +102,7 @@ def judge_values(
                 invented += share == 1
         if shares and isinstance(names, list) and name in names:
             required += sum(shares) / len(shares)
-    return Values(required, invented, placeholders, frozenset(said), frozenset(found))
+    return Values(required, invented, placeholders, frozenset(said), frozenset(found), frozenset(initials))
 
 
 def _leaves(value: Any, at_most: int) -> Iterator[str | float]:

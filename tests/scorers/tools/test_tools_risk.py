@@ -260,6 +260,16 @@ def test_a_step_that_needs_what_the_first_gives_is_not_left_out() -> None:
     assert "several_asked" not in found(score_tools(made("flight_id")))
 
 
+def test_a_code_takes_up_the_name_that_it_stands_for() -> None:
+    request = "Find me flights from Lisbon to Oslo, please."
+    signals = [
+        found(score_tools(reply(request, f'{{"origin": "{origin}", "destination": "OSL"}}')))
+        for origin in ("LIS", "FRA")
+    ]
+    assert "value_not_used" not in signals[0]
+    assert "value_not_used" in signals[1]
+
+
 def test_what_was_not_wanted_is_not_missed() -> None:
     send = Tool("send_email", description="Send an email.")
     signals = [
