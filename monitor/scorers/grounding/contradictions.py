@@ -27,9 +27,11 @@ MAX_NAMES: Final = 8
 LARGEST: Final = 10**15
 #: Words of a value that a claim can be expected to repeat.
 MAX_VALUE_WORDS: Final = 3
-#: Characters before and after "is" that are looked at, and how soon a number has to follow.
+#: Characters before and after "is" that are looked at, and how soon a number has to follow; "not more than 12"
+#: denies no 12.
 REACH: Final = 40
 NUMBER_REACH: Final = 12
+DENIED_REACH: Final = 2
 #: How far a claim may round.
 ROUNDING: Final = 0.01
 
@@ -126,7 +128,7 @@ def _differs(after: str, values: set[str], is_denied: bool) -> bool:
     amounts = [amount for value in values if (amount := _amount(value)) is not None]
     if len(amounts) == len(values):
         number = next(numbers(after), None)
-        if number is None or number.start > NUMBER_REACH:
+        if number is None or number.start > (DENIED_REACH if is_denied else NUMBER_REACH):
             return False
         return any(_same(number, amount) for amount in amounts) == is_denied
     end = _CLAUSE_END.search(after)

@@ -64,6 +64,7 @@ def test_another_value_for_a_key_is_a_contradiction(answer: str) -> None:
         "We'll call you once the status is cancelled.",
         "Do you know whether the status is cancelled?",
         "The gate number is not 14.",
+        "The gate number is not above 12.",
         "Your ticket is not refundable.",
         "It is open.",
         "It is not open on Sundays.",
