@@ -27,8 +27,8 @@ MAX_NAMES: Final = 8
 LARGEST: Final = 10**15
 #: Words of a value that a claim can be expected to repeat.
 MAX_VALUE_WORDS: Final = 3
-#: Characters before and after "is" that are looked at, and how soon a number has to follow. "Not more than 12"
-#: denies nothing, so that a denied one has to follow at once.
+#: Characters beside "is" that are looked at, and how soon a number has to follow. "Not more than 12" denies
+#: nothing, so that a denied one has to follow at once.
 REACH: Final = 40
 NUMBER_REACH: Final = 12
 DENIED_REACH: Final = 2
