@@ -35,7 +35,7 @@ SET_BY_HAND: Final[Mapping[str, float]] = {
     # A reference to nothing is wrong for sure, though what it is attached to may be right, and where the call
     # has only a part of a list, its numbers are others (two answers of AttributionBench): nearly suspect.
     "citations": 3.0,
-    # The tool says otherwise. The wording may be another one for the same, so that one alone decides nothing.
+    # The tool says otherwise. The wording may be another one for the same: nearly suspect in a copied answer.
     "contradictions": 3.0,
     # Per nat and token above what is usual: high where a model guesses, but also where it writes freely.
     "unlikely": 1.0,
