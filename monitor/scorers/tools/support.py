@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -95,8 +95,13 @@ class Support:
 
     def has_number(self, number: float) -> bool:
         """Whether this number stands in it, whatever its sign, as it is or by a percent sign or scale."""
-        rounded = _rounded(abs(number))
-        return rounded in self._numbers or rounded in self._scaled
+        number = abs(number)
+        if _rounded(number) in self._numbers:
+            return True
+        return any(
+            by == number or _rounded(number / by) in self._numbers or _rounded(number * by) in self._numbers
+            for by in self._scales  # itself, since an hour is 60 minutes
+        )
 
     @cached_property
     def _numbers(self) -> frozenset[float]:
@@ -112,18 +117,10 @@ class Support:
         return frozenset(self._words.split())
 
     @cached_property
-    def _scaled(self) -> frozenset[float]:
-        """What the percent signs, scales and units in it make of them, and of one (an hour)."""
+    def _scales(self) -> Sequence[float]:
+        """What its percent signs, scales and units may make of its numbers, by multiplying or dividing."""
         scales = [scale for scale, sign in _SCALES if sign.search(self._text)]
-        scales += {by for unit in self._distinct & _UNITS.keys() for by in _UNITS[unit]}
-        return frozenset(
-            [
-                _rounded(number * by)
-                for number in (1.0, *self._numbers)
-                for scale in scales
-                for by in (scale, 1 / scale)
-            ]
-        )
+        return [*scales, *{by for unit in self._distinct & _UNITS.keys() for by in _UNITS[unit]}]
 
 
 def plain(text: str) -> str:
