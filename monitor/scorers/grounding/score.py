@@ -98,11 +98,14 @@ def score_grounding(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> G
         return _not_applicable("the call failed")
     if not call.captured.input or not call.captured.output:
         return _unknown("content was not captured")
+    spoken = [output for output in call.outputs[:MAX_CHOICES] if _speaks(output)]
+    if not spoken:
+        return _not_applicable("no answer in prose")
     given = gather(call)
     known = facts(given.results)
     if not given.is_context and not known:
         return _not_applicable("no context")
-    answers = [answer for output in call.outputs[:MAX_CHOICES] if (answer := _answer(output, call))]
+    answers = [answer for output in spoken if (answer := _answer(output, call))]
     if not answers:
         return _not_applicable("no answer in prose")
     if reason := _reason_to_abstain(call, given, answers):
@@ -214,15 +217,18 @@ def _shown(signal: Signal, found: Found, answer: _Answer) -> Signal:
     return Signal(signal.name, round(found.value, 4), signal.adds, found.at if answer.has_places else ())
 
 
-def _answer(output: Output, call: Call) -> _Answer | None:
-    """The prose to judge: of a JSON answer its string values, of any other its text without code."""
-    if (
+def _speaks(output: Output) -> bool:
+    """Whether a choice is an answer: no tool call, no refusal, and not unfinished."""
+    return not (
         output.finish_reason in _NO_ANSWER
         or output.refusal
         or any(not tool_call.server_side for tool_call in output.tool_calls)
         or refuses(output.text)
-    ):
-        return None
+    )
+
+
+def _answer(output: Output, call: Call) -> _Answer | None:
+    """The prose to judge: of a JSON answer its string values, of any other its text without code."""
     is_json = call.contract.kind in _JSON
     if is_json:
         try:
