@@ -95,7 +95,8 @@ def _rate(
             Called(made.tool, made.arguments) for made in calls if made.tool and made.arguments is not None
         ]
         signals = call_signals(called, offered, conversation, free=free, parallel=call.parallel_tool_calls)
-        weights = VALUE_WEIGHTS if BY_REQUEST.isdisjoint(signals) else CALL_WEIGHTS
+        # The values of a forced call are often the answer itself: that nobody gave them says little.
+        weights = VALUE_WEIGHTS if free and BY_REQUEST.isdisjoint(signals) else CALL_WEIGHTS
     else:
         weights = ANSWER_WEIGHTS
         free = free and not output.tool_calls  # what the provider ran itself is an answer with a tool

@@ -241,6 +241,14 @@ def test_an_invented_value_is_a_risk_in_a_later_turn_and_in_a_loop(value: str) -
         assert score.detail is not None
 
 
+def test_the_values_of_a_forced_call_may_be_the_answer() -> None:
+    tool = Tool("book", schema={"properties": {"title": {"type": "string"}}, "required": ["title"]})
+    made = reply("Which one is best?", '{"title": "Middlemarch"}', name="book", tools=(tool,))
+    score = score_tools(msgspec.structs.replace(made, tool_choice=ToolChoice("required", ("book",))))
+    assert score.risk is not None
+    assert score.risk < RISKY
+
+
 def test_a_value_that_was_given_is_no_risk_in_a_later_turn() -> None:
     tool = Tool("track", schema={"properties": {"of": {"type": "string"}}, "required": ["of"]})
     made = reply("Hi, it is ORD-5561.", '{"of": "ORD-5561"}', name="track", tools=(tool,), more=LATER)
