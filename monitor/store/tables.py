@@ -159,6 +159,7 @@ SUMS = {
 #: Those of them that are no counts.
 _REAL_SUMS = ("tools_risk_sum", "grounding_risk_sum", "request_extra_ms", "request_extra_cost", "cost")
 
+
 def _counter(name: str) -> sa.Column[Any]:
     """A counter of a rollup, or a sum of its calls: 0 where the version that wrote it doesn't know it yet."""
     kind = sa.Double if name in _REAL_SUMS else sa.Integer
