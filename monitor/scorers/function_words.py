@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from monitor.scorers.grounding.words import word_set
+from monitor.scorers.lists import word_set
 
 #: Words of each language that are frequent and tell it from most others: its function words.
 _WORDS = {

@@ -7,7 +7,7 @@ from collections import Counter
 from functools import lru_cache
 from operator import itemgetter
 
-from monitor.scorers.grounding.words import word_set
+from monitor.scorers.lists import word_set
 
 #: Letters that it takes to tell a script.
 MIN_LETTERS = 20

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from monitor.scorers.grounding.words import word_set
+from monitor.scorers.lists import word_set
 
 #: Characters above which a name is none.
 MAX_NAME = 256

@@ -15,7 +15,8 @@ from threading import Lock
 
 from monitor.scorers.grounding.comparable import is_latin, language_of, sample, writes_numbers_out
 from monitor.scorers.grounding.quantities import numbers, rounded, spelled
-from monitor.scorers.grounding.words import stems, word_set, words
+from monitor.scorers.grounding.words import stems, words
+from monitor.scorers.lists import word_set
 
 #: Words of a block. A window is two blocks that follow each other: a paragraph or so.
 BLOCK = 64

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from monitor.scorers.grounding.words import word_set
+from monitor.scorers.lists import word_set
 
 #: Numbers of a text that are read; more are no prose.
 MAX_NUMBERS: Final = 5_000

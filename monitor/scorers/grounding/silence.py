@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
-from monitor.scorers.grounding.words import word_set
+from monitor.scorers.lists import word_set
 
 #: Without one of these words an English sentence needs no closer look.
 _TELLING: Final = word_set("""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitor.scorers.grounding.words import Remembered, word_set
+from monitor.scorers.grounding.words import Remembered
+from monitor.scorers.lists import word_set
 
 #: What a plain word weighs, beside a full one.
 PLAIN: Final = 0.2

@@ -27,11 +27,6 @@ _SEPARATORS = str.maketrans(dict.fromkeys(string.punctuation, " "))
 _WORD = re.compile(r"[^\W_]+")
 
 
-def word_set(text: str) -> frozenset[str]:
-    """The words of ``text``, which white space separates."""
-    return frozenset(text.split())
-
-
 def words(text: str) -> list[str]:
     """The words of ``text`` in lower case; what is no letter and no digit separates them."""
     lower = text.lower()
