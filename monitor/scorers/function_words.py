@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from monitor.scorers.lists import word_set
 
@@ -176,3 +178,29 @@ def _by_word() -> dict[str, tuple[str, ...]]:
 
 #: The languages of each of these words.
 LANGUAGES = _by_word()
+
+
+class Rival(NamedTuple):
+    """The language, other than the expected one, that most of some function words belong to."""
+
+    language: str
+    words: int
+    """How many of them are its, and not the expected language's."""
+    against: int
+    """How many are the expected language's, and not its."""
+
+
+def rival(found: Sequence[tuple[str, ...]], expected: str) -> Rival | None:
+    """Which language speaks most against the expected one; ``None`` if none does, or the two are alike.
+
+    Args:
+        found: for each function word of a text, the languages that have it, as in ``LANGUAGES``.
+        expected: a language's code.
+    """
+    others = Counter(other for languages in found if expected not in languages for other in languages)
+    if not others:
+        return None
+    language, words = max(others.items(), key=lambda vote: (vote[1], vote[0]))
+    if any(expected in alike and language in alike for alike in ALIKE):
+        return None
+    return Rival(language, words, sum(expected in them and language not in them for them in found))

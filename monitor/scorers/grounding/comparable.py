@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from monitor.scorers.function_words import ALIKE, LANGUAGES
+from monitor.scorers.function_words import LANGUAGES, rival
 
 #: Words of an answer that its language is told by, and characters of a context.
 SAMPLED_WORDS: Final = 60
@@ -79,14 +79,12 @@ def is_foreign(answer: Iterable[str], languages: Collection[str | None], known: 
 
 def _is_other(votes: Sequence[tuple[str, ...]], language: str, needed: float, is_prose: bool) -> bool:
     """Whether these function words are plainly those of another language."""
-    others = Counter(other for spoken in votes if language not in spoken for other in spoken)
-    other, count = max(others.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
-    if any(language in alike and other in alike for alike in ALIKE):
+    other = rival(votes, language)
+    if other is None:
         return False
-    own = sum(language in spoken and other not in spoken for spoken in votes)
     if is_prose and not any(language in spoken for spoken in votes):
         return True
-    return count >= needed and count >= MIN_RATIO * own
+    return other.words >= needed and other.words >= MIN_RATIO * other.against
 
 
 def _has_other_short_words(answer: Iterable[str], known: frozenset[str]) -> bool:

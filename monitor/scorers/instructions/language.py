@@ -8,9 +8,8 @@ nothing goes out: it is for the sure cases, such as English where German was ask
 from __future__ import annotations
 
 import re
-from collections import Counter
 
-from monitor.scorers.function_words import ALIKE, LANGUAGES, LISTED
+from monitor.scorers.function_words import LANGUAGES, LISTED, rival
 from monitor.scorers.scripts import NAMED, WRITTEN_IN, script_of
 
 #: Characters that are looked at: a paragraph tells the language, and more would only cost.
@@ -71,12 +70,7 @@ def _by_words(sample: str, language: str) -> str | None:
     """The language whose words are in the sample, if it is another one and that one's are not."""
     words = [word.strip(_AROUND) for word in sample.lower().translate(_APOSTROPHES).split()]
     known = [LANGUAGES[word] for word in words if word in LANGUAGES]
-    others = Counter(code for codes in known if language not in codes for code in codes)
-    if not others:
+    other = rival(known, language)
+    if other is None or other.words < max(MIN_WORDS, MIN_SHARE * len(words)):
         return None
-    found, hits = max(others.items(), key=lambda other: (other[1], other[0]))
-    if any(language in alike and found in alike for alike in ALIKE):
-        return None
-    asked_for = sum(language in codes and found not in codes for codes in known)
-    is_plain = hits >= max(MIN_WORDS, MIN_SHARE * len(words)) and hits >= MIN_RATIO * asked_for
-    return found if is_plain else None
+    return other.language if other.words >= MIN_RATIO * other.against else None
