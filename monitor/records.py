@@ -36,6 +36,10 @@ class ContractKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: Contracts by which the text of an answer is JSON.
+JSON_CONTRACTS = frozenset({ContractKind.JSON_OBJECT, ContractKind.JSON_SCHEMA})
+
+
 class FinishReason(StrEnum):
     """Why the model stopped, normalised over providers."""
 
@@ -48,6 +52,10 @@ class FinishReason(StrEnum):
     MALFORMED_TOOL_CALL = "malformed_tool_call"
     PAUSE = "pause"
     UNKNOWN = "unknown"
+
+
+#: Finish reasons of a turn that isn't over: what is not in the answer may come yet.
+UNFINISHED = frozenset({FinishReason.PAUSE, FinishReason.ERROR})
 
 
 class PartType(StrEnum):

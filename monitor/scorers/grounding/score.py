@@ -15,9 +15,9 @@ import msgspec
 from msgspec.structs import replace
 
 from monitor.records import (
+    JSON_CONTRACTS,
     RISKY,
     Call,
-    ContractKind,
     FinishReason,
     GroundingOutcome,
     GroundingScore,
@@ -51,7 +51,6 @@ _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _NO_ANSWER = frozenset(
     {FinishReason.TOOL_CALL, FinishReason.REFUSAL, FinishReason.CONTENT_FILTER, FinishReason.PAUSE}
 )
-_JSON = frozenset({ContractKind.JSON_OBJECT, ContractKind.JSON_SCHEMA})
 #: Prepared passages of the calls before.
 CACHE = Cache()
 
@@ -229,7 +228,7 @@ def _speaks(output: Output) -> bool:
 
 def _answer(output: Output, call: Call) -> _Answer | None:
     """The prose to judge: of a JSON answer its string values, of any other its text without code."""
-    is_json = call.contract.kind in _JSON
+    is_json = call.contract.kind in JSON_CONTRACTS
     if is_json:
         try:
             text = "\n".join(strings(parse(output.text)))

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from monitor.records import (
+    JSON_CONTRACTS,
+    UNFINISHED,
     Call,
-    ContractKind,
     Expected,
     FinishReason,
     InstructionsOutcome,
@@ -52,8 +53,6 @@ NO_TEXT: Final = frozenset(
 MEDIA: Final = frozenset({"image", "speech", "audio", "video"})
 
 _REFUSED = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
-_UNFINISHED = frozenset({FinishReason.PAUSE, FinishReason.ERROR})
-_JSON_CONTRACTS = frozenset({ContractKind.JSON_OBJECT, ContractKind.JSON_SCHEMA})
 _WORST_FIRST = (
     InstructionsOutcome.EMPTY,
     InstructionsOutcome.REFUSED,
@@ -75,7 +74,7 @@ def score_instructions(call: Call) -> InstructionsScore:
     if not call.outputs:
         return InstructionsScore(InstructionsOutcome.UNKNOWN, "no output in the record")
     expected = call.expected
-    if expected.format == "json" and call.contract.kind in _JSON_CONTRACTS:
+    if expected.format == "json" and call.contract.kind in JSON_CONTRACTS:
         expected = Expected(language=expected.language)  # the json score says what became of it
     judged = [_judge(output, expected) for output in call.outputs[:MAX_CHOICES]]
     if len(call.outputs) > MAX_CHOICES:
@@ -86,7 +85,7 @@ def score_instructions(call: Call) -> InstructionsScore:
 def _judge(output: Output, expected: Expected) -> InstructionsScore:
     """The first outcome that applies to one choice."""
     text, finish = output.text, output.finish_reason
-    if finish in _UNFINISHED:
+    if finish in UNFINISHED:
         return InstructionsScore(InstructionsOutcome.NOT_APPLICABLE, finish.value)
     is_blank, is_refused = not text.strip(), bool(output.refusal) or finish in _REFUSED
     # Of a finish reason without its tool call, the call was not logged.

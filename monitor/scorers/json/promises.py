@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from monitor.records import Call, ContractKind, FinishReason, Output, Tool
+from monitor.records import UNFINISHED, Call, ContractKind, FinishReason, Output, Tool
 
 #: Empty arguments stand for none: streams carry them so.
 _NO_ARGUMENTS = "{}"
-_UNFINISHED = frozenset({FinishReason.PAUSE, FinishReason.ERROR})
 
 
 class Promise(NamedTuple):
@@ -74,7 +73,7 @@ def answers(call: Call, promise: Promise) -> Iterator[Answer]:
     for output in call.outputs:
         calls = [made for made in output.tool_calls if not made.server_side]
         meant = [made for made in calls if promise.tool and made.name == promise.tool]
-        if output.finish_reason in _UNFINISHED:
+        if output.finish_reason in UNFINISHED:
             continue
         for made in meant:
             yield Answer(made.arguments or _NO_ARGUMENTS, output, is_call=True)

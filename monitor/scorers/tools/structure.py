@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from monitor.records import Call, FinishReason, Output, Tool, ToolCall, ToolsOutcome
+from monitor.records import UNFINISHED, Call, FinishReason, Output, Tool, ToolCall, ToolsOutcome
 from monitor.scorers.details import shown_tool
 from monitor.scorers.schema import Schemas, Unusable
 from monitor.scorers.strict import Broken, duplicate_key, parse
@@ -17,7 +17,6 @@ from monitor.scorers.strict import Broken, duplicate_key, parse
 #: Work, as a schema's budget counts it, of judging one call besides: so no more than 4,000 calls are judged.
 CALL_WORK = 10_000
 
-_UNFINISHED = frozenset({FinishReason.PAUSE, FinishReason.ERROR})
 _BY_KEYWORD = {
     "required": ToolsOutcome.MISSING_ARGUMENT,
     "dependentRequired": ToolsOutcome.MISSING_ARGUMENT,
@@ -106,7 +105,7 @@ def findings(
         yield from _judge(made, name, schemas, complete=call.captured.tools)
         if call.tool_choice.mode == "none" or (allowed and made.call.name not in allowed):
             yield Finding(ToolsOutcome.FORBIDDEN_CALL, name)
-    if required and not output.tool_calls and output.finish_reason not in _UNFINISHED:
+    if required and not output.tool_calls and output.finish_reason not in UNFINISHED:
         yield Finding(ToolsOutcome.MISSING_CALL, output.finish_reason.value)
     if len(calls) > 1 and not call.parallel_tool_calls:
         yield Finding(ToolsOutcome.PARALLEL_NOT_ALLOWED, f"{len(calls)} calls")
