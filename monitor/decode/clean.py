@@ -79,13 +79,14 @@ def clean(call: Call) -> Call:
         tools=call.captured.tools and tools == call.tools,
         schema=call.captured.schema and contract == call.contract,
     )
+    trace_id = identifier(call.trace_id)
     cleaned = structs.replace(
         call,
         **changes,
         call_id=call_id,
         # Of calls of one trace it is likelier that they are attempts of one request than that none are.
-        request_id=identifier(call.request_id) or identifier(call.trace_id) or call_id,
-        trace_id=identifier(call.trace_id),
+        request_id=identifier(call.request_id) or trace_id or call_id,
+        trace_id=trace_id,
         span_id=identifier(call.span_id),
         started_at=utc(call.started_at),
         attempt=min(max(call.attempt, 1), MAX_ATTEMPT),
