@@ -126,7 +126,7 @@ CALLS: dict[str, dict[str, Callable[[], Call]]] = {
 @pytest.mark.parametrize(("score", "outcome"), [(score, one) for score in CALLS for one in CALLS[score]])
 def test_a_call_gets_its_outcome(score: str, outcome: str) -> None:
     made = SCORERS[score](CALLS[score][outcome]())
-    assert (made.outcome, made) == (outcome, made)
+    assert made.outcome == outcome, made
 
 
 def test_no_outcome_is_left_out() -> None:
