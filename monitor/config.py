@@ -73,8 +73,19 @@ class IngestConfig(_Section, frozen=True, kw_only=True):
     dimensions: dict[str, tuple[str, ...]] = {}
     """Attributes of spans, gateways and logs that become dimensions: ``route: [team]``."""
     max_values_per_dimension: int = 1_000
-    batch_records: int = 2_000
-    linger: Duration = "200ms"
+    linger: Duration = "1s"
+    """How long a batch waits for more records after its first one."""
+    batch_records: int = 5_000
+    batch_bytes: int = 16 * 1024 * 1024
+    """A batch with this many records, or values of this many bytes, waits for no more."""
+    workers: int | None = None
+    """Processes that ingest; as many as there are cores where it is left out."""
+    record_timeout: Duration = "10s"
+    """How long decoding and scoring of one record may take before it is a dead letter (``took_too_long``)."""
+    worker_memory: int = 2 * 1024 * 1024 * 1024
+    """Bytes of data that one worker may have; a record that needs more is a dead letter."""
+    dead_letter_topic: str | None = None
+    """A Kafka topic that dead letters are written to besides; none is without it."""
 
 
 class GroundingConfig(_Section, frozen=True, kw_only=True):
@@ -117,9 +128,11 @@ class ControlConfig(_Section, frozen=True, kw_only=True):
 
 
 class RetentionConfig(_Section, frozen=True, kw_only=True):
-    """How long calls are kept. Whole days are dropped."""
+    """How long things are kept. Of calls whole days are dropped, of rollups whole months."""
 
     calls: Duration = "30d"
+    rollups: Duration = "396d"
+    dead_letters: Duration = "90d"
 
 
 class WebConfig(_Section, frozen=True, kw_only=True):
@@ -247,7 +260,7 @@ def _is_text(steps: list[str]) -> bool:
     return steps[-1] in _TEXT
 
 
-_TEXT = frozenset({"url", "secret", "group_id", "host", "otlp_endpoint", "runbook_base"})
+_TEXT = frozenset({"url", "secret", "group_id", "dead_letter_topic", "host", "otlp_endpoint", "runbook_base"})
 
 
 def _secret(name: str, path: Path) -> str:
@@ -271,6 +284,13 @@ def _check(config: Config, located: Located) -> None:
         if not _TOPIC.fullmatch(topic):
             message = "a topic's name is letters, digits, dots, underscores and hyphens, at most 249"
             raise located.error(message, "kafka", "topics", index)
+    if (letters := config.ingest.dead_letter_topic) is not None:
+        if not _TOPIC.fullmatch(letters):
+            message = "a topic's name is letters, digits, dots, underscores and hyphens, at most 249"
+            raise located.error(message, "ingest", "dead_letter_topic")
+        if letters in config.kafka.topics:
+            message = f"{letters} is read from: every dead letter would come back as one more"
+            raise located.error(message, "ingest", "dead_letter_topic")
     if not config.channels:
         raise located.error("channels is empty: an alert could be told to nobody", "channels")
     for dimension in config.ingest.dimensions:
@@ -285,7 +305,7 @@ def _check(config: Config, located: Located) -> None:
     _check_client(config.kafka.client, located)
     for section, key, low, high in _RANGES:
         number = getattr(getattr(config, section), key)
-        if not low <= number <= high:
+        if number is not None and not low <= number <= high:
             raise located.error(f"{section}.{key} must be between {low} and {high}", section, key)
     for section, key, shortest, longest in _DURATIONS:
         length = seconds(getattr(getattr(config, section), key))
@@ -321,6 +341,9 @@ _RANGES = (
     ("ingest", "max_record_bytes", 1_024, 64 * 1024 * 1024),
     ("ingest", "max_values_per_dimension", 1, 100_000),
     ("ingest", "batch_records", 1, 100_000),
+    ("ingest", "batch_bytes", 1_024, 256 * 1024 * 1024),
+    ("ingest", "workers", 1, 256),
+    ("ingest", "worker_memory", 256 * 1024 * 1024, 1024**4),
     ("grounding", "suspect", 0, 1),
     ("grounding", "unsupported", 0, 1),
     ("judge", "share", 0, 1),
@@ -339,6 +362,10 @@ _DURATIONS = (
     ("ingest", "linger", "0s", "60s"),
     ("ingest", "part_wait", "0s", "1h"),
     ("ingest", "context_wait", "0s", "10m"),
+    # A health check takes a worker that does not turn for a minute for stuck.
+    ("ingest", "record_timeout", "1s", "30s"),
+    ("retention", "rollups", "1d", "3650d"),
+    ("retention", "dead_letters", "1d", "3650d"),
     # Ten batches of parts may follow one another in one turn, which has to end within a minute.
     ("judge", "wait", "100ms", "5s"),
     ("control", "rollup_interval", "100ms", "1h"),

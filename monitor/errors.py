@@ -41,6 +41,12 @@ class DeadLetterReason(StrEnum):
     """A scorer of ours raised: a bug of ours, kept for replay."""
     REFUSED_BY_STORE = "refused_by_store"
     """Postgres refused the row; found by bisecting its batch."""
+    TOOK_TOO_LONG = "took_too_long"
+    """Decoding and scoring took longer than ``ingest.record_timeout``: a bug of ours, kept for replay."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """Decoding and scoring needed more memory than a worker may have: a bug of ours, kept for replay."""
+    KILLED_WORKER = "killed_worker"
+    """The process that worked on it ended, and again when it was tried alone: a bug of ours, kept."""
 
 
 class MonitorError(Exception):
@@ -79,3 +85,10 @@ class Fenced(Transient):
 
 class Raced(Transient):
     """Another worker took or finished a part that this batch is made of: put it together again."""
+
+
+class TookTooLong(BaseException):
+    """A record takes longer than one may. Raised in the middle of whatever its worker is at.
+
+    No ``Exception``, so that nothing on the way takes it for an error of its own: only the worker catches it.
+    """

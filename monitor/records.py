@@ -749,6 +749,14 @@ class Partition(NamedTuple):
     partition: int
 
 
+class Place(NamedTuple):
+    """Where one record is in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
 class Record(_Value, frozen=True):
     """One message as it came from Kafka, or one line of a file.
 
@@ -779,3 +787,5 @@ class DeadLetter(_Value, frozen=True):
     item: int = 0
     value: bytes | None = None
     """The bytes, only where content may be kept."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """The record's headers, without those that hold secrets."""

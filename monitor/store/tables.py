@@ -198,6 +198,8 @@ consumer_offsets = sa.Table(
     sa.Column("stored", sa.BigInteger, nullable=False),
     sa.Column("duplicates", sa.BigInteger, nullable=False),
     sa.Column("dead_letters", sa.BigInteger, nullable=False),
+    # Offsets that Kafka's own retention had deleted before they were read.
+    sa.Column("lost", sa.BigInteger, nullable=False, server_default=_ZERO),
     sa.Column("updated_at", _TIME, nullable=False, server_default=_now()),
 )
 
@@ -241,7 +243,22 @@ dead_letters = sa.Table(
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("sha256", sa.LargeBinary, nullable=False),
     sa.Column("value", sa.LargeBinary),
+    sa.Column("headers", JSONB),
     sa.Column("first_seen", _TIME, nullable=False, server_default=_now(), index=True),
+    # When it was last replayed, and what became of it.
+    sa.Column("replayed_at", _TIME),
+    sa.Column("replay", sa.Text),
+)
+
+# Records that a worker was at when its process ended: the next worker tries them alone first.
+suspects = sa.Table(
+    "suspects",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("kafka_offset", sa.BigInteger, primary_key=True),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("seen_at", _TIME, nullable=False, server_default=_now()),
 )
 
 alerts = sa.Table(
