@@ -182,7 +182,7 @@ def test_settings_of_the_application_reach_kafka() -> None:
 # ------------------------------------------------------------------------------------------ what is dropped
 
 
-@pytest.mark.parametrize("record", [None, 1, "text", [1, 2], Raising(), object()], ids=repr)
+@pytest.mark.parametrize("record", [None, 1, "text", [1, 2], Raising(), object()])
 def test_what_is_no_mapping_is_dropped_at_once(record: Any) -> None:
     with shipper(NotingProducer()) as subject:
         assert not subject.ship(record)
