@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -134,8 +134,13 @@ def collector(request: pytest.FixtureRequest, kafka: Kafka) -> Iterator[Collecto
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget the settings that this process inherited: no test may depend on them."""
+    """Forget the settings that this process inherited: no test may depend on them.
+
+    A process that only shares tests out hands them on to those that run them.
+    """
     config.stash[_affected] = Counter()
+    if config.getoption("numprocesses", None):
+        return
     for name in list(os.environ):
         if name.startswith(_INHERITED):
             del os.environ[name]
@@ -155,9 +160,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.config.stash[_affected].update(service for service in _services(item) if service in _MISSING)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what the processes say among which pytest-xdist shared the tests out."""
+    missing = getattr(node, "workeroutput", {}).get("missing", {})
+    node.config.stash[_affected].update({Service(name): tests for name, tests in missing.items()})
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI, a run without one of the servers has failed, whatever its tests say."""
+    if hasattr(session.config, "workeroutput"):
+        affected = session.config.stash[_affected]
+        session.config.workeroutput["missing"] = {str(name): tests for name, tests in affected.items()}
+        return
     if _in_ci() and session.config.stash[_affected] and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

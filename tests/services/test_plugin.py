@@ -17,7 +17,7 @@ USES_OWN_KAFKA = "def test_it(own_kafka): own_kafka.kill()"
 USES_NOTHING = "def test_it(): pass"
 
 
-def run(folder: Path, test: str, **environment: str) -> tuple[int, str]:
+def run(folder: Path, test: str, *options: str, **environment: str) -> tuple[int, str]:
     """Run one test with the plugin in a process of its own; gives exit status and output."""
     (folder / "test_it.py").write_text(test)
     command = [
@@ -30,7 +30,7 @@ def run(folder: Path, test: str, **environment: str) -> tuple[int, str]:
         "tests.services.plugin",
     ]
     done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", str(folder / "test_it.py")],
+        [*command, "-p", "no:cacheprovider", *options, str(folder / "test_it.py")],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if name != "CI"} | environment,
         capture_output=True,
@@ -51,9 +51,10 @@ def test_a_run_without_apache_kafka_names_it(tmp_path: Path, test: str) -> None:
     assert "CI=true" not in output
 
 
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["one process", "shared out"])
 @pytest.mark.parametrize("test", [USES_KAFKA, USES_OWN_KAFKA], ids=["kafka", "own_kafka"])
-def test_in_ci_a_run_without_apache_kafka_fails(tmp_path: Path, test: str) -> None:
-    status, output = run(tmp_path, test, CI="true", **{NO_APACHE_KAFKA: "1"})
+def test_in_ci_a_run_without_apache_kafka_fails(tmp_path: Path, test: str, options: tuple[str, ...]) -> None:
+    status, output = run(tmp_path, test, *options, CI="true", **{NO_APACHE_KAFKA: "1"})
     assert status == pytest.ExitCode.TESTS_FAILED
     assert "CI=true: every server above is required, so this run has failed" in output
 
