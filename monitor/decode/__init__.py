@@ -8,7 +8,6 @@ made safe to store). Fragments become calls in ``assemble.py``.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,7 @@ from msgspec import structs
 
 from monitor.decode import clean, registry, text
 from monitor.decode.dimensions import Mapping
-from monitor.decode.redact import redact
+from monitor.decode.letters import Letters, dead_letter
 from monitor.decode.registry import BinaryFormat, Context, Format, Found
 from monitor.errors import BadInput, ConfigError, DeadLetterReason
 from monitor.records import Call, DeadLetter, Fragment, Record
@@ -97,14 +96,14 @@ def decode(
         binary = _binary(value, format)
         items = [value] if binary else text.split(value, max_items)
     except BadInput as bad:
-        return Decoded((), (_Item(record, record.value or b"", keep_content).dead_letter(0, bad),))
+        return Decoded((), (dead_letter(record, bad, keep_content=keep_content),))
     calls: list[Call] = []
     fragments: list[Fragment] = []
     dead_letters: list[DeadLetter] = []
     empty = number = 0
     for raw in items:
         # A record that is one item is sized and hashed as it came, with whatever surrounds the JSON.
-        item = _Item(record, record.value or raw if len(items) == 1 else raw, keep_content)
+        letters = Letters(record, record.value or raw if len(items) == 1 else raw, keep_content)
         context = Context(record, number, raw, mapping)
         first = number
         for found in registry.each([raw], lambda raw: _read(raw, binary, format, context)):  # noqa: B023
@@ -112,7 +111,7 @@ def decode(
                 beyond = BadInput(
                     DeadLetterReason.TOO_LARGE, f"more than {max_items} calls or parts of calls"
                 )
-                dead_letters.append(item.dead_letter(number, beyond))
+                dead_letters.append(letters.letter(number, beyond))
                 return Decoded(tuple(calls), tuple(dead_letters), tuple(fragments), empty)
             usable = _usable(found, number, window)
             if isinstance(usable, Call):
@@ -120,7 +119,7 @@ def decode(
             elif isinstance(usable, Fragment):
                 fragments.append(usable)
             else:
-                dead_letters.append(item.dead_letter(number, usable))
+                dead_letters.append(letters.letter(number, usable))
             number += 1
         if number == first:
             empty += 1
@@ -197,32 +196,3 @@ def _check_time(started_at: datetime, window: Window | None) -> None:
         latest = window.latest.isoformat()
         raise BadInput(DeadLetterReason.FROM_FUTURE, f"started at {started}, after {latest}")
 
-
-class _Item:
-    """One item of a record, hashed and kept once for all dead letters of what is wrong in it."""
-
-    def __init__(self, record: Record, value: bytes, keep_content: bool) -> None:
-        self._record = record
-        self._value = value
-        self._sha256: bytes | None = None
-        self._keep_content = keep_content
-
-    def dead_letter(self, number: int, bad: BadInput) -> DeadLetter:
-        """The dead letter of the thing with this number."""
-        if self._sha256 is None:
-            self._sha256 = hashlib.sha256(self._value).digest()
-        kept = None
-        if self._keep_content and bad.reason is not DeadLetterReason.CARRIES_CREDENTIAL:
-            self._keep_content = False
-            kept = redact(self._value)
-        return DeadLetter(
-            topic=self._record.topic,
-            partition=self._record.partition,
-            offset=self._record.offset,
-            item=number,
-            reason=bad.reason.value,
-            detail=bad.detail,
-            size=len(self._value),
-            sha256=self._sha256,
-            value=kept,
-        )

@@ -126,6 +126,8 @@ def each(parts: Iterable[T], read: Callable[[T], Iterable[Found]]) -> Iterator[F
             yield from read(part)
         except RecursionError:
             yield BadInput(DeadLetterReason.TOO_DEEP, "nested too deeply to read")
+        except MemoryError:
+            yield BadInput(DeadLetterReason.OUT_OF_MEMORY, "needs more memory than there is")
         except BadInput as bad:
             yield bad
         except Exception as bug:  # noqa: BLE001 - the declared edge: one part must not cost its neighbours
