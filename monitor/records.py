@@ -789,3 +789,5 @@ class DeadLetter(_Value, frozen=True):
     """The bytes, only where content may be kept."""
     headers: tuple[tuple[str, str], ...] = ()
     """The record's headers, without those that hold secrets."""
+    recorded_at: datetime | None = None
+    """The record's own time, as Kafka has it."""

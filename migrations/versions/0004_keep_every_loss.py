@@ -18,8 +18,12 @@ ALTER TABLE consumer_offsets ADD COLUMN lost BIGINT DEFAULT 0 NOT NULL;
 
 ALTER TABLE dead_letters
     ADD COLUMN headers JSONB,
+    ADD COLUMN recorded_at timestamptz,
     ADD COLUMN replayed_at timestamptz,
-    ADD COLUMN replay TEXT;
+    ADD COLUMN replay TEXT,
+    ADD COLUMN sent_at timestamptz;
+
+CREATE INDEX dead_letters_unsent_idx ON dead_letters (first_seen) WHERE sent_at IS NULL;
 
 CREATE TABLE suspects (
     topic TEXT NOT NULL,

@@ -61,6 +61,7 @@ class Letters:
             sha256=self._sha256,
             value=kept,
             headers=tuple(_headers(self._record.headers)),
+            recorded_at=self._record.timestamp,
         )
 
 

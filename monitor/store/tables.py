@@ -244,10 +244,15 @@ dead_letters = sa.Table(
     sa.Column("sha256", sa.LargeBinary, nullable=False),
     sa.Column("value", sa.LargeBinary),
     sa.Column("headers", JSONB),
+    # What Kafka says of when the record was written.
+    sa.Column("recorded_at", _TIME),
     sa.Column("first_seen", _TIME, nullable=False, server_default=_now(), index=True),
     # When it was last replayed, and what became of it.
     sa.Column("replayed_at", _TIME),
     sa.Column("replay", sa.Text),
+    # When it was written to the topic of dead letters.
+    sa.Column("sent_at", _TIME),
+    sa.Index("dead_letters_unsent_idx", "first_seen", postgresql_where=sa.text("sent_at IS NULL")),
 )
 
 # Records that a worker was at when its process ended: the next worker tries them alone first.
