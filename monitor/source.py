@@ -174,8 +174,11 @@ class KafkaSource:
         return ends
 
     def connected(self) -> bool:
-        """Whether there is a connection to any broker. The client itself waits for brokers in silence."""
-        return bool(self._consumer.metrics()["consumer-metrics"]["connection-count"])
+        """Whether there is a connection to any broker. The client itself waits for brokers in silence.
+
+        May be asked from another thread, and after ``close``.
+        """
+        return bool(self._consumer.metrics().get("consumer-metrics", {}).get("connection-count"))
 
     def take_rebalanced(self) -> bool:
         """See ``Source.take_rebalanced``."""
