@@ -89,20 +89,35 @@ def _options(
 @app.command()
 def run(
     config: ConfigOption = None,
-    only: Annotated[Part, typer.Option(help="Run ingest and control in processes of their own.")] = Part.ALL,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=256,
+            help="Processes that read, score and store, over ingest.workers. Default: one for each core.",
+        ),
+    ] = None,
+    only: Annotated[Part, typer.Option(help="Run ingest and control in services of their own.")] = Part.ALL,
 ) -> None:
     """Run the service: read calls from Kafka, score, store, evaluate the rules, notify.
 
-    Start as many as you like with the same configuration: they share the partitions, and one of them leads.
-    Ctrl-C or SIGTERM ends it after the batch it is at; nothing is lost either way.
+    Start as many as you like with the same configuration, here or on other machines: their workers share
+    the partitions, and one of them leads. A worker that ends is started again. Ctrl-C or SIGTERM ends all
+    after the batch they are at; nothing is lost either way.
     """
+    from monitor.ingest import make_judge
     from monitor.service import Service, check_channels
 
     settings = _settings(config)
     check_channels(settings.config, SystemClock())
+    wanted = 0
+    if only is not Part.CONTROL:
+        make_judge(settings.config.judge)
+        wanted = workers or settings.config.ingest.workers or _cores()
     service = Service(settings)
     _stop_on_signal(service.stop)
-    service.run(ingest=only is not Part.CONTROL, control=only is not Part.INGEST)
+    service.run(workers=wanted, control=only is not Part.INGEST)
 
 
 @app.command()
@@ -119,7 +134,8 @@ def migrate(config: ConfigOption = None) -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Check the configuration and the rules without starting anything."""
-    from monitor.service import check_channels, make_judge
+    from monitor.ingest import make_judge
+    from monitor.service import check_channels
     from monitor.store import connect
 
     settings = _settings(config)
@@ -271,6 +287,11 @@ def _settings(path: Path | None) -> Settings:
     settings = load_config(path, os.environ)
     logs.configure(settings.config.log.level, settings.config.log.format)
     return settings
+
+
+def _cores() -> int:
+    """How many cores this process may use, where the system can say; else how many there are."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _stop_on_signal(stop: Callable[[], None]) -> None:

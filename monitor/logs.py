@@ -13,9 +13,19 @@ from structlog.tracebacks import ExceptionDictTransformer
 _QUIET = ("kafka", "apscheduler", "alembic", "httpx", "httpcore", "uvicorn")
 
 
-def configure(level: str, format_: Literal["json", "console"]) -> None:
-    """Send every log line to standard error. Call once, before anything is logged."""
+def configure(level: str, format_: Literal["json", "console"], **always: object) -> None:
+    """Send every log line to standard error. Call once, before anything is logged.
+
+    ``always`` is what stands in every line, whichever thread or library writes it.
+    """
+
+    def add_always(
+        _logger: object, _method: str, line: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        return {**always, **line}
+
     shared: list[structlog.typing.Processor] = [
+        add_always,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

@@ -1,18 +1,17 @@
-"""Wires the stages into one process: web first, then control, then ingest until it is told to stop.
+"""Wires one replica: web first, then control, then the workers' supervisor until it is told to stop.
 
-In comes a checked configuration; out goes a running service. This is the one place that knows every stage,
-on purpose one straight line. Whatever was started is stopped in reverse order, whatever happens.
+In comes a checked configuration; out goes a running service: control in this process, and each worker in a
+process of its own, which ``monitor.ingest`` wires. On purpose one straight line. Whatever was started is
+stopped in reverse order, whatever happens.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 import structlog
@@ -20,39 +19,29 @@ from prometheus_client import CollectorRegistry
 
 from monitor import telemetry
 from monitor.clock import Clock, SystemClock
-from monitor.config import ChannelConfig, Config, JudgeConfig, LogChannelConfig, Settings
+from monitor.config import ChannelConfig, Config, LogChannelConfig, Settings
 from monitor.control import Schedule, deliver, maintain, recompute
-from monitor.decode import decode
-from monitor.decode.assemble import Waits
-from monitor.decode.dimensions import Mapping
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
-from monitor.judges import Bounds, Judge, Judging, Pick, Thresholds, load_judge
+from monitor.link import Start, WorkerProcess
 from monitor.notify import Channel, Delivery, LogChannel, WebhookChannel
-from monitor.records import ScoredCall
-from monitor.scorers import score
-from monitor.scorers.grounding import GroundingThresholds
-from monitor.source import KafkaSource
+from monitor.patience import until_it_works
+from monitor.snapshots import Totals
 from monitor.store import PostgresStore, connect
 from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
 from monitor.store.leader import Leader
 from monitor.store.migrate import current_revision, newest_revision
+from monitor.store.suspects import suspect
 from monitor.store.windows import Windows
+from monitor.supervisor import Supervisor
 from monitor.web import WebServer, build_app
-from monitor.worker import BACKOFF_S, Worker
 
 log = structlog.get_logger("monitor.service")
 
-#: Seconds without a turn of the ingest loop after which the process is no longer healthy. A poll takes half
-#: a second and a wait at most ten; joining a group or a statement's timeout can take longer.
-STUCK_AFTER_S = 60.0
-
 #: Seconds between two runs of the partition job.
 MAINTENANCE_S = 3_600.0
-
-_Judge = Callable[[Sequence[ScoredCall]], Sequence[ScoredCall]]
 
 
 class Service:
@@ -71,125 +60,62 @@ class Service:
         self._config = settings.config
         self._clock = clock or SystemClock()
         self._stopping = threading.Event()
-        self._worker: Worker | None = None
-        self._source: KafkaSource | None = None
+        self._supervisor: Supervisor | None = None
         self._waiting_for: str | None = None
-        self._turned = time.monotonic()
         self.registry = CollectorRegistry()
-        self._ingest_metrics = telemetry.IngestMetrics(self.registry)
-        self._judge_metrics = telemetry.JudgeMetrics(self.registry)
         self._control_metrics = telemetry.ControlMetrics(self.registry)
 
     def stop(self) -> None:
-        """Ask the service to end. May be called from a signal handler or another thread."""
+        """Ask the service to end. May be called from another thread."""
         self._stopping.set()
-        if self._worker is not None:
-            self._worker.stop()
+        if self._supervisor is not None:
+            self._supervisor.stop()
 
-    def run(self, *, ingest: bool = True, control: bool = True) -> None:
-        """Run until ``stop``: ingest, control, or both.
+    def run(self, *, workers: int, control: bool = True) -> None:
+        """Run until ``stop``: so many workers (0 for none), control, or both.
 
-        Waits for Kafka and Postgres as long as it takes; ``/readyz`` says so meanwhile.
+        Waits for Kafka and Postgres as long as it takes; ``/readyz`` says so meanwhile. Call it from the
+        main thread: workers end with the thread that started them.
 
         Raises:
-            ConfigError: the judge can't be made, or the database is not at the revision that this release
-                needs.
+            ConfigError: the database is not at the revision that this release needs.
             Permanent: something that a person has to put right.
         """
         config = self._config
         with ExitStack() as cleanup:
-            judge = self._judge(cleanup) if ingest else _no_judge
-            provider = telemetry.start_tracing(config.telemetry.otlp_endpoint)
-            cleanup.callback(telemetry.stop_tracing, provider)
+            cleanup.callback(telemetry.stop_tracing, telemetry.start_tracing(config.telemetry.otlp_endpoint))
             engine = connect(config.database.url)
             cleanup.callback(engine.dispose)
-            app = build_app(self.registry, self._health if ingest else list, partial(self._ready, engine))
+            self._supervisor = self._make_supervisor(engine, workers) if workers else None
+            app = build_app(self.registry, self._health, partial(self._ready, engine))
             web = WebServer(app, config.web.host, config.web.port)
             cleanup.callback(web.close)
             log.info("web", address=f"http://{config.web.host}:{web.port}")
-            self._until_it_works(partial(check_revision, engine))
+            until_it_works(
+                partial(check_revision, engine), stop=self._stopping, waiting_for=self._set_waiting
+            )
             if control:
                 self._start_control(engine, cleanup)
-            if ingest:
-                self._ingest(engine, judge, cleanup)
-            else:
-                self._stopping.wait()
+            if self._supervisor is not None and not self._stopping.is_set():
+                self._supervisor.run()
+            self._stopping.wait()
         log.info("stopped")
 
-    def _ingest(self, engine: sa.Engine, judge: _Judge, cleanup: ExitStack) -> None:
-        config, grounding = self._config.ingest, self._config.grounding
-        kafka = self._config.kafka
-        source = self._until_it_works(
-            lambda: KafkaSource(
-                kafka.topics,
-                kafka.group_id,
-                kafka.client,
-                start=kafka.start,
-                max_records=config.batch_records,
-                linger_s=seconds(config.linger),
-            )
+    def _make_supervisor(self, engine: sa.Engine, workers: int) -> Supervisor:
+        config = self._config
+        totals = Totals()
+        self.registry.register(totals)
+        # Unlike that of any other replica, and of this one before it was started again.
+        given = config.kafka.client.get("group_instance_id")
+        instance = given or f"llm-monitor-{uuid4().hex}"
+        return Supervisor(
+            lambda number: WorkerProcess(Start(number, config, f"{instance}-{number}")),
+            workers=workers,
+            record_timeout_s=seconds(config.ingest.record_timeout),
+            suspect=partial(suspect, engine),
+            metrics=telemetry.SupervisorMetrics(self.registry),
+            totals=totals,
         )
-        if source is None:
-            return
-        self._source = source
-        cleanup.callback(source.close)
-        store = PostgresStore(engine, max_values=config.max_values_per_dimension)
-        self._ingest_metrics.fold(store.series.folded.__getitem__)
-        self._ingest_metrics.drop(lambda: store.parts_dropped)
-        mapping = Mapping(config.dimensions)
-        self._worker = Worker(
-            source,
-            store,
-            decode=lambda record, window: decode(
-                record,
-                window=window,
-                max_bytes=config.max_record_bytes,
-                keep_content=config.keep_content,
-                mapping=mapping,
-            ),
-            score=partial(score, thresholds=GroundingThresholds(grounding.suspect, grounding.unsupported)),
-            judge=judge,
-            clock=self._clock,
-            max_lateness=timedelta(seconds=seconds(config.max_lateness)),
-            max_skew=timedelta(seconds=seconds(config.max_skew)),
-            keep_content=config.keep_content,
-            metrics=self._ingest_metrics,
-            waits=Waits(
-                part=timedelta(seconds=seconds(config.part_wait)),
-                context=timedelta(seconds=seconds(config.context_wait)),
-            ),
-            on_turn=self._on_turn,
-        )
-        if not self._stopping.is_set():
-            self._worker.run()
-
-    def _judge(self, cleanup: ExitStack) -> _Judge:
-        """Asks the judge that is configured; changes no call where none is.
-
-        Raises:
-            ConfigError: it can't be made.
-        """
-        config = self._config.judge
-        judge = make_judge(config)
-        if judge is None:
-            return _no_judge
-        judging = Judging(
-            judge,
-            name=str(config.use),
-            pick=Pick(config.of, config.share),
-            thresholds=Thresholds(config.suspect, config.unsupported),
-            bounds=Bounds(
-                per_minute=config.per_minute,
-                cost_per_day=config.cost_per_day,
-                max_cost=judge.max_cost,
-                clock=self._clock,
-            ),
-            wait_s=seconds(config.wait),
-            concurrency=config.concurrency,
-            metrics=self._judge_metrics,
-        )
-        cleanup.callback(judging.close)
-        return judging.judged
 
     def _start_control(self, engine: sa.Engine, cleanup: ExitStack) -> None:
         config, clock, metrics = self._config, self._clock, self._control_metrics
@@ -235,30 +161,12 @@ class Service:
         cleanup.callback(schedule.close)
         schedule.start()
 
-    def _until_it_works(self, attempt: Callable[[], Any]) -> Any:
-        """The result of ``attempt``, tried again while it is transient; ``None`` after a stop."""
-        backoff = BACKOFF_S[0]
-        while not self._stopping.is_set():
-            self._on_turn()
-            try:
-                result = attempt()
-            except Transient as error:
-                self._waiting_for = str(error)
-                self._ingest_metrics.waiting(error)
-                self._stopping.wait(backoff)
-                backoff = min(backoff * 2, BACKOFF_S[1])
-            else:
-                self._waiting_for = None
-                return result
-        return None
-
-    def _on_turn(self) -> None:
-        self._turned = time.monotonic()
+    def _set_waiting(self, what: str | None) -> None:
+        self._waiting_for = what
 
     def _health(self) -> list[str]:
-        """A process that waits is healthy; one that does not turn any more is not."""
-        idle = time.monotonic() - self._turned
-        return [f"the ingest loop has not turned for {idle:.0f} s"] if idle > STUCK_AFTER_S else []
+        """A process that waits is healthy; a supervisor that does not turn any more is not."""
+        return self._supervisor.health() if self._supervisor is not None else []
 
     def _ready(self, engine: sa.Engine) -> list[str]:
         try:
@@ -268,9 +176,7 @@ class Service:
             return [str(error)]
         if self._waiting_for:
             return [self._waiting_for]
-        if self._source is not None and not self._source.connected():
-            return ["Kafka: no connection to any broker"]
-        return []
+        return self._supervisor.problems() if self._supervisor is not None else []
 
 
 def check_revision(engine: sa.Engine) -> None:
@@ -324,28 +230,3 @@ def check_channels(config: Config, clock: Clock) -> None:
             make_channel(channel, clock)
         except ConfigError as error:
             raise ConfigError(f"channels.{name}: {error}") from error
-
-
-def _no_judge(calls: Sequence[ScoredCall]) -> Sequence[ScoredCall]:
-    """What stands where no judge is wanted."""
-    return calls
-
-
-def make_judge(config: JudgeConfig) -> Judge | None:
-    """The judge that a configuration describes; ``None`` where none is wanted.
-
-    Raises:
-        ConfigError: there is no such judge, or it can't be asked even once.
-    """
-    if config.use is None:
-        return None
-    try:
-        judge = load_judge(config.use, config.options)
-    except ConfigError as error:
-        raise ConfigError(f"judge: {error}") from error
-    if judge.max_cost > config.cost_per_day:
-        raise ConfigError(
-            f"judge.cost_per_day: one question may cost {judge.max_cost:g} US dollars, more than the"
-            f" {config.cost_per_day:g} of a day"
-        )
-    return judge

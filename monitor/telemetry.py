@@ -218,6 +218,32 @@ class JudgeMetrics:
         log.error("judge failed", type=type(error).__name__, at=at)
 
 
+class SupervisorMetrics:
+    """What the supervisor says of its workers.
+
+    Args:
+        registry: where the metrics are registered.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.workers = Gauge("llm_monitor_workers", "Workers that are to run here.", registry=registry)
+        self.up = Gauge(
+            "llm_monitor_worker_up", "1 while the worker's process runs.", ("worker",), registry=registry
+        )
+        self.ready = Gauge(
+            "llm_monitor_worker_ready",
+            "1 while the worker is connected and its loop turns.",
+            ("worker",),
+            registry=registry,
+        )
+        self.restarts = Counter(
+            "llm_monitor_worker_restarts",
+            "Workers that ended unasked and are started again.",
+            ("worker", "reason"),
+            registry=registry,
+        )
+
+
 class ControlMetrics:
     """Counts of the control process: rollups, evaluations, notifications.
 

@@ -108,6 +108,8 @@ def _write_config(
             },
         },
         "database": {"url": postgres.url()},
+        # The embedded broker takes long to share a topic among several.
+        "ingest": {"workers": 1},
         "control": {
             "rollup_interval": "1s",
             "evaluation_interval": "2s",
@@ -137,4 +139,4 @@ def _consumes(web: str) -> bool:
     except (urllib.error.URLError, OSError):
         time.sleep(0.1)
         return False
-    return f"llm_monitor_assigned_partitions {float(PARTITIONS)}" in lines
+    return f'llm_monitor_assigned_partitions{{worker="0"}} {float(PARTITIONS)}' in lines

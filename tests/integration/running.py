@@ -53,15 +53,10 @@ class Running:
             "kafka": {
                 "topics": [topic],
                 "group_id": topic,
-                # The shortest session that a broker allows: a killed worker's partitions are free sooner.
-                "client": {
-                    "bootstrap_servers": bootstrap_servers,
-                    "session_timeout_ms": 6_000,
-                    "heartbeat_interval_ms": 1_000,
-                },
+                "client": {"bootstrap_servers": bootstrap_servers},
             },
             "database": {"url": database},
-            "ingest": {"batch_records": 100, "linger": "50ms"},
+            "ingest": {"workers": 1, "batch_records": 100, "linger": "50ms"},
             "control": {
                 "rollup_interval": "500ms",
                 "evaluation_interval": "1s",

@@ -1,0 +1,48 @@
+"""Records that a worker was at when its process ended, written down for whoever reads them next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from monitor.records import Partition, Place
+from monitor.store.database import transient_if_unreachable
+from monitor.store.tables import suspects
+
+
+def suspect(engine: sa.Engine, place: Place, detail: str) -> None:
+    """Write down that this record may have ended its worker; ``detail`` says how. Once is enough.
+
+    It takes at most some seconds: whoever writes this watches over workers.
+
+    Raises:
+        Transient: Postgres can't be reached, or can't write now.
+    """
+    statement = insert(suspects).values(
+        topic=place.topic, partition=place.partition, kafka_offset=place.offset, detail=detail
+    )
+    with transient_if_unreachable(), engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL statement_timeout = '5s'"))
+        connection.execute(statement.on_conflict_do_nothing())
+
+
+def read_suspects(connection: sa.Connection, partitions: Collection[Partition]) -> set[Place]:
+    """The suspected records of these partitions."""
+    table = suspects.c
+    query = sa.select(table.topic, table.partition, table.kafka_offset).where(
+        sa.tuple_(table.topic, table.partition).in_(list(partitions))
+    )
+    return {Place(*found) for found in connection.execute(query)}
+
+
+def acquit(connection: sa.Connection, places: Collection[Place]) -> None:
+    """These records were dealt with: they are suspected of nothing any more."""
+    if places:
+        table = suspects.c
+        connection.execute(
+            sa.delete(suspects).where(
+                sa.tuple_(table.topic, table.partition, table.kafka_offset).in_(list(places))
+            )
+        )
