@@ -238,7 +238,7 @@ SELECT calls.started_at AS "Time", service AS "Service", model AS "Model", versi
     {found}) AS "What",
   concat_ws(', ', error_type,
     {details}) AS "Detail",
-  duration_ms AS "Duration", request_id AS "Request", call_id AS "Call", trace_id AS "Trace"
+  duration_ms AS "Duration", coalesce(request_id, trace_id, call_id) AS "Request", call_id AS "Call", trace_id AS "Trace"
 FROM (
 SELECT bucket, series_id, {shown("service")} AS service, {shown("model_served")} AS model,
   {shown("prompt_version")} AS version

@@ -65,13 +65,16 @@ _ATTEMPTS = sa.text(
         SELECT DISTINCT call.request_id
         FROM unnest(CAST(:minutes AS timestamptz[])) AS minute
         CROSS JOIN LATERAL (
-            SELECT request_id, answered FROM calls
+            SELECT coalesce(request_id, trace_id, call_id) AS request_id, answered FROM calls
             WHERE started_at >= minute AND started_at < minute + interval '1 minute'
             AND started_at >= :start AND started_at < :end
         ) AS call
         LEFT JOIN LATERAL (
             SELECT true AS found FROM calls AS other
-            WHERE NOT other.answered AND other.request_id = call.request_id
+            WHERE NOT other.answered
+            AND hashtextextended(coalesce(other.request_id, other.trace_id, other.call_id), 0)
+                = hashtextextended(call.request_id, 0)
+            AND coalesce(other.request_id, other.trace_id, other.call_id) = call.request_id
             AND other.started_at >= :first AND other.started_at < :last
             LIMIT 1
         ) AS nearby ON call.answered
@@ -81,12 +84,14 @@ _ATTEMPTS = sa.text(
     FROM failed
     CROSS JOIN LATERAL (
         SELECT
-            request_id, started_at, call_id, series_id, duration_ms, attempt, status, error_category,
+            failed.request_id, started_at, call_id, series_id, duration_ms, attempt, status, error_category,
             finish_reason, answered, cost, fallback, fallback_from, fallback_to, fallback_cause,
             fallback_evidence, fallback_hop, fallback_alone, request_attempts, request_answered,
             request_model, request_extra_ms, request_extra_cost
         FROM calls
-        WHERE request_id = failed.request_id
+        WHERE hashtextextended(coalesce(calls.request_id, trace_id, call_id), 0)
+            = hashtextextended(failed.request_id, 0)
+        AND coalesce(calls.request_id, trace_id, call_id) = failed.request_id
         AND started_at >= :oldest AND started_at < :newest
         ORDER BY started_at
         LIMIT :most
@@ -121,7 +126,8 @@ _UPDATE = sa.text(
         started_at, call_id, fallback, from_model, to_model, cause, evidence, hop, alone,
         attempts, answered, model, extra_ms, extra_cost
     )
-    WHERE calls.started_at = new.started_at AND calls.call_id = new.call_id
+    WHERE calls.started_at = new.started_at
+    AND hashtextextended(calls.call_id, 0) = hashtextextended(new.call_id, 0) AND calls.call_id = new.call_id
     AND calls.started_at BETWEEN :first AND :last
     """
 )

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from monitor.records import DIMENSIONS, RISKY
 from monitor.store.database import transient_if_unreachable
-from monitor.store.tables import calls, dead_letters, rollup_1m, series
+from monitor.store.tables import REQUEST, calls, dead_letters, rollup_1m, series
 
 TimeSpan = tuple[datetime, datetime]
 
@@ -136,7 +136,7 @@ class Windows:
         statement = (
             sa.select(
                 calls.c.call_id,
-                calls.c.request_id,
+                REQUEST.label("request_id"),
                 calls.c.trace_id,
                 calls.c.started_at,
                 series.c.model_served,

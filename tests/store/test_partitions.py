@@ -117,17 +117,18 @@ def test_a_partition_has_the_key_and_the_index_of_its_parent(connection: sa.Conn
     found = connection.execute(
         sa.text(f"SELECT indexdef FROM pg_indexes WHERE tablename = '{name(NOW.date())}'")
     )
+    request = "hashtextextended(COALESCE(request_id, trace_id, call_id), (0)::bigint)"
     definitions = sorted(definition.split(" USING ")[1] for definition in found.scalars())
     assert definitions == [
-        "btree (request_id, started_at)",
-        "btree (request_id, started_at) WHERE (NOT answered)",
+        f"btree ({request}, started_at)",
+        f"btree ({request}, started_at) WHERE (NOT answered)",
+        "btree (hashtextextended(trace_id, (0)::bigint), started_at) WHERE (trace_id IS NOT NULL)",
         "btree (series_id, started_at)",
-        "btree (started_at, call_id)",
-        "btree (trace_id, started_at) WHERE (trace_id IS NOT NULL)",
+        "btree (started_at, hashtextextended(call_id, (0)::bigint))",
     ]
     inherited = connection.execute(
         sa.text(
-            "SELECT count(*) FROM pg_inherits WHERE inhparent IN ('calls_pkey'::regclass,"
+            "SELECT count(*) FROM pg_inherits WHERE inhparent IN ('calls_started_at_call_id_key'::regclass,"
             " 'calls_series_id_started_at_idx'::regclass)"
         )
     )

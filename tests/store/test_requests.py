@@ -362,11 +362,8 @@ def histories(draw: st.DrawFn) -> list[list[ScoredCall] | int]:
 #: What is said of a call, by its id: the score, the score of it alone where that differs, and its request.
 SAID = [
     calls.c.call_id,
-    *(
-        column
-        for column in calls.columns
-        if column.name.startswith("fallback") and "version" not in column.name
-    ),
+    calls.c.fallback,
+    *(calls.c[f"fallback_{name}"] for name in ("from", "to", "cause", "evidence", "hop", "alone")),
     *(calls.c[f"request_{name}"] for name in RequestTruth.__struct_fields__),
 ]
 COUNTED = [

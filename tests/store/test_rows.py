@@ -85,7 +85,7 @@ FULL = ScoredCall(
 EXPECTED = {
     "started_at": (AT, NOON),
     "call_id": ("call-1", "c1"),
-    "request_id": ("request-1", "c1"),
+    "request_id": ("request-1", None),
     "attempt": (2, 1),
     "trace_id": ("trace-1", None),
     "span_id": ("span-1", None),
