@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +31,8 @@ class Running:
         bootstrap_servers: Kafka's address.
         database: the URL of a migrated database.
         topic: what it reads.
+        through: the URL by which the service reaches the database, where it is another than ours.
+        environment: variables that the process has besides ours.
         more: sections of the configuration beside those.
     """
 
@@ -40,6 +42,9 @@ class Running:
         bootstrap_servers: str,
         database: str,
         topic: str,
+        *,
+        through: str | None = None,
+        environment: Mapping[str, str] | None = None,
         **more: dict[str, Any] | list[str],
     ) -> None:
         self.port = free_port()
@@ -47,6 +52,7 @@ class Running:
         self.topic = topic
         self.engine = connect(database)
         self._folder = folder
+        self._environment = environment or {}
         self._config = folder / f"monitor-{self.port}.yaml"
         self.log = folder / f"service-{self.port}.log"
         sections: dict[str, Any] = {
@@ -55,7 +61,7 @@ class Running:
                 "group_id": topic,
                 "client": {"bootstrap_servers": bootstrap_servers},
             },
-            "database": {"url": database},
+            "database": {"url": through or database},
             "ingest": {"workers": 1, "batch_records": 100, "linger": "50ms"},
             "control": {
                 "rollup_interval": "500ms",
@@ -87,8 +93,14 @@ class Running:
             "llm-monitor",
             [sys.executable, "-m", "monitor", "run", "--config", self._config],
             log=self.log,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **self._environment},
         )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._child is not None
+        return self._child.pid
 
     def kill(self) -> None:
         """SIGKILL: no time for anything."""
