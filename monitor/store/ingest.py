@@ -8,23 +8,22 @@ dead letter; its neighbours are saved.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
-from monitor.errors import DeadLetterReason
 from monitor.records import Call, DeadLetter, Partition, ScoredCall, Waiting, dimensions
 from monitor.store import parts
 from monitor.store.database import transient_if_unreachable
+from monitor.store.letters import Replay, keep, refused_letter, settle
 from monitor.store.offsets import OffsetMove, book, move_offsets, read_offsets
 from monitor.store.refusals import Cursor, copy_bisecting
 from monitor.store.rows import COLUMNS, Row, row
 from monitor.store.series import MAX_VALUES, SeriesIds
-from monitor.store.tables import dead_letters, dirty_minutes
+from monitor.store.tables import dirty_minutes
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -45,6 +44,10 @@ class Batch(msgspec.Struct, frozen=True):
     dead_letters: tuple[DeadLetter, ...]
     offsets: Mapping[Partition, OffsetMove]
     parts: Parts = Parts()
+    refused: Callable[[Call, str], DeadLetter] = refused_letter
+    """The dead letter of a call that can't be stored, with the reason that Postgres gave."""
+    replay: Replay | None = None
+    """The dead letters that this is another try of: no offset moves, and the ledger takes them over."""
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -185,18 +188,20 @@ class PostgresStore:
                 kept = [scored for i, scored in enumerate(batch.calls) if i not in refused]
                 letters = [
                     *batch.dead_letters,
-                    *(_refused_letter(batch.calls[i].call, why) for i, why in refused.items()),
+                    *(batch.refused(batch.calls[i].call, why) for i, why in refused.items()),
                     *(
-                        _refused_letter(call, why)
+                        batch.refused(call, why)
                         for i, why in refused_parts.items()
                         if (call := put[i].fragment.call)
                     ),
                 ]
                 saved = Saved(stored, len(kept) - stored, len(letters), len(refused))
-                _insert_dead_letters(connection, letters)
+                keep(connection, letters)
                 _mark_dirty(connection, kept)
                 if batch.offsets:
                     move_offsets(connection, batch.offsets, saved.counts())
+                elif batch.replay:
+                    settle(connection, batch.replay, saved.stored, saved.duplicates, saved.refused)
                 else:
                     for place in _places(kept, letters)[:1]:
                         book(connection, place, saved.counts())
@@ -209,7 +214,7 @@ class PostgresStore:
             return []
         with transient_if_unreachable(), self._engine.begin() as connection:
             found, unreadable = parts.read(connection, groups)
-            _insert_dead_letters(connection, unreadable.dead_letters)
+            keep(connection, unreadable.dead_letters)
             for place in _places((), unreadable.dead_letters):
                 book(connection, place, Saved(0, 0, 1).counts())
         self.parts_dropped += unreadable.dropped
@@ -257,48 +262,12 @@ def _copy_calls(cursor: Cursor, rows: Sequence[Row]) -> int:
     return moved
 
 
-def _refused_letter(call: Call, why: str) -> DeadLetter:
-    """A dead letter for a call that Postgres refused. The record can be read again from Kafka."""
-    source = call.source
-    return DeadLetter(
-        topic=source.topic,
-        partition=source.partition,
-        offset=source.offset,
-        item=source.item,
-        reason=DeadLetterReason.REFUSED_BY_STORE,
-        detail=why[:500],
-        size=0,
-        sha256=b"",
-    )
-
-
 def _places(calls: Sequence[ScoredCall], letters: Sequence[DeadLetter]) -> list[Partition]:
     """Where these were read."""
     return [
         *(Partition(scored.call.source.topic, scored.call.source.partition) for scored in calls),
         *(Partition(letter.topic, letter.partition) for letter in letters),
     ]
-
-
-def _insert_dead_letters(connection: sa.Connection, letters: Sequence[DeadLetter]) -> None:
-    if letters:
-        connection.execute(
-            insert(dead_letters).on_conflict_do_nothing(),
-            [
-                {
-                    "topic": letter.topic,
-                    "partition": letter.partition,
-                    "kafka_offset": letter.offset,
-                    "item": letter.item,
-                    "reason": letter.reason,
-                    "detail": letter.detail.replace("\x00", ""),
-                    "size": letter.size,
-                    "sha256": letter.sha256,
-                    "value": letter.value,
-                }
-                for letter in letters
-            ],
-        )
 
 
 def _mark_dirty(connection: sa.Connection, calls: Sequence[ScoredCall]) -> None:

@@ -1,0 +1,290 @@
+"""Dead letters: written with their batch, found again for a replay and for the topic, deleted in time.
+
+Whatever is in a dead letter, it is kept: text that Postgres can't hold is made such, and a letter that it
+refuses all the same is kept without what came of the record. One that is there already stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import structs
+from psycopg.types.json import Jsonb
+
+from monitor.errors import DeadLetterReason, Permanent
+from monitor.records import Call, DeadLetter, Partition
+from monitor.store.database import transient_if_unreachable
+from monitor.store.offsets import book
+from monitor.store.refusals import Cursor, copy_bisecting
+from monitor.store.tables import dead_letters
+
+#: Longest detail that is kept, in characters.
+MAX_DETAIL = 500
+
+#: What can have become of a letter by a replay after which none is needed any more; ``SETTLED`` are all.
+STORED, DUPLICATE, WAITING, NO_CALL = "stored", "duplicate", "waiting", "no_call"
+SETTLED = (STORED, DUPLICATE, WAITING, NO_CALL)
+
+_INSERT = """
+    INSERT INTO dead_letters
+        (topic, partition, kafka_offset, item, reason, detail, size, sha256, value, headers, recorded_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT DO NOTHING
+"""
+
+_EXPIRE = sa.text(
+    """
+    DELETE FROM dead_letters
+    WHERE (topic, partition, kafka_offset, item) IN (
+        SELECT topic, partition, kafka_offset, item FROM dead_letters
+        WHERE first_seen < :before ORDER BY first_seen LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    )
+    """
+)
+
+_dumps = msgspec.json.Encoder().encode
+
+
+def still(reason: str) -> str:
+    """What became of a letter whose record can't be used by this release either."""
+    return f"still {reason}"
+
+
+class LetterKey(NamedTuple):
+    """What a dead letter is known by: the place of its record, and its number within it."""
+
+    topic: str
+    partition: int
+    offset: int
+    item: int
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A dead letter as it is kept."""
+
+    letter: DeadLetter
+    first_seen: datetime
+
+    @property
+    def key(self) -> LetterKey:
+        """What it is known by."""
+        letter = self.letter
+        return LetterKey(letter.topic, letter.partition, letter.offset, letter.item)
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """What a batch says of dead letters that it replays; they are of one record.
+
+    ``otherwise`` is what became of them if no call of the batch decides that.
+    """
+
+    letters: tuple[LetterKey, ...]
+    otherwise: str
+
+    def outcome(self, stored: int, duplicates: int, refused: int) -> str:
+        """What became of them, given what became of the batch's calls."""
+        if self.otherwise not in SETTLED:
+            return self.otherwise
+        if refused:
+            return still(DeadLetterReason.REFUSED_BY_STORE)
+        return STORED if stored else DUPLICATE if duplicates else self.otherwise
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which dead letters are looked for: of these reasons and topics (none: of any), seen since then."""
+
+    reasons: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    since: datetime | None = None
+
+
+def keep(connection: sa.Connection, letters: Sequence[DeadLetter]) -> None:
+    """Keep these dead letters.
+
+    Raises:
+        Permanent: Postgres keeps not even the place and the reason of one.
+    """
+    safe = [_safe(letter) for letter in letters]
+    _, refused = copy_bisecting(connection, safe, _write)
+    bare = [
+        structs.replace(safe[i], detail=f"{safe[i].detail} ({why})", value=None, headers=(), recorded_at=None)
+        for i, why in refused.items()
+    ]
+    _, refused = copy_bisecting(connection, bare, _write)
+    if refused:
+        raise Permanent(f"Postgres does not keep a dead letter: {refused[0]}")
+
+
+def refused_letter(call: Call, why: str) -> DeadLetter:
+    """The dead letter of a call that Postgres refused, where nothing is known of its record but its place."""
+    source = call.source
+    return DeadLetter(
+        topic=source.topic,
+        partition=source.partition,
+        offset=source.offset,
+        item=source.item,
+        reason=DeadLetterReason.REFUSED_BY_STORE,
+        detail=why,
+        size=0,
+        sha256=b"",
+    )
+
+
+def find(
+    engine: sa.Engine, wanted: Wanted, *, after: LetterKey | None = None, limit: int = 100
+) -> list[Kept]:
+    """Dead letters that no replay has settled, in the order of their keys, from behind ``after`` on.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    query = sa.select(dead_letters).where(*_matches(wanted)).order_by(*_KEY).limit(limit)
+    if after is not None:
+        query = query.where(sa.tuple_(*_KEY) > sa.tuple_(*map(sa.literal, after)))
+    with transient_if_unreachable(), engine.begin() as connection:
+        return [_kept(row) for row in connection.execute(query)]
+
+
+def count(engine: sa.Engine, wanted: Wanted) -> int:
+    """How many dead letters ``find`` would find in all.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    query = sa.select(sa.func.count()).select_from(dead_letters).where(*_matches(wanted))
+    with transient_if_unreachable(), engine.begin() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def settle(connection: sa.Connection, replay: Replay, stored: int, duplicates: int, refused: int) -> None:
+    """Write down what became of replayed letters, in the transaction that saves what they gave.
+
+    In the ledger of their partition, those that are settled by it are no longer dead letters but stored or
+    duplicates, so that it still adds up. A letter that another replay has settled meanwhile counts once.
+    """
+    outcome = replay.outcome(stored, duplicates, refused)
+    table = dead_letters.c
+    statement = (
+        sa.update(dead_letters)
+        .where(sa.tuple_(*_KEY).in_(replay.letters), _UNSETTLED)
+        .values(replayed_at=sa.func.now(), replay=outcome)
+        .returning(table.topic)
+    )
+    changed = len(connection.execute(statement).all())
+    settled = changed if outcome in SETTLED else 0
+    counts = {
+        "stored": stored,
+        "duplicates": min(duplicates, max(0, settled - stored)),
+        "dead_letters": -settled,
+    }
+    first = replay.letters[0]
+    book(connection, Partition(first.topic, first.partition), counts)
+
+
+def unsent(engine: sa.Engine, limit: int) -> list[Kept]:
+    """Dead letters that were not written to the topic yet, the oldest first.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    query = (
+        sa.select(dead_letters)
+        .where(dead_letters.c.sent_at.is_(None))
+        .order_by(dead_letters.c.first_seen)
+        .limit(limit)
+    )
+    with transient_if_unreachable(), engine.begin() as connection:
+        return [_kept(row) for row in connection.execute(query)]
+
+
+def mark_sent(engine: sa.Engine, keys: Sequence[LetterKey]) -> None:
+    """Write down that these are in the topic.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    statement = sa.update(dead_letters).where(sa.tuple_(*_KEY).in_(keys)).values(sent_at=sa.func.now())
+    with transient_if_unreachable(), engine.begin() as connection:
+        connection.execute(statement)
+
+
+def expire(engine: sa.Engine, before: datetime, limit: int) -> int:
+    """Delete at most ``limit`` dead letters that were first seen before; gives how many.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    with transient_if_unreachable(), engine.begin() as connection:
+        return connection.execute(_EXPIRE, {"before": before, "limit": limit}).rowcount
+
+
+_KEY = [dead_letters.c[name] for name in ("topic", "partition", "kafka_offset", "item")]
+_UNSETTLED = sa.or_(dead_letters.c.replay.is_(None), dead_letters.c.replay.not_in(SETTLED))
+
+
+def _matches(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+    yield _UNSETTLED
+    if wanted.reasons:
+        yield dead_letters.c.reason.in_(wanted.reasons)
+    if wanted.topics:
+        yield dead_letters.c.topic.in_(wanted.topics)
+    if wanted.since is not None:
+        yield dead_letters.c.first_seen >= wanted.since
+
+
+def _write(cursor: Cursor, letters: Sequence[DeadLetter]) -> int:
+    cursor.executemany(
+        _INSERT,
+        [
+            (
+                letter.topic,
+                letter.partition,
+                letter.offset,
+                letter.item,
+                letter.reason,
+                letter.detail,
+                letter.size,
+                letter.sha256,
+                letter.value,
+                Jsonb(letter.headers, _dumps) if letter.headers else None,
+                letter.recorded_at,
+            )
+            for letter in letters
+        ],
+    )
+    return cursor.rowcount
+
+
+def _safe(letter: DeadLetter) -> DeadLetter:
+    """The letter with text that Postgres takes: neither NUL nor half a character."""
+    return structs.replace(
+        letter,
+        detail=_text(letter.detail[:MAX_DETAIL]),
+        headers=tuple((_text(name), _text(value)) for name, value in letter.headers),
+    )
+
+
+def _text(text: str) -> str:
+    return text.replace("\x00", "").encode(errors="replace").decode()
+
+
+def _kept(row: sa.Row[Any]) -> Kept:
+    letter = DeadLetter(
+        topic=row.topic,
+        partition=row.partition,
+        offset=row.kafka_offset,
+        item=row.item,
+        reason=row.reason,
+        detail=row.detail,
+        size=row.size,
+        sha256=row.sha256,
+        value=row.value,
+        headers=tuple((name, value) for name, value in row.headers or ()),
+        recorded_at=row.recorded_at,
+    )
+    return Kept(letter, row.first_seen)
