@@ -85,9 +85,11 @@ class Guard:
             raise TookTooLong(f"more than {self._timeout_s:g} s")
 
 
-def limit_memory(size: int) -> None:
-    """From now on this process may have ``size`` bytes of data; what needs more raises ``MemoryError``."""
-    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+def limit_memory(most: int) -> None:
+    """Let this process have so many bytes of data and no more: what needs more gets a ``MemoryError``."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 class TryAlone:

@@ -8,6 +8,7 @@ made safe to store). Fragments become calls in ``assemble.py``.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,7 @@ def decode(
     window: Window | None = None,
     max_bytes: int = MAX_BYTES,
     max_items: int = text.MAX_ITEMS,
+    first_item: int = 0,
     keep_content: bool = False,
     mapping: Mapping = Mapping(),  # noqa: B008 - frozen
 ) -> Decoded:
@@ -82,6 +84,7 @@ def decode(
         window: when an accepted call may have started; ``None`` accepts any time.
         max_bytes: the largest value that is parsed.
         max_items: most items that are read, and most things that are found; the rest is one dead letter.
+        first_item: the number of the first thing found, where the value is an item of a larger one.
         keep_content: whether a dead letter keeps its bytes, without the credentials in them. Of several in
             one item the first does.
         mapping: which attributes become which dimensions.
@@ -92,15 +95,13 @@ def decode(
     if format != AUTO and format not in formats():
         raise ConfigError(f"no format {format!r}; there are {', '.join((AUTO, *formats()))}")
     try:
-        value = _unframed(text.within(record.value, max_bytes))
-        binary = _binary(value, format)
-        items = [value] if binary else text.split(value, max_items)
+        binary, items = _taken_apart(text.within(record.value, max_bytes), format, max_items)
     except BadInput as bad:
-        return Decoded((), (dead_letter(record, bad, keep_content=keep_content),))
+        return Decoded((), (dead_letter(record, bad, keep_content=keep_content, item=first_item),))
     calls: list[Call] = []
     fragments: list[Fragment] = []
     dead_letters: list[DeadLetter] = []
-    empty = number = 0
+    empty, number = 0, first_item
     for raw in items:
         # A record that is one item is sized and hashed as it came, with whatever surrounds the JSON.
         letters = Letters(record, record.value or raw if len(items) == 1 else raw, keep_content)
@@ -127,9 +128,35 @@ def decode(
     return Decoded(tuple(calls), tuple(dead_letters), tuple(fragments), empty)
 
 
+def item_with_hash(record: Record, sha256: bytes) -> bytes | None:
+    """The bytes of the record or of the one of its items that a dead letter with this hash is about.
+
+    ``None`` where none of them has it: the record is another one.
+    """
+    value = record.value or b""
+    if hashlib.sha256(value).digest() == sha256:
+        return value
+    try:
+        _, items = _taken_apart(value, AUTO, text.MAX_ITEMS)
+    except BadInput:
+        return None
+    return next((item for item in items if hashlib.sha256(item).digest() == sha256), None)
+
+
+def _taken_apart(value: bytes, format_name: str, max_items: int) -> tuple[BinaryFormat | None, list[bytes]]:
+    """The items of a value, and the format they have in common if it is a binary one.
+
+    Raises:
+        BadInput: it has none, or too many, or is a broken array.
+    """
+    value = _unframed(value)
+    binary = _binary(value, format_name)
+    return binary, [value] if binary else text.split(value, max_items)
+
+
 def _unframed(value: bytes) -> bytes:
     """The value without Confluent's framing, which begins with a byte that no format here begins with."""
-    if value[0] != 0 or len(value) <= _FRAME:
+    if not value.startswith(b"\x00") or len(value) <= _FRAME:
         return value
     return value[_FRAME:].removeprefix(b"\x00")
 
@@ -195,4 +222,3 @@ def _check_time(started_at: datetime, window: Window | None) -> None:
     if started_at > window.latest:
         latest = window.latest.isoformat()
         raise BadInput(DeadLetterReason.FROM_FUTURE, f"started at {started}, after {latest}")
-
