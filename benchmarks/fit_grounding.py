@@ -18,7 +18,7 @@ from benchmarks._data import DATA, auroc, rows
 from benchmarks._logistic import fit
 from monitor.scorers.grounding.claims import claims
 from monitor.scorers.grounding.context import Cache, Context
-from monitor.scorers.grounding.signals import FIGURES, item_signals, word_signals
+from monitor.scorers.grounding.signals import FIGURES, item_signals, shares, word_signals
 
 #: Signals that share a weight: there are too few of each figure, and both shares say how much is missing.
 TIED = {**dict.fromkeys(FIGURES, "figures"), "share": "missing", "worst": "missing"}
@@ -53,7 +53,9 @@ def signals_of(row: Row, cache: Cache) -> dict[str, float] | None:
         return None
     context = Context([row["context"]], row["question"] or "", cache)
     total: dict[str, float] = dict.fromkeys(NAMES, 0.0)
-    for name, signal in (word_signals(found, context)[1] | item_signals(found, context)).items():
+    lacking = shares(found, context)
+    compared = word_signals(found, lacking, context)[1] | item_signals(found, lacking, context)
+    for name, signal in compared.items():
         total[TIED.get(name, name)] += signal.scaled
     return total
 

@@ -90,7 +90,7 @@ def citations(
     places = [
         found.start()
         for found in islice(_CITED.finditer(answer), MAX_CITATIONS)
-        if count and int(found.group(1)) > count and str(int(found.group(1))) not in context.numbers
+        if count and int(found.group(1)) > count and not context.units(str(int(found.group(1))))
     ]
     known = frozenset(name.lower() for name in names)
     lost = [
@@ -104,7 +104,7 @@ def citations(
 
 def _stands(citation: str, context: Context) -> bool:
     """Whether a citation stands in the context; a number, which is in any text, by itself."""
-    return citation in context.numbers if citation.isdecimal() else context.contains(citation)
+    return bool(context.units(citation)) if citation.isdecimal() else context.contains(citation)
 
 
 def unlikely(logprobs: Sequence[float]) -> Found:

@@ -6,6 +6,7 @@ What claims nothing is left out (``silence``). So are links, and the marks of ci
 from __future__ import annotations
 
 import re
+from itertools import compress
 from typing import NamedTuple
 
 from monitor.scorers.grounding.silence import claiming
@@ -60,7 +61,8 @@ def claims(answer: str) -> list[Claim]:
 def _claim(text: str, start: int, said: list[str]) -> Claim | None:
     """The claim of these words, if one of them tells something."""
     stemmed = stems(said)
-    weights = {stem: heavy for word, stem in zip(said, stemmed, strict=True) if (heavy := WEIGHTS[word])}
+    heavy = list(map(WEIGHTS.__getitem__, said))
+    weights = dict(compress(zip(stemmed, heavy, strict=True), heavy))
     return Claim(text, start, said, stemmed, weights) if weights else None
 
 

@@ -92,8 +92,11 @@ class Passage:
         """The units that each number has, by its plain decimal."""
         units: dict[str, set[str]] = {value: {""} for value in spelled(self._words)}
         for number in numbers(self._text):
-            for reading in (*number.readings, *rounded(number)):
+            for reading in number.readings:
                 units.setdefault(reading, set()).add(number.unit)
+                if "." in reading:
+                    for rough in rounded(reading):
+                        units.setdefault(rough, set()).add(number.unit)
         return units
 
     @cached_property
@@ -107,10 +110,18 @@ class Passage:
         self._recurs = True  # a set of all pairs costs four times a look through them, and so pays only now
         return wanted.intersection(pairwise(self._stems))
 
-    def cover(self, weights: Mapping[str, float]) -> float:
-        """The most of these stems, by weight, that stand together in one window."""
-        # ``fsum`` has one sum for any order: that of a set is another one in each process.
-        return max([fsum(map(weights.__getitem__, window.intersection(weights))) for window in self._windows])
+    def cover(self, weights: Mapping[str, float], at_least: float = 0.0) -> float:
+        """The most of these stems, by weight, that stand together in one window, or ``at_least``."""
+        # No stem weighs more than 1, so that a window with few of them needs no sum: a fifth of the time.
+        present = self.stems.intersection(weights)
+        if len(present) <= at_least:
+            return at_least
+        for window in self._windows:
+            together = window & present
+            if len(together) > at_least:
+                # ``fsum`` has one sum for any order: that of a set is another one in each process.
+                at_least = max(at_least, fsum(map(weights.__getitem__, together)))
+        return at_least
 
 
 class Cache:
@@ -166,14 +177,10 @@ class Context:
         self.known = self.question.stems.union(*[passage.stems for passage in self.passages])
         self.negates = negates(self.known)
 
-    @cached_property
-    def numbers(self) -> dict[str, set[str]]:
-        """The units of each number, in passages and question."""
-        units: dict[str, set[str]] = {}
-        for passage in self._texts:
-            for reading, found in passage.numbers.items():
-                units[reading] = units.get(reading, set()) | found
-        return units
+    def units(self, reading: str) -> set[str]:
+        """The units of a number, by its plain decimal, in passages and question; none where it isn't."""
+        found = [passage.numbers[reading] for passage in self._texts if reading in passage.numbers]
+        return found[0].union(*found[1:]) if found else set()
 
     def phrases(self, wanted: frozenset[Pair]) -> frozenset[Pair]:
         """Those of these pairs that follow each other in any passage, the question left aside."""
@@ -192,6 +199,8 @@ class Context:
         total = fsum(weights.values())
         if not total:
             return 0.0
-        covered = max([passage.cover(weights) for passage in self.passages])
+        covered = 0.0
+        for passage in self.passages:
+            covered = passage.cover(weights, covered)
         asked = fsum(map(weights.__getitem__, self._only_asked.intersection(weights)))
         return max(0.0, 1.0 - (covered + QUESTION * asked) / total)

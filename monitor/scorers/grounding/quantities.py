@@ -73,6 +73,10 @@ _SPELLED: Final = (
 )
 #: What spells a number, and is said without one: figures of speech, and what an answer counts by itself.
 _CASUAL: Final = word_set("zero one two three four five first second third march may")
+_SPELLING: Final = frozenset(_SPELLED)
+#: Words that make a larger number with what follows them, and with what stands before them.
+_PARTS: Final = frozenset(_ROUND)
+_MULTIPLES: Final = frozenset(word for word in _SCALES if len(word) > 2)
 #: Words that can only be meant as numbers, and the numbers.
 SPELLED_OUT: Final = {word: str(value) for word, value in _SPELLED.items() if word not in _CASUAL}
 #: It begins with a single character, since a scan for one is twice as fast as for a repetition.
@@ -132,11 +136,10 @@ def _afternoons(text: str) -> frozenset[int]:
     return frozenset()
 
 
-def rounded(number: Number) -> Iterator[str]:
-    """What ``number`` is when its decimals are rounded away."""
-    for reading in number.readings:
-        if "." in reading and (value := _value(reading)) is not None:
-            yield from (_decimal(round(value, 1)), str(round(value)))
+def rounded(reading: str) -> Iterator[str]:
+    """What a plain decimal is when its decimals are rounded away."""
+    if "." in reading and (value := _value(reading)) is not None:
+        yield from (_decimal(round(value, 1)), str(round(value)))
 
 
 def converted(number: Number) -> Iterator[tuple[str, str]]:
@@ -163,11 +166,13 @@ def _value(reading: str) -> float | None:
 
 def spelled(found: Sequence[str]) -> set[str]:
     """The numbers that the words ``found`` spell, months among them: "march" is 3, "twenty five" 25."""
-    values: set[str] = set()
+    said = _SPELLING.intersection(found)
+    values = {str(_SPELLED[word]) for word in said}
+    if _PARTS.isdisjoint(said) and _MULTIPLES.isdisjoint(found):
+        return values  # nothing is put together: three quarters of all texts, at a fifth of the time
     for place in [place for place, word in enumerate(found) if word in _SPELLED]:
         word = found[place]
         value = _SPELLED[word]
-        values.add(str(value))
         following = found[place + 1] if place + 1 < len(found) else ""
         if word in _ROUND and following in _UNITS_OF_TEN:
             value += _UNITS_OF_TEN[following]

@@ -31,7 +31,7 @@ from monitor.scorers.grounding.comparable import is_foreign, is_latin
 from monitor.scorers.grounding.context import Cache, Context
 from monitor.scorers.grounding.contradictions import Facts, contradictions, facts
 from monitor.scorers.grounding.given import Given, gather, strings
-from monitor.scorers.grounding.signals import Found, Words, counted, item_signals, word_signals
+from monitor.scorers.grounding.signals import Found, Words, counted, item_signals, shares, word_signals
 from monitor.scorers.grounding.weights import WEIGHTS, WITHOUT_WORDS
 from monitor.scorers.refusal import refuses
 from monitor.scorers.risk import combine, rendered
@@ -155,14 +155,15 @@ def _judge(
         return _without_words("its script", checked, answer, context, thresholds)
     if not answer.claims:
         return _not_applicable("nothing is claimed")
-    total, compared = word_signals(answer.claims, context)
+    lacking = shares(answer.claims, context)
+    total, compared = word_signals(answer.claims, lacking, context)
     if 2 * total.unsupported > total.content and is_foreign(
         (word for claim in answer.claims for word in claim.words),
         {passage.language for passage in context.passages[: max(1, len(basis.given.passages))]},
         context.known,
     ):
         return _without_words("another language", checked, answer, context, thresholds)
-    found = compared | item_signals(answer.claims, context) | checked
+    found = compared | item_signals(answer.claims, lacking, context) | checked
     found["quotations"] = quotations(answer.text, context)
     return _scored(WEIGHTS, found, answer, thresholds, total)
 
@@ -180,7 +181,7 @@ def _without_words(
     """Judges by what is the same in every language. If that finds nothing, nothing is known."""
     found = dict(checked)
     if not any(passage.writes_numbers_out for passage in context.passages):
-        found |= item_signals(answer.claims, context, MIN_DIGITS)
+        found |= item_signals(answer.claims, [1.0] * len(answer.claims), context, MIN_DIGITS)
     score = _scored(WITHOUT_WORDS, found, answer, thresholds, None)
     if score.outcome is GroundingOutcome.SUPPORTED:
         return _unknown(f"words not compared: {why}")

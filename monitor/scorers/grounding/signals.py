@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from monitor.scorers.grounding.claims import Claim
 from monitor.scorers.grounding.context import Context, negates, neighbours
 from monitor.scorers.grounding.quantities import CURRENCIES, SPELLED_OUT, Number, converted, numbers
-from monitor.scorers.grounding.words import stem
+from monitor.scorers.grounding.words import STEMS
 
 #: Figures that the context does not have: years, amounts of money, other numbers; and those that it has with
 #: another unit.
@@ -27,9 +27,9 @@ MAX_ITEMS: Final = 100
 #: The share of new phrases from which on more of them add little: the scale of the logarithm.
 FEW_PHRASES: Final = 0.05
 
-_NAME = re.compile(r" ([A-Z][^\W\d_]{2,})")
-#: What a word with a capital stands behind, unless it begins a sentence or a title.
-_WITHIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789,;)'\"")
+#: A word with a capital that does not begin a sentence or a title. The space comes first, since a scan for
+#: one character is fast.
+_NAME = re.compile(r" (?<=[a-z0-9,;)'\"] )([A-Z][^\W\d_]{2,})")
 
 
 class Found(NamedTuple):
@@ -64,8 +64,21 @@ class Words(NamedTuple):
     unsupported: int
 
 
-def word_signals(found: Sequence[Claim], context: Context) -> tuple[Words, dict[str, Found]]:
-    """The signals that compare words: ``words``, ``share``, ``worst``, ``phrases`` and ``negations``."""
+def shares(found: Iterable[Claim], context: Context) -> list[float]:
+    """The share of each claim's words, by weight, that no one window of the context carries."""
+    return [context.missing(claim.weights) for claim in found]
+
+
+def word_signals(
+    found: Sequence[Claim], lacking: Sequence[float], context: Context
+) -> tuple[Words, dict[str, Found]]:
+    """The signals that compare words: ``words``, ``share``, ``worst``, ``phrases`` and ``negations``.
+
+    Args:
+        found: the claims.
+        lacking: their ``shares``.
+        context: what they are compared with.
+    """
     content = unsupported = fresh = pairs = 0
     weighed = worst = missed = 0.0
     worst_at = 0
@@ -73,14 +86,13 @@ def word_signals(found: Sequence[Claim], context: Context) -> tuple[Words, dict[
     phrased: list[int] = []
     negated: list[int] = []
     known = context.phrases(neighbours(claim.stems for claim in found))
-    for claim in found:
+    for claim, share in zip(found, lacking, strict=True):
         content += len(claim.weights)
         missing = claim.weights.keys() - context.known
         unsupported += len(missing)
         weighed += fsum(map(claim.weights.__getitem__, missing))
         if missing and len(places) < MAX_PLACES_SHOWN:
             places.append(claim.start + min(map(claim.text.lower().find, missing)))
-        share = context.missing(claim.weights)
         missed += share * len(claim.weights)
         if share > worst:
             worst, worst_at = share, claim.start
@@ -102,25 +114,29 @@ def word_signals(found: Sequence[Claim], context: Context) -> tuple[Words, dict[
     }
 
 
-def item_signals(found: Iterable[Claim], context: Context, least: int = 0) -> dict[str, Found]:
+def item_signals(
+    found: Sequence[Claim], lacking: Sequence[float], context: Context, least: int = 0
+) -> dict[str, Found]:
     """The signals that look up one thing after another: ``FIGURES``, ``altered`` and ``names``.
 
     ``altered`` counts sentences that the context carries but for a figure: it was most likely another one.
-    Figures that are written with fewer digits than ``least`` are left out.
+
+    Args:
+        found: the claims.
+        lacking: their ``shares``; 1 where words can't be compared.
+        context: what is looked through.
+        least: digits of a figure; those written with fewer are left out.
     """
     figures: dict[str, list[int]] = {kind: [] for kind in (*FIGURES, "altered")}
     named: dict[str, int] = {}
-    for claim in found:
+    for claim, share in zip(found, lacking, strict=True):
         lost = [(kind, claim.start + place) for kind, place in _figures(claim, context, least)]
         for kind, place in lost:
             figures[kind].append(place)
-        if lost and not least and context.missing(claim.weights) <= CARRIED:
+        if lost and share <= CARRIED:
             figures["altered"].append(lost[0][1])
         for name in _NAME.finditer(claim.text):
-            if (
-                claim.text[name.start() - 1 : name.start()] in _WITHIN
-                and (looked_up := stem(name.group(1).lower())) not in context.known
-            ):
+            if (looked_up := STEMS[name[1].lower()]) not in context.known:
                 named.setdefault(looked_up, claim.start + name.start(1))
     return {kind: counted(places) for kind, places in figures.items()} | {"names": counted([*named.values()])}
 
@@ -130,18 +146,16 @@ def _figures(claim: Claim, context: Context, least: int) -> Iterator[tuple[str, 
     for number in numbers(claim.text):
         if len(number.readings[0]) < least:
             continue
-        units = [context.numbers[reading] for reading in number.readings if reading in context.numbers]
-        if any(not number.unit or "" in known or number.unit in known for known in units):
+        known = set().union(*map(context.units, number.readings))
+        if known and (not number.unit or "" in known or number.unit in known):
             continue
-        if not any(
-            {"", unit} & context.numbers.get(reading, frozenset()) for reading, unit in converted(number)
-        ):
-            yield "units" if units else _kind(number), number.start
+        if not any({"", unit} & context.units(reading) for reading, unit in converted(number)):
+            yield "units" if known else _kind(number), number.start
     if least or SPELLED_OUT.keys().isdisjoint(claim.words):
         return
     for word in claim.words:
         value = SPELLED_OUT.get(word)
-        if value and stem(word) not in context.known and value not in context.numbers:
+        if value and STEMS[word] not in context.known and not context.units(value):
             yield "numbers", claim.text.lower().find(word)
 
 

@@ -63,9 +63,10 @@ class Remembered(dict[str, T]):
         return found
 
 
-_STEMS = Remembered(stem)
+#: The stem of each word.
+STEMS = Remembered(stem)
 
 
 def stems(found: Iterable[str]) -> list[str]:
     """The stem of each word."""
-    return list(map(_STEMS.__getitem__, found))
+    return list(map(STEMS.__getitem__, found))

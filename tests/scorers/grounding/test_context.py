@@ -60,7 +60,8 @@ def test_passages_combine() -> None:
     assert context.negates
     assert negates(["witho"])
     assert not negates(["would"])
-    assert set(context.numbers) == {"1937", "1936"}
+    assert context.units("1937") == {""}
+    assert context.units("1938") == set()
     assert context.contains("strauss designed")
 
 
