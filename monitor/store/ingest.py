@@ -15,14 +15,16 @@ from typing import Protocol
 import msgspec
 import sqlalchemy as sa
 
-from monitor.records import Call, DeadLetter, Partition, ScoredCall, Waiting, dimensions
+from monitor.records import Call, DeadLetter, Partition, Place, ScoredCall, Waiting, dimensions
 from monitor.store import parts
+from monitor.store.copying import copy_calls
 from monitor.store.database import transient_if_unreachable
 from monitor.store.letters import Replay, keep, refused_letter, settle
 from monitor.store.offsets import OffsetMove, book, move_offsets, read_offsets
-from monitor.store.refusals import Cursor, copy_bisecting
-from monitor.store.rows import COLUMNS, Row, row
+from monitor.store.refusals import copy_bisecting
+from monitor.store.rows import row
 from monitor.store.series import MAX_VALUES, SeriesIds
+from monitor.store.suspects import acquit, read_suspects
 from monitor.store.tables import dirty_minutes
 
 
@@ -38,7 +40,7 @@ class Parts(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What one poll gave, decoded and scored; or, with no offsets, calls whose parts have waited enough."""
+    """What was read, decoded and scored; or, with no offsets, calls whose parts have waited enough."""
 
     calls: tuple[ScoredCall, ...]
     dead_letters: tuple[DeadLetter, ...]
@@ -48,6 +50,8 @@ class Batch(msgspec.Struct, frozen=True):
     """The dead letter of a call that can't be stored, with the reason that Postgres gave."""
     replay: Replay | None = None
     """The dead letters that this is another try of: no offset moves, and the ledger takes them over."""
+    suspects: tuple[Place, ...] = ()
+    """The suspected records that it moves past: they are no longer suspected of anything."""
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -119,6 +123,14 @@ class Store(Protocol):
         """
         ...
 
+    def suspects(self, partitions: Sequence[Partition]) -> set[Place]:
+        """The records of these partitions that are suspected of having ended a worker.
+
+        Raises:
+            Transient: the store can't be reached now.
+        """
+        ...
+
     def parts_waiting(self) -> int:
         """How many parts wait; marks are not counted.
 
@@ -138,19 +150,14 @@ _COUNTED = sa.text(
     FROM unnest(
         CAST(:traces AS text[]), CAST(:spans AS text[]), CAST(:ids AS text[]), CAST(:starts AS timestamptz[])
     ) AS wanted (trace_id, span_id, call_id, started_at)
-    JOIN calls ON calls.trace_id = wanted.trace_id
+    JOIN calls ON hashtextextended(calls.trace_id, 0) = hashtextextended(wanted.trace_id, 0)
+        AND calls.trace_id = wanted.trace_id
         AND calls.started_at BETWEEN wanted.started_at - :apart AND wanted.started_at + :apart
     WHERE calls.started_at BETWEEN :first AND :last
         AND (calls.call_id = wanted.call_id OR calls.span_id = wanted.span_id)
         AND (calls.started_at, calls.call_id) <> (wanted.started_at, wanted.call_id)
     """
 )
-
-_STAGE = "CREATE TEMP TABLE IF NOT EXISTS staged_calls (LIKE calls INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-_NAMES = ", ".join(name for name, _ in COLUMNS)
-_COPY = f"COPY staged_calls ({_NAMES}) FROM STDIN (FORMAT BINARY)"
-_MOVE = f"INSERT INTO calls ({_NAMES}) SELECT {_NAMES} FROM staged_calls ON CONFLICT DO NOTHING"  # noqa: S608
-_TYPES = [type_ for _, type_ in COLUMNS]
 
 
 class PostgresStore:
@@ -184,7 +191,7 @@ class PostgresStore:
             with self._engine.begin() as connection:
                 parts.take(connection, batch.parts.taken)
                 _, refused_parts = copy_bisecting(connection, put, parts.put)
-                stored, refused = copy_bisecting(connection, rows, _copy_calls)
+                stored, refused = copy_bisecting(connection, rows, copy_calls)
                 kept = [scored for i, scored in enumerate(batch.calls) if i not in refused]
                 letters = [
                     *batch.dead_letters,
@@ -198,6 +205,7 @@ class PostgresStore:
                 saved = Saved(stored, len(kept) - stored, len(letters), len(refused))
                 keep(connection, letters)
                 _mark_dirty(connection, kept)
+                acquit(connection, batch.suspects)
                 if batch.offsets:
                     move_offsets(connection, batch.offsets, saved.counts())
                 elif batch.replay:
@@ -243,23 +251,15 @@ class PostgresStore:
         with transient_if_unreachable(), self._engine.begin() as connection:
             return parts.claim(connection, now, limit=limit, lease=lease)
 
+    def suspects(self, partitions: Sequence[Partition]) -> set[Place]:
+        """See ``Store.suspects``."""
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return read_suspects(connection, partitions)
+
     def parts_waiting(self) -> int:
         """See ``Store.parts_waiting``."""
         with transient_if_unreachable(), self._engine.begin() as connection:
             return parts.count(connection)
-
-
-def _copy_calls(cursor: Cursor, rows: Sequence[Row]) -> int:
-    """Stage the rows and move the new ones into ``calls``; gives how many were new."""
-    cursor.execute(_STAGE)
-    with cursor.copy(_COPY) as copy:
-        copy.set_types(_TYPES)
-        for values in rows:
-            copy.write_row(values)
-    cursor.execute(_MOVE)
-    moved = cursor.rowcount
-    cursor.execute("DELETE FROM staged_calls")
-    return moved
 
 
 def _places(calls: Sequence[ScoredCall], letters: Sequence[DeadLetter]) -> list[Partition]:

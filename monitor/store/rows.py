@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+from msgspec import structs
 from psycopg.types.json import Jsonb
 
-from monitor.records import OUTCOMES, ScoredCall, answered
+from monitor.records import ScoredCall, Versions, answered
+from monitor.store.usage import untold
 
 #: Column, its PostgreSQL type for binary COPY. ``ingested_at`` is the server's default.
 COLUMNS: tuple[tuple[str, str], ...] = (
@@ -34,7 +36,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("http_status", "int2"),
     ("json_violations", "int2"),
     ("fallback_hop", "int2"),
-    *((f"{score}_version", "int2") for score in OUTCOMES),
+    *((f"{score}_version", "int2") for score in Versions.__struct_fields__),
     ("request_attempts", "int2"),
     ("answered", "bool"),
     ("request_answered", "bool"),
@@ -81,6 +83,7 @@ def row(scored: ScoredCall, series_id: int) -> Row:
     """The values of ``COLUMNS`` for this call, in that order."""
     call, scores = scored.call, scored.scores
     error, usage, source = call.error, call.usage, call.source
+    raw = untold(usage)
     has_answer = answered(call)
     return (
         call.started_at,
@@ -94,7 +97,7 @@ def row(scored: ScoredCall, series_id: int) -> Row:
         usage.cache_read_tokens,
         usage.cache_write_tokens,
         usage.reasoning_tokens,
-        sum(len(output.text) for output in call.outputs),
+        sum([len(output.text) for output in call.outputs]),
         call.duration_ms,
         call.ttft_ms,
         scores.tools.risk,
@@ -106,7 +109,7 @@ def row(scored: ScoredCall, series_id: int) -> Row:
         error.http_status if error else None,
         scores.json.violations,
         scores.fallback.hop,
-        *(getattr(scores.versions, score) for score in OUTCOMES),
+        *structs.astuple(scores.versions),
         # As if it were the only attempt of its request: ``requests.relate`` knows better when there are more.
         1,
         has_answer,
@@ -142,5 +145,5 @@ def row(scored: ScoredCall, series_id: int) -> Row:
         scores.instructions.detail,
         scores.judge.outcome,
         scores.judge.detail,
-        None if usage.raw is None else Jsonb(usage.raw, _dumps),
+        None if raw is None else Jsonb(raw, _dumps),
     )

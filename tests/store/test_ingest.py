@@ -163,7 +163,7 @@ def test_a_failure_before_the_commit_saves_nothing_and_a_retry_saves_once(
     assert contents(engine).calls == ["a", "b"]
 
 
-@pytest.mark.parametrize("step", ["copy_bisecting", "_copy_calls", "keep", "move_offsets"])
+@pytest.mark.parametrize("step", ["copy_bisecting", "copy_calls", "keep", "move_offsets"])
 def test_a_connection_that_breaks_is_transient_wherever_it_breaks(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
