@@ -28,13 +28,12 @@ class Work(msgspec.Struct, frozen=True, dict=True):
     ingest: IngestConfig
     grounding: GroundingConfig
 
-    def decode(self, record: Record, window: Window | None, first_item: int = 0) -> Decoded:
+    def decode(self, record: Record, window: Window | None) -> Decoded:
         """What a record holds, of calls that started within the window."""
         return decode(
             record,
             window=window,
             max_bytes=self.ingest.max_record_bytes,
-            first_item=first_item,
             keep_content=self.ingest.keep_content,
             mapping=self._mapping,
         )

@@ -69,7 +69,6 @@ def decode(
     window: Window | None = None,
     max_bytes: int = MAX_BYTES,
     max_items: int = text.MAX_ITEMS,
-    first_item: int = 0,
     keep_content: bool = False,
     mapping: Mapping = Mapping(),  # noqa: B008 - frozen
 ) -> Decoded:
@@ -84,7 +83,6 @@ def decode(
         window: when an accepted call may have started; ``None`` accepts any time.
         max_bytes: the largest value that is parsed.
         max_items: most items that are read, and most things that are found; the rest is one dead letter.
-        first_item: the number of the first thing found, where the value is an item of a larger one.
         keep_content: whether a dead letter keeps its bytes, without the credentials in them. Of several in
             one item the first does.
         mapping: which attributes become which dimensions.
@@ -97,11 +95,11 @@ def decode(
     try:
         binary, items = _taken_apart(text.within(record.value, max_bytes), format, max_items)
     except BadInput as bad:
-        return Decoded((), (dead_letter(record, bad, keep_content=keep_content, item=first_item),))
+        return Decoded((), (dead_letter(record, bad, keep_content=keep_content),))
     calls: list[Call] = []
     fragments: list[Fragment] = []
     dead_letters: list[DeadLetter] = []
-    empty, number = 0, first_item
+    empty = number = 0
     for raw in items:
         # A record that is one item is sized and hashed as it came, with whatever surrounds the JSON.
         letters = Letters(record, record.value or raw if len(items) == 1 else raw, keep_content)

@@ -64,17 +64,16 @@ class LetterKey(NamedTuple):
     item: int
 
 
-class Kept(msgspec.Struct, frozen=True):
-    """A dead letter as it is kept."""
+def key_of(letter: DeadLetter) -> LetterKey:
+    """What this letter is known by."""
+    return LetterKey(letter.topic, letter.partition, letter.offset, letter.item)
+
+
+class Unsent(msgspec.Struct, frozen=True):
+    """A dead letter that is to be written to the topic."""
 
     letter: DeadLetter
     first_seen: datetime
-
-    @property
-    def key(self) -> LetterKey:
-        """What it is known by."""
-        letter = self.letter
-        return LetterKey(letter.topic, letter.partition, letter.offset, letter.item)
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -137,7 +136,7 @@ def refused_letter(call: Call, why: str) -> DeadLetter:
 
 def find(
     engine: sa.Engine, wanted: Wanted, *, after: LetterKey | None = None, limit: int = 100
-) -> list[Kept]:
+) -> list[DeadLetter]:
     """Dead letters that no replay has settled, in the order of their keys, from behind ``after`` on.
 
     Raises:
@@ -147,7 +146,7 @@ def find(
     if after is not None:
         query = query.where(sa.tuple_(*_KEY) > sa.tuple_(*map(sa.literal, after)))
     with transient_if_unreachable(), engine.begin() as connection:
-        return [_kept(row) for row in connection.execute(query)]
+        return [_letter(row) for row in connection.execute(query)]
 
 
 def count(engine: sa.Engine, wanted: Wanted) -> int:
@@ -186,7 +185,7 @@ def settle(connection: sa.Connection, replay: Replay, stored: int, duplicates: i
     book(connection, Partition(first.topic, first.partition), counts)
 
 
-def unsent(engine: sa.Engine, limit: int) -> list[Kept]:
+def unsent(engine: sa.Engine, limit: int) -> list[Unsent]:
     """Dead letters that were not written to the topic yet, the oldest first.
 
     Raises:
@@ -199,7 +198,7 @@ def unsent(engine: sa.Engine, limit: int) -> list[Kept]:
         .limit(limit)
     )
     with transient_if_unreachable(), engine.begin() as connection:
-        return [_kept(row) for row in connection.execute(query)]
+        return [Unsent(_letter(row), row.first_seen) for row in connection.execute(query)]
 
 
 def mark_sent(engine: sa.Engine, keys: Sequence[LetterKey]) -> None:
@@ -273,8 +272,8 @@ def _text(text: str) -> str:
     return text.replace("\x00", "").encode(errors="replace").decode()
 
 
-def _kept(row: sa.Row[Any]) -> Kept:
-    letter = DeadLetter(
+def _letter(row: sa.Row[Any]) -> DeadLetter:
+    return DeadLetter(
         topic=row.topic,
         partition=row.partition,
         offset=row.kafka_offset,
@@ -287,4 +286,3 @@ def _kept(row: sa.Row[Any]) -> Kept:
         headers=tuple((name, value) for name, value in row.headers or ()),
         recorded_at=row.recorded_at,
     )
-    return Kept(letter, row.first_seen)
