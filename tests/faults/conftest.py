@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -24,33 +25,31 @@ def proxy(own_postgres: PostgresServer) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="module")
-def stage(
-    own_kafka: ApacheKafka,
-    own_postgres: PostgresServer,
-    proxy: Proxy,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Running, Traffic]]:
-    """A service, and the traffic that it reads."""
-    migrate(own_postgres.url())
+def traffic(own_kafka: ApacheKafka) -> Iterator[Traffic]:
+    """What is produced, to a topic of this module's own."""
     topic = Kafka(own_kafka.bootstrap_servers).create_topic(4)
-    traffic = Traffic(own_kafka.bootstrap_servers, topic)
-    through = own_postgres.url().replace(f":{own_postgres.port}/", f":{proxy.port}/")
-    service = Running(
+    with closing(Traffic(own_kafka.bootstrap_servers, topic)) as produced:
+        yield produced
+
+
+@pytest.fixture(scope="module")
+def service(
+    own_postgres: PostgresServer, proxy: Proxy, traffic: Traffic, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """A service that reads the traffic, with two workers."""
+    migrate(own_postgres.url())
+    with Running(
         tmp_path_factory.mktemp("faults"),
-        own_kafka.bootstrap_servers,
+        traffic.bootstrap_servers,
         own_postgres.url(),
-        topic,
-        through=through,
+        traffic.topic,
+        through=own_postgres.url().replace(f":{own_postgres.port}/", f":{proxy.port}/"),
         ingest={"workers": 2},
-    )
-    try:
-        with service:
-            yield service, traffic
-    finally:
-        traffic.close()
+    ) as running:
+        yield running
 
 
 @pytest.fixture
-def proof(stage: tuple[Running, Traffic], record: Callable[[Row], None]) -> Proof:
+def proof(service: Running, traffic: Traffic, record: Callable[[Row], None]) -> Proof:
     """A proof on the service that the module shares."""
-    return Proof(*stage, record)
+    return Proof(service, traffic, record)

@@ -53,6 +53,7 @@ class Proof:
         self._record = record
         self._per_second = per_second
         self._recoveries: list[float] = []
+        self._times = 0
 
     @contextmanager
     def of(
@@ -66,7 +67,7 @@ class Proof:
             lost: how many records Kafka itself has deleted, asked at the end.
         """
         since = len(self.traffic.calls)
-        self._recoveries = []
+        self._recoveries, self._times = [], 0
         saved = self.service.ledger()[0]
         self.traffic.start(self._per_second)
         try:
@@ -86,7 +87,7 @@ class Proof:
         self._record(
             Row(
                 fault=fault,
-                times=len(self._recoveries),
+                times=self._times,
                 produced=account.produced,
                 stored=account.stored,
                 lost=account.lost,
@@ -96,11 +97,16 @@ class Proof:
             )
         )
 
-    def mended(self) -> None:
-        """The fault is over: wait until what is in Kafka now is saved, and note how long that took."""
+    def mended(self, times: int = 1) -> None:
+        """The fault is over: wait until what is in Kafka now is saved, and note how long that took.
+
+        Args:
+            times: how often it was tried since this was last called.
+        """
         began = time.monotonic()
         self._catch_up()
         self._recoveries.append(time.monotonic() - began)
+        self._times += times
 
     def _catch_up(self) -> None:
         log = ends(self.service.bootstrap_servers, self.traffic.topic)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from kafka import KafkaProducer
-from kafka.producer.future import FutureRecordMetadata
 
 #: Seconds in which Kafka must have taken what was sent to it: longer than any broker is away.
 ACKNOWLEDGED_S = 180.0
@@ -48,6 +47,7 @@ class Traffic:
     """
 
     def __init__(self, bootstrap_servers: str, topic: str, seed: int = 7) -> None:
+        self.bootstrap_servers = bootstrap_servers
         self.topic = topic
         self.calls: dict[str, datetime] = {}
         self.counted: Counted = Counter()
@@ -55,8 +55,8 @@ class Traffic:
         self.bad = 0
         self.sent = 0
         self._random = Random(seed)
-        self._repeatable: list[bytes] = []
-        self._futures: list[FutureRecordMetadata] = []
+        self._repeatable: deque[bytes] = deque(maxlen=100)
+        self._failures: list[Exception] = []
         self._flowing = threading.Event()
         self._thread: threading.Thread | None = None
         self._producer = KafkaProducer(
@@ -106,9 +106,9 @@ class Traffic:
             self._thread = None
 
     def _acknowledge(self) -> None:
-        for future in self._futures:
-            future.get(timeout=ACKNOWLEDGED_S)
-        self._futures.clear()
+        self._producer.flush(timeout=ACKNOWLEDGED_S)
+        if self._failures:
+            raise self._failures[0]
 
     def _flow(self, per_second: int) -> None:
         began, sent = time.monotonic(), 0
@@ -120,7 +120,7 @@ class Traffic:
     def _produce(self) -> int:
         records = 0
         for value in self._next():
-            self._futures.append(self._producer.send(self.topic, value))
+            self._producer.send(self.topic, value).add_errback(self._failures.append)
             records += 1
         self.sent += records
         return records
@@ -178,5 +178,5 @@ class Traffic:
         self.counted.update((minute, model, what) for what in ("calls", *counted))
         self.counted[minute, model, "input_tokens"] += tokens
         value = json.dumps(fields).encode()
-        self._repeatable = [*self._repeatable[-99:], value]
+        self._repeatable.append(value)
         return value

@@ -156,6 +156,10 @@ class Running:
                 raise AssertionError(f"{what}: not within {within:.0f} s; log ends:\n{self._tail()}")
             time.sleep(0.05)
 
+    def wait_until_ready(self) -> None:
+        """Wait until ``/readyz`` is content."""
+        self.wait_for("readiness", lambda: self.readyz() == "")
+
     def wait_for_records(self, count: int) -> None:
         """Wait until this many records are read and saved."""
         self.wait_for(f"{count} records", lambda: self.ledger()[0] >= count)
