@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from monitor.decode.pair.api import Body
@@ -10,15 +11,31 @@ from monitor.decode.pair.shapes import at, integer, json_text, mapping, objects,
 
 def assemble(events: list[Body]) -> Body:
     """The chunks as one response body; an ``error``, of a chunk or of a choice, is left in the body."""
-    body: Body = {}
+    body = _latest(events)
     choices: dict[int, _Choice] = {}
     for chunk in events:
-        body.update({key: value for key, value in chunk.items() if value is not None})
+        if chunk.get("error") is not None:
+            body["error"] = chunk["error"]
         for part in objects(chunk.get("choices")):
-            choices.setdefault(integer(part.get("index")) or 0, _Choice()).add(part)
+            index = integer(part.get("index")) or 0
+            if index not in choices:
+                choices[index] = _Choice()
+            choices[index].add(part)
             if error := part.get("error"):
                 body["error"] = error
     body["choices"] = [choices[index].whole() for index in sorted(choices)]
+    return body
+
+
+def _latest(events: list[Body]) -> Body:
+    """Of every field of a chunk the latest value that is not null.
+
+    From the end, since all chunks say the same but in their choices: to see that nothing is new is quick.
+    """
+    body: Body = {}
+    for chunk in reversed(events):
+        if not chunk.keys() <= body.keys():
+            body = {key: value for key, value in chunk.items() if value is not None} | body
     return body
 
 
@@ -27,7 +44,7 @@ class _Choice:
 
     def __init__(self) -> None:
         self._finish_reason: str | None = None
-        self._pieces: dict[str, list[Any]] = {}
+        self._pieces = defaultdict[str, list[Any]](list)
         self._calls: list[_Call] = []
         self._open: dict[int | None, _Call] = {}
         self._function = _Call(None)
@@ -36,7 +53,8 @@ class _Choice:
     def add(self, part: Body) -> None:
         """Take one chunk's part. Its delta may hold texts, lists of blocks, and pieces of tool calls."""
         self._finish_reason = string(part.get("finish_reason")) or self._finish_reason
-        self._logprobs.extend(objects(at(part, "logprobs", "content")))
+        if part.get("logprobs"):
+            self._logprobs.extend(objects(at(part, "logprobs", "content")))
         for key, value in mapping(part.get("delta")).items():
             if key == "tool_calls":
                 for delta in objects(value):
@@ -44,9 +62,9 @@ class _Choice:
             elif key == "function_call":
                 self._function.add(mapping(value))
             elif isinstance(value, str):
-                self._pieces.setdefault(key, []).append(value)
+                self._pieces[key].append(value)
             elif isinstance(value, list):
-                self._pieces.setdefault(key, []).extend(value)
+                self._pieces[key].extend(value)
 
     def whole(self) -> Body:
         """The choice as a response body has it."""

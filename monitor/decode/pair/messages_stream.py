@@ -28,7 +28,10 @@ def assemble(events: list[Body]) -> Body:
         elif kind == "content_block_start":
             blocks[integer(event.get("index")) or 0] = _Block(mapping(event.get("content_block")))
         elif kind == "content_block_delta":
-            blocks.setdefault(integer(event.get("index")) or 0, _Block({})).add(mapping(event.get("delta")))
+            index = integer(event.get("index")) or 0
+            if index not in blocks:
+                blocks[index] = _Block({})
+            blocks[index].add(mapping(event.get("delta")))
         elif kind == "message_delta":
             body.update(mapping(event.get("delta")))
             counted = mapping(event.get("usage"))

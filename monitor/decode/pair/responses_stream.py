@@ -7,13 +7,21 @@ put together from what was streamed before.
 from __future__ import annotations
 
 from monitor.decode.pair.api import Body
-from monitor.decode.pair.shapes import integer, mapping, text
+from monitor.decode.pair.shapes import at, integer, mapping, text
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 def assemble(events: list[Body]) -> Body:
     """The events as one response body; an ``error`` event leaves its error in the body."""
+    for event in events:
+        if text(event.get("type")) in _ENDS and at(event, "response", "output"):
+            return mapping(event["response"])
+    return _put_together(events)
+
+
+def _put_together(events: list[Body]) -> Body:
+    """The body of a stream without its end."""
     body: Body = {}
     items: dict[int, _Item] = {}
     error: Body | None = None
@@ -22,12 +30,12 @@ def assemble(events: list[Body]) -> Body:
         index = integer(event.get("output_index")) or 0
         if isinstance(event.get("response"), dict):
             body = event["response"]
-            if kind in _ENDS and body.get("output"):
-                return body
         elif kind in ("response.output_item.added", "response.output_item.done"):
             items[index] = _Item(mapping(event.get("item")))
         elif kind.endswith(".delta"):
-            items.setdefault(index, _Item({})).add(kind, text(event.get("delta")))
+            if index not in items:
+                items[index] = _Item({})
+            items[index].add(kind, text(event.get("delta")))
         elif kind == "error":
             error = mapping(event.get("error")) or {name: event.get(name) for name in ("code", "message")}
     whole = {**body, "output": [items[index].whole() for index in sorted(items)]}

