@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import signal
 import sys
 import threading
@@ -17,29 +16,31 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import structlog
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from prometheus_client import CollectorRegistry
 
 from monitor import logs, telemetry
+from monitor.at_hand import AtHand
 from monitor.clock import SystemClock
 from monitor.config import JudgeConfig
-from monitor.decode import decode
 from monitor.decode.assemble import Waits
-from monitor.decode.dimensions import Mapping as Dimensions
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent
+from monitor.guard import Guard, TryAlone, limit_memory
 from monitor.judges import Bounds, Judge, Judging, Pick, Thresholds, load_judge
-from monitor.link import Line, Report, Start
+from monitor.link import Line, Report, Start, shared_at_hand
 from monitor.patience import until_it_works
 from monitor.records import ScoredCall
-from monitor.scorers import score
-from monitor.scorers.grounding import GroundingThresholds
 from monitor.snapshots import snapshot
-from monitor.source import KafkaSource
+from monitor.source import CHUNK_RECORDS, KafkaSource
 from monitor.store import PostgresStore, connect
+from monitor.work import Work
 from monitor.worker import Worker
 
 log = structlog.get_logger("monitor.ingest")
@@ -51,6 +52,19 @@ REPORT_S = 1.0
 CLIENT: Mapping[str, Any] = {
     "session_timeout_ms": 6_000,
     "heartbeat_interval_ms": 1_500,
+    # A worker can be told to stop only between two attempts to reach a broker.
+    "bootstrap_timeout_ms": 5_000,
+    "partition_assignment_strategy": ["range"],
+}
+
+_ASSIGNORS = {
+    assignor.name: assignor
+    for assignor in (
+        RangePartitionAssignor,
+        RoundRobinPartitionAssignor,
+        StickyPartitionAssignor,
+        CooperativeStickyAssignor,
+    )
 }
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -61,16 +75,18 @@ class Ingest:
 
     Args:
         start: what the supervisor said.
+        at_hand: where it is to see which record is worked on.
     """
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, at_hand: AtHand) -> None:
         self._start = start
+        self._at_hand = at_hand
         self._config = start.config
         self._clock = SystemClock()
         self._stopping = threading.Event()
         self._worker: Worker | None = None
         self._source: KafkaSource | None = None
-        self._waiting_for: str | None = "Kafka: not asked yet"
+        self._waiting_for: str | None = "Kafka: connecting"
         self._turned = time.monotonic()
         self._registry = CollectorRegistry()
         self._ingest_metrics = telemetry.IngestMetrics(self._registry)
@@ -105,9 +121,7 @@ class Ingest:
                     kafka.topics,
                     kafka.group_id,
                     client_settings(kafka.client, self._start.instance),
-                    start=kafka.start,
-                    max_records=ingest.batch_records,
-                    linger_s=seconds(ingest.linger),
+                    max_records=min(CHUNK_RECORDS, ingest.batch_records),
                 ),
                 stop=self._stopping,
                 waiting_for=self._wait_for,
@@ -119,29 +133,35 @@ class Ingest:
             store = PostgresStore(engine, max_values=ingest.max_values_per_dimension)
             self._ingest_metrics.fold(store.series.folded.__getitem__)
             self._ingest_metrics.drop(lambda: store.parts_dropped)
-            grounding, dimensions = config.grounding, Dimensions(ingest.dimensions)
+            work = Work(ingest, config.grounding)
+            guard = Guard(self._at_hand, seconds(ingest.record_timeout))
+            cleanup.callback(guard.stop)
+            guard.start()
             self._worker = Worker(
                 source,
                 store,
-                decode=lambda record, window: decode(
-                    record,
-                    window=window,
-                    max_bytes=ingest.max_record_bytes,
-                    keep_content=ingest.keep_content,
-                    mapping=dimensions,
-                ),
-                score=partial(
-                    score, thresholds=GroundingThresholds(grounding.suspect, grounding.unsupported)
-                ),
+                decode=work.decode,
+                score=work.score,
                 judge=judge,
                 clock=self._clock,
                 max_lateness=timedelta(seconds=seconds(ingest.max_lateness)),
                 max_skew=timedelta(seconds=seconds(ingest.max_skew)),
                 keep_content=ingest.keep_content,
+                start=kafka.start,
+                linger_s=seconds(ingest.linger),
+                batch_records=ingest.batch_records,
+                batch_bytes=ingest.batch_bytes,
                 metrics=self._ingest_metrics,
                 waits=Waits(
                     part=timedelta(seconds=seconds(ingest.part_wait)),
                     context=timedelta(seconds=seconds(ingest.context_wait)),
+                ),
+                guard=guard,
+                try_alone=TryAlone(
+                    work,
+                    timeout_s=seconds(ingest.record_timeout),
+                    memory=ingest.worker_memory,
+                    keep_content=ingest.keep_content,
                 ),
                 on_turn=self._on_turn,
             )
@@ -215,17 +235,21 @@ def client_settings(configured: Mapping[str, Any], instance: str) -> dict[str, A
     """What the Kafka client is told: ours, and over it what is configured (see docs/reliability.md).
 
     A worker is a static member of its group, so that it takes its partitions back when it is started again.
-    A configured ``group_instance_id`` of null makes it an ordinary one.
+    A configured ``group_instance_id`` of null makes it an ordinary one. Assignors are configured by name.
     """
     settings = {**CLIENT, "group_instance_id": instance, **configured}
     if settings["group_instance_id"] is not None:
         settings["group_instance_id"] = instance
+    names = settings["partition_assignment_strategy"]
+    settings["partition_assignment_strategy"] = [
+        _ASSIGNORS[name] for name in ([names] if isinstance(names, str) else names)
+    ]
     return settings
 
 
 def main() -> None:
     """Be the worker that the supervisor says, until it is told to stop; the arguments are two open files."""
-    line_number, _memory_number = map(int, sys.argv[1:])
+    line_number, memory_number = map(int, sys.argv[1:])
     if sys.platform == "linux":
         # Whatever this process is doing, in Python or in C, it does not outlive its supervisor.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -233,7 +257,7 @@ def main() -> None:
     start = line.start()
     logs.configure(start.config.log.level, start.config.log.format, worker=start.number)
     limit_memory(start.config.ingest.worker_memory)
-    ingest = Ingest(start)
+    ingest = Ingest(start, shared_at_hand(memory_number))
     _stop_on_signal(ingest.stop)
     threading.Thread(target=_end_with_supervisor, args=(line,), name="line", daemon=True).start()
     ended = threading.Event()
@@ -252,13 +276,6 @@ def main() -> None:
     reporter.join()
     line.report(ingest.report(failure))
     raise SystemExit(status)
-
-
-def limit_memory(most: int) -> None:
-    """Let this process have so many bytes of data and no more: what needs more gets a ``MemoryError``."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _stop_on_signal(stop: Callable[[], None]) -> None:

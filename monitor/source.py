@@ -1,4 +1,4 @@
-"""Reads records from Kafka. In come topics; out come polls of records, in offset order per partition.
+"""Reads records from Kafka. In come topics; out come small chunks of records, in offset order per partition.
 
 Where to go on is not Kafka's to say but the store's: after every change of the assignment the caller reads
 the offsets of its partitions from the store and seeks. The rebalance listener runs on the client's network
@@ -7,13 +7,13 @@ thread, where nothing may block, so it only sets a flag.
 
 from __future__ import annotations
 
+import math
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
@@ -29,6 +29,17 @@ from monitor.records import Partition, Record
 #: millisecond for each a member never gets to the end of it, so that the whole group waits.
 KEEP_ALIVE_MS = 200
 
+#: Records that one poll gives at most. Some thousandths of a second are enough to decode and score them, so
+#: whoever reads notices soon what else there is to do.
+CHUNK_RECORDS = 500
+
+#: Seconds that a broker has to say where a log begins or ends.
+ASK_S = 10.0
+
+#: What the client does unless the configuration says otherwise. It keeps what was fetched and not yet given:
+#: up to ``fetch_max_bytes`` for each broker. New partitions are looked for every ``metadata_max_age_ms``.
+_DEFAULTS = {"fetch_max_bytes": 16 * 1024 * 1024, "metadata_max_age_ms": 60_000}
+
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 
@@ -40,18 +51,24 @@ _NOT_OURS = (KafkaError, ValueError, KeyError)
 class Polled(msgspec.Struct, frozen=True):
     """What one poll gave.
 
-    ``ends`` is where the log of each partition with records ended, as the broker said with them.
+    ``chunks`` are the records of each partition that has any, in their order; ``ends`` is where the log of
+    each of these partitions ended, as the broker said with them.
     """
 
-    records: tuple[Record, ...] = ()
+    chunks: Mapping[Partition, Sequence[Record]] = {}
     ends: Mapping[Partition, int] = {}
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The records of all partitions."""
+        return tuple(record for chunk in self.chunks.values() for record in chunk)
 
 
 class Source(Protocol):
     """What ingest needs of Kafka. ``KafkaSource`` and the tests' fake pass the same contract tests."""
 
     def poll(self, timeout_s: float) -> Polled:
-        """Records since the last poll; empty after ``timeout_s`` seconds without any.
+        """The next records, as soon as there are any; empty after ``timeout_s`` seconds without.
 
         Raises:
             Transient: the brokers can't be reached now. Records may have been read and dropped: seek.
@@ -66,14 +83,35 @@ class Source(Protocol):
         """The partitions that are this consumer's now, sorted."""
         ...
 
-    def seek(self, offsets: Mapping[Partition, int | None]) -> dict[Partition, int]:
-        """Go on at these offsets; ``None`` means where a new partition starts.
-
-        Gives where the new partitions start that do not start at their beginning, to be written down:
-        ``latest`` is another place tomorrow.
+    def seek(self, offsets: Mapping[Partition, int]) -> None:
+        """Go on at these offsets.
 
         Raises:
             Transient: one of the partitions is no longer this consumer's.
+        """
+        ...
+
+    def partitions(self) -> tuple[Partition, ...]:
+        """Every partition of every topic that is read, whoever it is assigned to, sorted.
+
+        Raises:
+            Transient: the brokers can't be reached now.
+        """
+        ...
+
+    def beginnings(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """The offset of the oldest record that each log still has, or would have.
+
+        Raises:
+            Transient: the brokers can't be reached now, or don't have such a partition any more.
+        """
+        ...
+
+    def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """The offset that the next record of each log will have.
+
+        Raises:
+            Transient: the brokers can't be reached now, or don't have such a partition any more.
         """
         ...
 
@@ -101,10 +139,7 @@ class KafkaSource:
         topics: what to read.
         group_id: the consumer group; every worker of one monitor shares it.
         client: settings passed through to ``KafkaConsumer`` (bootstrap_servers, TLS, SASL, timeouts).
-        start: where a partition starts that the store knows nothing of.
         max_records: how many records one poll gives at most.
-        linger_s: how long a poll goes on collecting after its first records, so that light traffic makes
-            few transactions.
 
     Raises:
         Transient: the brokers can't be reached.
@@ -117,61 +152,34 @@ class KafkaSource:
         group_id: str,
         client: Mapping[str, Any],
         *,
-        start: Literal["earliest", "latest"] = "earliest",
-        max_records: int = 2_000,
-        linger_s: float = 0.2,
+        max_records: int = CHUNK_RECORDS,
     ) -> None:
-        _require_crc32c()
-        _require_usable(client)
-        self._start = start
-        self._max_records = max_records
-        self._linger_s = linger_s
+        self._topics = tuple(topics)
         self._rebalanced = threading.Event()
-        try:
-            self._consumer = _open(
-                group_id=group_id,
-                enable_auto_commit=False,
-                # Where a new partition starts is for seek(). This is for a place that retention has
-                # overtaken, and there everything that is left is wanted.
-                auto_offset_reset="earliest",
-                max_poll_records=max_records,
-                **client,
-            )
-            self._consumer.subscribe(topics=list(topics), listener=_Listener(self._rebalanced))
-        except (AssertionError, TypeError, ValueError) as error:
-            raise Permanent(f"kafka: {error}") from error
-        except KafkaError as error:
-            if type(error).__name__ == "KafkaConfigurationError":
-                raise Permanent(f"kafka: {error}") from error
-            raise Transient(f"Kafka: {error}") from error
+        self._consumer = open_consumer(
+            client,
+            group_id=group_id,
+            # For a place that retention has overtaken: there everything that is left is wanted.
+            auto_offset_reset="earliest",
+            max_poll_records=max_records,
+        )
+        self._consumer.subscribe(topics=list(self._topics), listener=_Listener(self._rebalanced))
 
     def poll(self, timeout_s: float) -> Polled:
         """See ``Source.poll``."""
-        records: list[Record] = []
-        deadline = time.monotonic() + timeout_s
-        while (left := deadline - time.monotonic()) > 0 and len(records) < self._max_records:
-            fetched = self._fetch(left, self._max_records - len(records))
-            if fetched and not records:
-                deadline = time.monotonic() + self._linger_s
-            records += fetched
-            if self._rebalanced.is_set():
-                break
-        return Polled(tuple(records), self._ends(records))
-
-    def _fetch(self, timeout_s: float, max_records: int) -> list[Record]:
         try:
-            polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            polled = self._consumer.poll(timeout_ms=math.ceil(timeout_s * 1000))
         except KafkaError as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
-        return [_record(fetched) for batch in polled.values() for fetched in batch]
+        chunks = {Partition(*target): [to_record(one) for one in chunk] for target, chunk in polled.items()}
+        return Polled(chunks, {partition: self._end(partition, chunks[partition]) for partition in chunks})
 
-    def _ends(self, records: Sequence[Record]) -> dict[Partition, int]:
-        """The high watermarks, never below what was read (some brokers lag behind their own log)."""
-        ends = {Partition(r.topic, r.partition): r.offset + 1 for r in records}
-        for partition, seen in ends.items():
-            with suppress(KafkaError):
-                ends[partition] = max(seen, self._consumer.highwater(TopicPartition(*partition)) or 0)
-        return ends
+    def _end(self, partition: Partition, chunk: Sequence[Record]) -> int:
+        """The high watermark, never below what was read (some brokers lag behind their own log)."""
+        end = chunk[-1].offset + 1
+        with suppress(*_NOT_OURS):
+            end = max(end, self._consumer.highwater(TopicPartition(*partition)) or 0)
+        return end
 
     def connected(self) -> bool:
         """Whether there is a connection to any broker. The client itself waits for brokers in silence.
@@ -191,23 +199,41 @@ class KafkaSource:
         """See ``Source.assignment``."""
         return tuple(sorted(Partition(*assigned) for assigned in self._consumer.assignment()))
 
-    def seek(self, offsets: Mapping[Partition, int | None]) -> dict[Partition, int]:
+    def seek(self, offsets: Mapping[Partition, int]) -> None:
         """See ``Source.seek``."""
-        starts: dict[Partition, int] = {}
         try:
             for partition, offset in offsets.items():
-                target = TopicPartition(*partition)
-                if offset is not None:
-                    self._consumer.seek(target, offset)
-                elif self._start == "earliest":
-                    self._consumer.seek_to_beginning(target)
-                else:
-                    starts[partition] = self._consumer.end_offsets([target])[target]
-                    self._consumer.seek(target, starts[partition])
+                self._consumer.seek(TopicPartition(*partition), offset)
         except _NOT_OURS as error:
             self._rebalanced.set()  # lost between the question and the seek: ask again
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
-        return starts
+
+    def partitions(self) -> tuple[Partition, ...]:
+        """See ``Source.partitions``."""
+        try:
+            found = {topic: self._consumer.partitions_for_topic(topic) or () for topic in self._topics}
+        except KafkaError as error:
+            raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
+        return tuple(sorted(Partition(topic, number) for topic in found for number in found[topic]))
+
+    def beginnings(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """See ``Source.beginnings``."""
+        return self._asked(self._consumer.beginning_offsets, partitions)
+
+    def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """See ``Source.ends``."""
+        return self._asked(self._consumer.end_offsets, partitions)
+
+    def _asked(
+        self, ask: Callable[..., dict[Any, int]], partitions: Collection[Partition]
+    ) -> dict[Partition, int]:
+        if not partitions:
+            return {}
+        try:
+            said = ask([TopicPartition(*partition) for partition in partitions], timeout_ms=int(ASK_S * 1000))
+        except _NOT_OURS as error:
+            raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
+        return {Partition(*target): offset for target, offset in said.items()}
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See ``Source.commit``."""
@@ -251,6 +277,25 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
         self._rebalanced.set()
 
 
+def open_consumer(client: Mapping[str, Any], *, group_id: str | None, **ours: Any) -> KafkaConsumer:
+    """A consumer with the settings of the configuration, and with ours.
+
+    Raises:
+        Transient: the brokers can't be reached.
+        Permanent: a setting that the client does not accept.
+    """
+    _require_crc32c()
+    _require_usable(client)
+    try:
+        return _open(group_id=group_id, enable_auto_commit=False, **{**_DEFAULTS, **client, **ours})
+    except (AssertionError, TypeError, ValueError) as error:
+        raise Permanent(f"kafka: {error}") from error
+    except KafkaError as error:
+        if type(error).__name__ == "KafkaConfigurationError":
+            raise Permanent(f"kafka: {error}") from error
+        raise Transient(f"Kafka: {error}") from error
+
+
 def _open(**settings: Any) -> KafkaConsumer:
     """Open a consumer. One that can't be opened leaves its network thread running, so that is ended here."""
     with ExitStack() as on_failure:
@@ -265,7 +310,8 @@ def _open(**settings: Any) -> KafkaConsumer:
     return consumer
 
 
-def _record(fetched: Any) -> Record:
+def to_record(fetched: Any) -> Record:
+    """A message of the client's as a record."""
     stamp = fetched.timestamp
     return Record(
         topic=fetched.topic,

@@ -30,6 +30,10 @@ log = structlog.get_logger("monitor")
 FLUSH_S = 3.0
 
 
+#: The stages of ingest that take time.
+STAGES = ("consume", "decode", "score", "save")
+
+
 class IngestMetrics:
     """Counts of the ingest loop.
 
@@ -74,6 +78,41 @@ class IngestMetrics:
             ("topic", "partition"),
             registry=registry,
         )
+        self._lost = counter(
+            "records_lost",
+            "Records that retention had deleted from Kafka before they could be read.",
+            "topic",
+            "partition",
+        )
+        self._stage_seconds = counter(
+            "ingest_stage_seconds",
+            "Where the time goes: seconds in consume (waiting for Kafka included), decode, score and save.",
+            "stage",
+        )
+        for stage in STAGES:
+            self._stage_seconds.labels(stage)
+        self._batch_records = Histogram(
+            "llm_monitor_batch_records",
+            "Records of one saved batch; its count is that of the batches.",
+            buckets=(1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000, 50_000),
+            registry=registry,
+        )
+        self._batch_seconds = Histogram(
+            "llm_monitor_batch_seconds",
+            "Time from a batch's first record to its being durable.",
+            buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60),
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "llm_monitor_in_flight_bytes",
+            "Bytes of values that were read and are not saved.",
+            registry=registry,
+        )
+        self._paused = Gauge(
+            "llm_monitor_ingest_paused",
+            "1 while nothing is read, since the store does not keep up or is away.",
+            registry=registry,
+        )
         self._assigned = Gauge(
             "llm_monitor_assigned_partitions", "Partitions that this worker owns.", registry=registry
         )
@@ -102,6 +141,7 @@ class IngestMetrics:
         duplicates: int,
         refused: int,
         records: Mapping[Partition, int],
+        lost: Mapping[Partition, int],
         lag: Mapping[Partition, int],
     ) -> None:
         """A batch is durable."""
@@ -117,8 +157,50 @@ class IngestMetrics:
                 self._outcomes.labels(name, getattr(scores, name).outcome).inc()
         for partition, count in records.items():
             self._records.labels(partition.topic).inc(count)
-        for partition, behind in lag.items():
-            self._lag.labels(partition.topic, str(partition.partition)).set(behind)
+        for partition, count in lost.items():
+            self._lost.labels(partition.topic, str(partition.partition)).inc(count)
+        self.lag(lag)
+
+    def batch(self, records: int, seconds: float) -> None:
+        """A batch of so many records is durable, so many seconds after its first one was read."""
+        self._batch_records.observe(records)
+        self._batch_seconds.observe(seconds)
+
+    def spent(self, **seconds: float) -> None:
+        """So many seconds went by in these ``STAGES``."""
+        for stage, spent in seconds.items():
+            self._stage_seconds.labels(stage).inc(spent)
+
+    def in_flight(self, size: int) -> None:
+        """So many bytes of values were read and are not saved."""
+        self._in_flight.set(size)
+
+    def paused(self, paused: bool) -> None:
+        """Whether reading waits for the store."""
+        self._paused.set(paused)
+
+    def lag(self, behind: Mapping[Partition, int]) -> None:
+        """How many records of each partition are in Kafka and not yet saved."""
+        for partition, records in behind.items():
+            self._lag.labels(partition.topic, str(partition.partition)).set(records)
+
+    def lag_unknown(self, error: Exception) -> None:
+        """The brokers did not say how far their logs are ahead."""
+        log.info("lag unknown", reason=str(error))
+
+    def losing(self, partition: Partition, first: int, next_: int) -> None:
+        """Records from ``first`` to before ``next_`` are gone from the log and were never read.
+
+        They are counted when the batch that moves past them is durable.
+        """
+        log.error(
+            "records lost: Kafka deleted them before they could be read",
+            topic=partition.topic,
+            partition=partition.partition,
+            first=first,
+            last=next_ - 1,
+            records=next_ - first,
+        )
 
     def without_call(self, items: int) -> None:
         """Items were read that held nothing of a call."""

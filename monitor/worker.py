@@ -1,33 +1,46 @@
-"""The ingest loop: poll, decode, put together, score, judge, save, again and again. A poll is a transaction.
+"""The ingest loop: poll, decode, score, collect; save what was collected while the next is read.
 
-In come a source and a store; out go batches. The loop trusts the store alone about where it is: it seeks
-after every rebalance, drops what it read when it is fenced, keeps the batch and waits when the store is
-away, and never lets one record stop the others. Parts of calls wait in the store, not here: what was read
-is put together with what waits there, and calls whose wait ended are finished between two polls, by
+In come a source and a store; out go batches, each one transaction. The loop trusts the store alone about
+where it is: it seeks after every rebalance, drops what it read when it is fenced, keeps the batch and waits
+when the store is away, and never lets one record stop the others. Parts of calls wait in the store, not
+here: what was read is put together with what waits there, and calls whose wait ended are finished by
 whichever worker comes first.
+
+All decoding and scoring is done here, in the main thread; judging and saving in the saver's. A batch expects
+the offsets that the one before it leaves behind, so if one of them is fenced, both are read again. What is
+held is bounded: one batch that is being saved and one that is collected, each at most one chunk over its
+limit, and what the client has fetched. When both are full nothing is read: the member only stays in its
+group.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
+from msgspec import structs
 
 from monitor import telemetry
 from monitor.clock import Clock
+from monitor.collected import Collected, count
 from monitor.decode import Decoded, Window
-from monitor.decode.assemble import Assembled, Waits, arrived, assemble, given_up
-from monitor.decode.redact import redact
-from monitor.errors import DeadLetterReason, Fenced, Permanent, Raced, Transient
-from monitor.records import Call, DeadLetter, Fragment, Partition, Record, ScoredCall, Scores, Waiting
+from monitor.decode.assemble import Waits, arrived
+from monitor.errors import Fenced, Raced, Transient
+from monitor.finder import Finder, Start
+from monitor.reader import Guarding, Reader, TryingAlone, unguarded, untried
+from monitor.records import Call, Partition, Place, Record, ScoredCall, Scores, Waiting
+from monitor.saver import Saver, ThreadSaver
 from monitor.source import Polled, Source
 from monitor.store import Batch, OffsetMove, Parts, Saved, Store
 
-#: Seconds of one poll without records. Also how soon a stop is noticed.
+#: Longest time, in seconds, of one poll without records, or of one wait for the saver. Also how soon a stop
+#: is noticed. And the time of a poll while a batch that is due waits for the saver.
 POLL_S = 0.5
+SHORT_POLL_S = 0.05
 
 #: First and longest wait, in seconds, before an unsaved batch is tried again.
 BACKOFF_S = (0.2, 10.0)
@@ -41,14 +54,26 @@ SWEEP_ROUNDS = 10
 #: How long a worker has to finish what it claimed before another does.
 LEASE = timedelta(seconds=30)
 
+#: Seconds between two looks at how far the logs are ahead.
+LAG_S = 10.0
 
-class _Read(msgspec.Struct, frozen=True):
-    """What one poll held: what is whole already, and what has to be put together."""
+#: Seconds that a stop waits for the save under way. Whatever becomes of it later, the offsets tell.
+STOP_S = 5.0
 
-    calls: tuple[ScoredCall, ...]
-    dead_letters: tuple[DeadLetter, ...]
-    fragments: tuple[Fragment, ...]
-    offsets: dict[Partition, OffsetMove]
+
+class _Unsaved(msgspec.Struct):
+    """A batch on its way to the store.
+
+    While an attempt is under way only the saver's thread touches it.
+    """
+
+    collected: Collected
+    batch: Batch | None = None
+    """What is to be saved; ``None`` while it has to be put together, for the first time or anew."""
+    judged: bool = False
+    under_way: bool = False
+    not_before: float = 0.0
+    backoff: float = BACKOFF_S[0]
 
 
 class Worker:
@@ -56,7 +81,7 @@ class Worker:
 
     Args:
         source: where records come from.
-        store: where batches go, and who knows the offsets.
+        store: where batches go, and who knows the offsets. It is used by one thread at a time.
         decode: one record to calls and dead letters, within a window of accepted start times.
         score: one call to its scores.
         judge: scored calls to the same calls, some with the score of a judge; does not raise, and takes a
@@ -65,10 +90,19 @@ class Worker:
         max_lateness: how old a call may be.
         max_skew: how far ahead a call may be.
         keep_content: whether a dead letter may keep the record's bytes, without the credentials in them.
-        waits: how long parts of calls wait for the rest.
+        start: where to begin in a topic of which the store knows no partition. A partition that such a topic
+            gains later is read from its beginning.
+        linger_s: seconds that a batch waits for more records after its first one.
+        batch_records: records from which on a batch waits for no more.
+        batch_bytes: the same in bytes of values.
         metrics: where to count.
+        waits: how long parts of calls wait for the rest.
+        guard: watches over the work on one record; see ``monitor.reader``.
+        try_alone: tries a suspected record in a process of its own; see ``monitor.reader``.
+        saver: what runs the saves.
         on_turn: called at every turn of the loop, for the health check.
         wait: waits that many seconds or until a stop, and says whether a stop was asked for.
+        monotonic: seconds that never go back.
     """
 
     def __init__(
@@ -83,27 +117,45 @@ class Worker:
         max_lateness: timedelta,
         max_skew: timedelta,
         keep_content: bool,
+        start: Start = "earliest",
+        linger_s: float = 1.0,
+        batch_records: int = 5_000,
+        batch_bytes: int = 16 * 1024 * 1024,
         metrics: telemetry.IngestMetrics,
         waits: Waits = Waits(),  # noqa: B008 - frozen
+        guard: Guarding = unguarded,
+        try_alone: TryingAlone = untried,
+        saver: Saver | None = None,
         on_turn: Callable[[], None] = lambda: None,
         wait: Callable[[float], bool] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._store = store
-        self._decode = decode
-        self._score = score
+        self._reader = Reader(decode, score, guard, try_alone, keep_content=keep_content, metrics=metrics)
+        self._finder = Finder(source, store, start, metrics)
         self._judge = judge
         self._clock = clock
         self._max_lateness = max_lateness
         self._max_skew = max_skew
-        self._keep_content = keep_content
+        self._linger_s = linger_s
+        self._batch_records = batch_records
+        self._batch_bytes = batch_bytes
         self._metrics = metrics
         self._waits = waits
-        self._swept: datetime | None = None
+        self._saver = saver or ThreadSaver()
         self._on_turn = on_turn
         self._stop = threading.Event()
         self._wait = wait or self._stop.wait
-        self._next: dict[Partition, int | None] = {}
+        self._monotonic = monotonic
+        self._swept: datetime | None = None
+        self._lag_told = -LAG_S
+        self._suspects: set[Place] = set()
+        #: Where each partition goes on: after what was saved, and after what was collected.
+        self._durable: dict[Partition, int] = {}
+        self._next: dict[Partition, int] = {}
+        self._collected = Collected()
+        self._unsaved: _Unsaved | None = None
         self._lost = True
 
     def stop(self) -> None:
@@ -113,158 +165,318 @@ class Worker:
     def run(self) -> None:
         """Work until ``stop``. Waits out what is transient; anything else ends the loop.
 
+        A save that is under way at a stop has some seconds to end; what was only collected is left to
+        whoever reads it next.
+
         Raises:
             Permanent: a person is needed.
         """
         backoff = BACKOFF_S[0]
-        while not self._stop.is_set():
-            try:
-                self.step()
-                backoff = BACKOFF_S[0]
-            except Transient as error:
-                self._metrics.waiting(error)
-                self._wait(backoff)
-                backoff = min(backoff * 2, BACKOFF_S[1])
+        try:
+            while not self._stop.is_set():
+                try:
+                    self.step()
+                    backoff = BACKOFF_S[0]
+                except Transient as error:
+                    self._metrics.waiting(error)
+                    self._wait(backoff)
+                    backoff = min(backoff * 2, BACKOFF_S[1])
+            if self._under_way() and self._saver.ended(STOP_S):
+                self._settle_last()
+        finally:
+            self._saver.close()
 
     def step(self) -> Saved | None:
-        """One round: at most one poll and one saved batch; ``None`` when there was nothing to save.
+        """One round: at most one poll; gives the batch that was found saved in it, if one was.
 
         Raises:
             Transient: the source can't be reached or, for the offsets, the store. What was read is dropped.
         """
         self._turn()
-        self._sweep()
         # Lost until this turn has ended well: what it reads and does not save must be read again.
         lost, self._lost = self._lost, True
-        polled = self._source.poll(POLL_S)
+        if lost:
+            self._collected = Collected()
+        polled = self._poll()
         if self._source.take_rebalanced() or lost:
             self._find_place()
             return None
-        fresh = [record for record in polled.records if self._is_fresh(record)]
-        if len(fresh) < len(polled.records):
-            self._explain_stale(polled)
-        if not fresh:
-            self._lost = False
+        try:
+            self._collect(polled)
+            saved = self._save()
+        except Fenced as error:
+            self._metrics.fenced(error)
             return None
-        with telemetry.span("ingest.batch", records=len(fresh)):
-            saved = self._save(self._read(fresh, polled))
-        self._lost = saved is None
+        self._lost = False
         return saved
 
     def _turn(self) -> None:
         self._on_turn()
         self._metrics.tick(self._clock.now())
+        self._tell_lag()
+
+    # ------------------------------------------------------------------------------------------- reading
+
+    def _poll(self) -> Polled:
+        """The next chunk; nothing, after a while, where there is no room for one."""
+        paused = self._unsaved is not None and self._is_full()
+        self._metrics.paused(paused)
+        if not paused:
+            began = time.perf_counter()
+            polled = self._source.poll(self._patience())
+            if polled.chunks:
+                self._metrics.spent(consume=time.perf_counter() - began)
+            return polled
+        if not self._under_way() or not self._saver.ended(POLL_S):
+            self._source.keep_alive()
+        return Polled()
+
+    def _patience(self) -> float:
+        """Seconds that the next poll may wait for records: until there is something else to do."""
+        now = self._monotonic()
+        until = now + POLL_S
+        if self._unsaved is not None and not self._unsaved.under_way:
+            until = min(until, self._unsaved.not_before)
+        if self._collected.began_at is not None:
+            due = self._collected.began_at + self._linger_s
+            until = min(until, due if self._unsaved is None else max(due, now + SHORT_POLL_S))
+        return max(0.0, until - now)
+
+    def _is_full(self) -> bool:
+        return self._collected.records >= self._batch_records or self._collected.size >= self._batch_bytes
+
+    def _is_due(self) -> bool:
+        began_at = self._collected.began_at
+        if began_at is None:
+            return False
+        return self._is_full() or self._monotonic() - began_at >= self._linger_s
 
     def _find_place(self) -> None:
-        """Read the offsets of the partitions that are ours, and seek to them.
+        """Drop what is not saved, read the offsets of the partitions that are ours, and seek to them.
 
-        Where a new partition starts is saved before anything is read from it.
+        The attempt under way is waited for, since only after it do the offsets tell; the member stays in its
+        group meanwhile.
         """
+        self._collected = Collected()
+        while self._under_way() and not self._saver.ended(POLL_S):
+            if self._stop.is_set():
+                return
+            self._turn()
+            self._source.keep_alive()
+        self._settle_last()
         assigned = self._source.assignment()
-        self._next = self._store.offsets(assigned) if assigned else {}
-        starts = self._source.seek(self._next)
-        if starts:
-            moves = {partition: OffsetMove(None, start, 0, start) for partition, start in starts.items()}
-            self._store.save(Batch((), (), moves))
-            self._next.update(starts)
+        self._durable = self._finder.offsets(assigned)
+        self._next = dict(self._durable)
+        self._suspects = self._store.suspects(assigned) if assigned else set()
+        self._source.seek(self._next)
         self._lost = False
+        self._lag_told = -LAG_S
         self._metrics.assigned(assigned)
 
-    def _is_fresh(self, record: Record) -> bool:
-        """Whether the store does not have this record yet: a reset position must not move it back."""
-        partition = Partition(record.topic, record.partition)
-        if partition not in self._next:
-            return False
-        expected = self._next[partition]
-        return expected is None or record.offset >= expected
-
-    def _explain_stale(self, polled: Polled) -> None:
-        """Count the records that were saved before, and stop where they can't have been.
-
-        A log that ends before the place that the store has reached is not the log that was read: the topic
-        was deleted and made again, or a broker lost its end. Going on would skip what is new in it.
-
-        Raises:
-            Permanent: a log ends before what was saved of it.
-        """
-        for partition, end in polled.ends.items():
-            expected = self._next.get(partition)
-            if expected is not None and end < expected:
-                raise Permanent(
-                    f"{partition.topic}/{partition.partition} ends at {end}, but {expected} of it are saved:"
-                    " was the topic made anew? To read it from its start, delete its rows in consumer_offsets"
-                )
-        self._metrics.stale(sum(not self._is_fresh(record) for record in polled.records))
-
-    def _read(self, records: list[Record], polled: Polled) -> _Read:
+    def _collect(self, polled: Polled) -> None:
+        """Decode and score what was read, and add it to what was collected."""
+        fresh = self._finder.fresh(polled, self._next)
+        if not fresh:
+            return
         now = self._clock.now()
         window = Window(now - self._max_lateness, now + self._max_skew)
-        calls: list[ScoredCall] = []
-        letters: list[DeadLetter] = []
-        fragments: list[Fragment] = []
-        counts: dict[Partition, int] = {}
-        ends: dict[Partition, int] = {}
-        for record in records:
-            decoded = self._decode(record, window)
-            self._metrics.without_call(decoded.empty)
-            letters += decoded.dead_letters
-            fragments += decoded.fragments
-            scored, failed = self._scored(decoded.calls, record.value or b"")
-            calls += scored
-            letters += failed
-            partition = Partition(record.topic, record.partition)
-            counts[partition] = counts.get(partition, 0) + 1
-            ends[partition] = record.offset + 1
-        moves = {
-            partition: OffsetMove(
-                self._next[partition], end, counts[partition], max(end, polled.ends.get(partition, end))
+        lost = self._finder.lost(
+            {partition: chunk[0].offset for partition, chunk in fresh.items()}, self._next
+        )
+        collected = self._collected
+        if collected.began_at is None:
+            collected.began_at = self._monotonic()
+        for partition, chunk in fresh.items():
+            self._reader.read(chunk, window, self._suspects, collected)
+            after = chunk[-1].offset + 1
+            move = OffsetMove(
+                self._next[partition],
+                after,
+                len(chunk),
+                max(after, polled.ends.get(partition, after)),
+                lost.get(partition, 0),
             )
-            for partition, end in ends.items()
-        }
-        return _Read(tuple(self._judge(calls)), tuple(letters), tuple(fragments), moves)
+            collected.move(partition, move)
+            collected.records += len(chunk)
+            collected.size += sum(len(record.value) for record in chunk if record.value)
+            self._next[partition] = after
+        self._metrics.in_flight(collected.size + (self._unsaved.collected.size if self._unsaved else 0))
+
+    # -------------------------------------------------------------------------------------------- saving
+
+    def _save(self) -> Saved | None:
+        """Take up the attempt that has ended, and begin whatever is due; the last batch found saved.
+
+        Raises:
+            Fenced: what is on its way is no longer ours. It is dropped.
+        """
+        saved = None
+        while True:
+            saved = self._settle() or saved
+            if self._unsaved is None:
+                self._sweep()
+                if self._is_due():
+                    self._unsaved = _Unsaved(self._collected)
+                    self._collected = Collected()
+            if not self._begin():
+                return saved
+
+    def _under_way(self) -> bool:
+        return self._unsaved is not None and self._unsaved.under_way
+
+    def _begin(self) -> bool:
+        """Begin an attempt, if one is due; whether it was."""
+        unsaved = self._unsaved
+        if unsaved is None or unsaved.under_way or self._monotonic() < unsaved.not_before:
+            return False
+        try:
+            if unsaved.batch is None:
+                unsaved.batch, unsaved.judged = self._together(unsaved.collected), False
+        except Transient as error:
+            self._put_off(unsaved, error)
+            return False
+        unsaved.under_way = True
+        self._saver.begin(partial(self._make_durable, unsaved, unsaved.batch))
+        return True
+
+    def _make_durable(self, unsaved: _Unsaved, batch: Batch) -> Saved:
+        """One attempt, in the saver's thread."""
+        if not unsaved.judged:
+            batch = unsaved.batch = structs.replace(batch, calls=tuple(self._judge(batch.calls)))
+            unsaved.judged = True
+        began = time.perf_counter()
+        with telemetry.span("ingest.batch", records=unsaved.collected.records):
+            saved = self._store.save(batch)
+        self._metrics.spent(save=time.perf_counter() - began)
+        return saved
+
+    def _settle(self) -> Saved | None:
+        """What the attempt that has ended came to, if it was saved.
+
+        After a failure in mid-commit nobody knows whether the batch was saved. Trying again is safe: if
+        it was, the compare-and-set fences us and the offsets are read anew. Where it has parts it is put
+        together anew every time, since another worker may have taken what it waited for.
+
+        Raises:
+            Fenced: the batch is another worker's.
+        """
+        unsaved = self._unsaved
+        if unsaved is None or not unsaved.under_way or not self._saver.ended():
+            return None
+        unsaved.under_way = False
+        try:
+            saved = self._saver.result()
+        except Fenced:
+            self._unsaved = None
+            raise
+        except Raced as error:
+            # Whoever took the part has committed, so there is nothing to wait for.
+            self._metrics.raced(error)
+            unsaved.batch = None
+            return None
+        except Transient as error:
+            self._put_off(unsaved, error)
+            return None
+        self._unsaved = None
+        batch = unsaved.batch or Batch((), (), {})
+        moved = {partition: move.next for partition, move in batch.offsets.items()}
+        self._durable.update(moved)
+        self._suspects.difference_update(batch.suspects)
+        self._source.commit(moved)
+        count(self._metrics, batch, saved)
+        self._metrics.batch(
+            unsaved.collected.records, self._monotonic() - (unsaved.collected.began_at or 0.0)
+        )
+        return saved
+
+    def _settle_last(self) -> None:
+        """Count the attempt that has ended, if it was saved; what was not is dropped."""
+        try:
+            self._settle()
+        except Fenced as error:
+            self._metrics.fenced(error)
+        self._unsaved = None
+
+    def _put_off(self, unsaved: _Unsaved, error: Transient) -> None:
+        """Try again, later each time."""
+        self._metrics.waiting(error)
+        if unsaved.collected.fragments:
+            unsaved.batch = None
+        unsaved.not_before = self._monotonic() + unsaved.backoff
+        unsaved.backoff = min(unsaved.backoff * 2, BACKOFF_S[1])
+
+    def _tell_lag(self) -> None:
+        """Say now and then how far the logs are ahead, also while nothing is read or saved."""
+        now = self._monotonic()
+        if now - self._lag_told < LAG_S:
+            return
+        self._lag_told = now
+        try:
+            ends = self._source.ends(self._durable)
+        except Transient as error:
+            self._metrics.lag_unknown(error)
+        else:
+            self._metrics.lag(
+                {partition: max(0, ends[partition] - self._durable[partition]) for partition in ends}
+            )
+
+    # --------------------------------------------------------------------------------------------- parts
 
     def _sweep(self) -> None:
         """Finish the calls that have waited long enough: once a second, some rounds of them.
 
-        Raises:
-            Transient: the store can't be reached. What was claimed is free again when its lease is over.
+        What was claimed and could not be finished is free again when its lease is over.
         """
         now = self._clock.now()
         if self._swept is not None and now - self._swept < SWEEP:
             return
         self._swept = now
-        for _ in range(SWEEP_ROUNDS):
-            groups = self._store.claim_due(now, limit=SWEEP_PARTS, lease=LEASE)
-            if not groups:
-                return
-            with telemetry.span("ingest.sweep", groups=len(groups)):
-                self._finish(groups)
-        self._swept = None
+        try:
+            for _ in range(SWEEP_ROUNDS):
+                groups = self._store.claim_due(now, limit=SWEEP_PARTS, lease=LEASE)
+                if not groups:
+                    return
+                with telemetry.span("ingest.sweep", groups=len(groups)):
+                    self._finish(groups)
+        except Transient as error:
+            self._metrics.waiting(error)
+        else:
+            self._swept = None
 
     def _finish(self, groups: Collection[str]) -> None:
-        batch = self._together(_Read((), (), (), {}), groups)
+        batch = self._put_together(Batch((), (), {}), groups, ())
+        batch = structs.replace(batch, calls=tuple(self._judge(batch.calls)))
         try:
             saved = self._store.save(batch)
         except Raced as error:
             self._metrics.raced(error)
         else:
-            self._count(batch, saved)
+            count(self._metrics, batch, saved)
 
-    def _together(self, read: _Read, groups: Collection[str]) -> Batch:
-        """What was read, with what waits of these groups put together.
+    def _together(self, collected: Collected) -> Batch:
+        """What was collected, with what waits of its groups put together.
 
         Raises:
             Transient: the store can't be reached.
         """
-        if not groups:
-            return Batch(read.calls, read.dead_letters, read.offsets)
-        now = self._clock.now()
-        waiting = [*self._store.waiting(groups), *arrived(read.fragments, now)]
-        calls, letters = list(read.calls), list(read.dead_letters)
+        batch = collected.batch()
+        if not collected.fragments:
+            return batch
+        groups = {fragment.group for fragment in collected.fragments}
+        return self._put_together(batch, groups, arrived(collected.fragments, self._clock.now()))
+
+    def _put_together(self, batch: Batch, groups: Collection[str], fresh: Collection[Waiting]) -> Batch:
+        """The batch with what waits of these groups, and what has just arrived of them.
+
+        Raises:
+            Transient: the store can't be reached.
+        """
+        letters = list(batch.dead_letters)
         put: list[Waiting] = []
         taken: list[int] = []
         whole: list[Call] = []
-        for assembled in self._assembled(waiting, now):
+        waiting = [*self._store.waiting(groups), *fresh]
+        for assembled in self._reader.assembled(waiting, self._clock.now(), self._waits):
             whole += assembled.calls
             letters += assembled.dead_letters
             put += assembled.put
@@ -272,100 +484,12 @@ class Worker:
             self._metrics.late(assembled.late)
         counted = self._store.counted(whole)
         self._metrics.late(len(counted))
-        fresh = [call for call in whole if (call.trace_id, call.call_id) not in counted]
-        scored, failed = self._scored(fresh, b"")
-        calls += self._judge(scored)
-        letters += failed
-        return Batch(tuple(calls), tuple(letters), read.offsets, Parts(tuple(put), tuple(taken)))
-
-    def _assembled(self, waiting: list[Waiting], now: datetime) -> Iterator[Assembled]:
-        """Put together what belongs together. A group that fails is a bug of ours: it costs itself only."""
-        groups: dict[str, list[Waiting]] = {}
-        for part in waiting:
-            groups.setdefault(part.fragment.group, []).append(part)
-        for group in groups.values():
-            try:
-                yield assemble(group, now, self._waits)
-            except Exception as error:  # noqa: BLE001 - the declared edge: one group must not stop the rest
-                self._metrics.bug(error)
-                yield given_up(group, type(error).__name__)
-
-    def _scored(self, calls: Collection[Call], value: bytes) -> tuple[list[ScoredCall], list[DeadLetter]]:
-        """Score calls that came of this value; a call of several values has none of its own."""
-        scored: list[ScoredCall] = []
-        failed: list[DeadLetter] = []
-        for call in calls:
-            one = self._score_one(call, value)
-            if isinstance(one, ScoredCall):
-                scored.append(one)
-            else:
-                failed.append(one)
-        return scored, failed
-
-    def _score_one(self, call: Call, value: bytes) -> ScoredCall | DeadLetter:
-        """Score a call. A scorer that raises is a bug of ours: it costs this call and no other."""
-        try:
-            return ScoredCall(call, self._score(call))
-        except Exception as error:  # noqa: BLE001 - the declared edge: one record must not stop the rest
-            self._metrics.bug(error)
-            source = call.source
-            return DeadLetter(
-                topic=source.topic,
-                partition=source.partition,
-                offset=source.offset,
-                item=source.item,
-                reason=DeadLetterReason.SCORER_FAILED,
-                detail=type(error).__name__,
-                size=len(value),
-                sha256=hashlib.sha256(value).digest(),
-                value=redact(value) if self._keep_content else None,
-            )
-
-    def _save(self, read: _Read) -> Saved | None:
-        """Save what was read, waiting while the store is away; ``None`` when it is no longer ours.
-
-        After a failure in mid-commit nobody knows whether the batch was saved. Trying again is safe: if
-        it was, the compare-and-set fences us and the offsets are read anew. It is put together anew every
-        time, since another worker may have taken what it waited for.
-        """
-        groups = {fragment.group for fragment in read.fragments}
-        backoff = BACKOFF_S[0]
-        while True:
-            try:
-                batch = self._together(read, groups)
-                saved = self._store.save(batch)
-            except Fenced as error:
-                self._metrics.fenced(error)
-                return None
-            except Raced as error:
-                # Whoever took the part has committed, so there is nothing to wait for.
-                self._metrics.raced(error)
-                if self._stop.is_set():
-                    return None
-                continue
-            except Transient as error:
-                self._metrics.waiting(error)
-                if self._wait(backoff) or self._stop.is_set():
-                    return None
-                backoff = min(backoff * 2, BACKOFF_S[1])
-                self._source.keep_alive()
-                if self._source.take_rebalanced():
-                    return None
-                self._turn()
-                continue
-            moved = {partition: move.next for partition, move in batch.offsets.items()}
-            self._next.update(moved)
-            self._source.commit(moved)
-            self._count(batch, saved)
-            return saved
-
-    def _count(self, batch: Batch, saved: Saved) -> None:
-        self._metrics.saved(
-            batch.calls,
-            batch.dead_letters,
-            stored=saved.stored,
-            duplicates=saved.duplicates,
-            refused=saved.refused,
-            records={partition: move.records for partition, move in batch.offsets.items()},
-            lag={partition: move.end - move.next for partition, move in batch.offsets.items()},
+        scored, failed = self._reader.scored(
+            [call for call in whole if (call.trace_id, call.call_id) not in counted]
+        )
+        return structs.replace(
+            batch,
+            calls=(*batch.calls, *scored),
+            dead_letters=(*letters, *failed),
+            parts=Parts(tuple(put), tuple(taken)),
         )

@@ -1,21 +1,23 @@
-"""Fakes of Kafka and of the store, in memory: they pass the contract tests of the real ones.
+"""Fakes of Kafka, of the store and of the saver, in memory: they pass the contract tests of the real ones.
 
 ``MemoryStore`` is a ``Store``. ``MemoryKafka`` is a topic with one consumer group, whose members are
 ``MemorySource``s; it changes the assignment when a member joins or leaves, or when a test asks for it.
+``MemorySaver`` is a ``Saver`` without a thread, whose attempts end when they are told to.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Literal
 
 from msgspec import structs
 
 from monitor.errors import Fenced, Raced, Transient
-from monitor.records import Call, DeadLetter, FragmentKind, Partition, Record, ScoredCall, Waiting
+from monitor.records import Call, DeadLetter, FragmentKind, Partition, Place, Record, ScoredCall, Waiting
+from monitor.saver import Task
 from monitor.source import Polled
 from monitor.store import Batch, Saved
 from monitor.store.ingest import APART
@@ -30,9 +32,11 @@ class MemoryStore:
         next_offsets: where each partition goes on.
         ledger: records, stored, duplicates and dead letters so far.
         parts: what waits, by id.
+        suspected: the records that may have ended a worker.
     """
 
     def __init__(self) -> None:
+        self.suspected: set[Place] = set()
         self.parts: dict[int, Waiting] = {}
         self._part_ids = count(1)
         self.calls: dict[tuple[datetime, str], ScoredCall] = {}
@@ -57,10 +61,14 @@ class MemoryStore:
         self.parts = put
         for letter in batch.dead_letters:
             self.dead_letters.setdefault((letter.topic, letter.partition, letter.offset, letter.item), letter)
+        self.suspected -= set(batch.suspects)
         self.next_offsets |= {partition: move.next for partition, move in batch.offsets.items()}
         if batch.offsets or _place(batch) in self.next_offsets:
             records = sum(move.records for move in batch.offsets.values())
             self.ledger.update(records=records, **saved.counts())
+            # A counter takes a key that it is given 0 of, and a ledger without losses is the rule.
+            if lost := sum(move.lost for move in batch.offsets.values()):
+                self.ledger.update(lost=lost)
         return saved
 
     def _put(self, batch: Batch) -> dict[int, Waiting]:
@@ -103,6 +111,10 @@ class MemoryStore:
         self.parts = {id_: part for id_, part in (self.parts | claimed).items() if id_ not in marks}
         return sorted(groups)
 
+    def suspects(self, partitions: Sequence[Partition]) -> set[Place]:
+        """See ``Store.suspects``."""
+        return {place for place in self.suspected if Partition(place.topic, place.partition) in partitions}
+
     def parts_waiting(self) -> int:
         """See ``Store.parts_waiting``."""
         return sum(not mark_keys(part) for part in self.parts.values())
@@ -140,12 +152,14 @@ class MemoryKafka:
 
     Attributes:
         logs: the records of each partition, by offset.
+        begins: where the log of each partition begins, since retention deleted what was before.
         committed: the offsets that members told.
         members: the sources of the group.
     """
 
     def __init__(self, partitions: int = 1, topic: str = "calls") -> None:
         self.logs: dict[Partition, list[Record]] = {Partition(topic, n): [] for n in range(partitions)}
+        self.begins: dict[Partition, int] = dict.fromkeys(self.logs, 0)
         self.committed: dict[Partition, int] = {}
         self.members: list[MemorySource] = []
 
@@ -167,7 +181,21 @@ class MemoryKafka:
     def end(self, partition: Partition) -> int:
         """The offset of the next record of a partition."""
         log = self.logs[partition]
-        return log[-1].offset + 1 if log else 0
+        return log[-1].offset + 1 if log else self.begins[partition]
+
+    def delete_before(self, offset: int, partition: int = 0) -> None:
+        """Delete the oldest records of a partition, as retention does."""
+        target = sorted(self.logs)[partition]
+        self.begins[target] = offset
+        self.logs[target] = [record for record in self.logs[target] if record.offset >= offset]
+
+    def add_partition(self) -> Partition:
+        """Give the topic one more partition, and deal the partitions out anew."""
+        new = Partition(max(self.logs).topic, len(self.logs))
+        self.logs[new] = []
+        self.begins[new] = 0
+        self.rebalance()
+        return new
 
     def rebalance(self) -> None:
         """Deal the partitions out anew; with two members, every partition changes hands."""
@@ -181,7 +209,6 @@ class MemorySource:
 
     Args:
         kafka: what to read.
-        start: where a partition starts of which neither the group nor the caller knows anything.
         max_records: how many records one poll gives at most.
 
     Attributes:
@@ -192,11 +219,9 @@ class MemorySource:
         self,
         kafka: MemoryKafka,
         *,
-        start: Literal["earliest", "latest"] = "earliest",
         max_records: int = 2_000,
     ) -> None:
         self._kafka = kafka
-        self._start = start
         self._max_records = max_records
         self._positions: dict[Partition, int] = {}
         self._rebalanced = False
@@ -208,23 +233,27 @@ class MemorySource:
         """Take these partitions; those that are kept go on where they were, as in Kafka."""
         self._positions = {
             partition: self._positions.get(
-                partition, self._kafka.committed.get(partition, self._start_of(partition))
+                partition, self._kafka.committed.get(partition, self._kafka.begins[partition])
             )
             for partition in partitions
         }
         self._rebalanced = True
 
+    def position(self, partition: Partition) -> int:
+        """The offset that the next poll goes on at."""
+        return self._positions[partition]
+
     def poll(self, timeout_s: float) -> Polled:
         """See ``Source.poll``; does not wait."""
-        records: list[Record] = []
+        chunks: dict[Partition, Sequence[Record]] = {}
+        room = self._max_records
         for partition, position in self._positions.items():
-            waiting = [record for record in self._kafka.logs[partition] if record.offset >= position]
-            taken = waiting[: self._max_records - len(records)]
+            taken = [record for record in self._kafka.logs[partition] if record.offset >= position][:room]
             if taken:
                 self._positions[partition] = taken[-1].offset + 1
-            records += taken
-        read = {Partition(record.topic, record.partition) for record in records}
-        return Polled(tuple(records), {partition: self._kafka.end(partition) for partition in read})
+                chunks[partition] = taken
+            room -= len(taken)
+        return Polled(chunks, {partition: self._kafka.end(partition) for partition in chunks})
 
     def take_rebalanced(self) -> bool:
         """See ``Source.take_rebalanced``."""
@@ -235,17 +264,25 @@ class MemorySource:
         """See ``Source.assignment``."""
         return tuple(sorted(self._positions))
 
-    def seek(self, offsets: Mapping[Partition, int | None]) -> dict[Partition, int]:
+    def seek(self, offsets: Mapping[Partition, int]) -> None:
         """See ``Source.seek``."""
-        starts: dict[Partition, int] = {}
         for partition, offset in offsets.items():
             if partition not in self._positions:
                 self._rebalanced = True
                 raise Transient(f"{partition} is not assigned")
-            self._positions[partition] = self._start_of(partition) if offset is None else offset
-            if offset is None and self._start == "latest":
-                starts[partition] = self._positions[partition]
-        return starts
+            self._positions[partition] = offset
+
+    def partitions(self) -> tuple[Partition, ...]:
+        """See ``Source.partitions``."""
+        return tuple(sorted(self._kafka.logs))
+
+    def beginnings(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """See ``Source.beginnings``."""
+        return {partition: self._kafka.begins[partition] for partition in partitions}
+
+    def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """See ``Source.ends``."""
+        return {partition: self._kafka.end(partition) for partition in partitions}
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See ``Source.commit``."""
@@ -261,5 +298,49 @@ class MemorySource:
         self._kafka.members.remove(self)
         self._kafka.rebalance()
 
-    def _start_of(self, partition: Partition) -> int:
-        return 0 if self._start == "earliest" else self._kafka.end(partition)
+
+class MemorySaver:
+    """Runs an attempt when it is waited for, or at once.
+
+    Args:
+        at_once: whether an attempt has ended as soon as it has begun.
+        meanwhile: called before an attempt that was waited for; says whether it ends now.
+    """
+
+    def __init__(self, *, at_once: bool = True, meanwhile: Callable[[], bool] = lambda: True) -> None:
+        self._at_once = at_once
+        self._meanwhile = meanwhile
+        self._task: Task | None = None
+        self._attempt: Future[Saved] = Future()
+        self.closed = False
+
+    def begin(self, task: Task) -> None:
+        """See ``Saver.begin``."""
+        self._task = task
+        self._attempt = Future()
+        if self._at_once:
+            self.run()
+
+    def run(self) -> None:
+        """Let the attempt that is under way, if there is one, come to its end."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        try:
+            self._attempt.set_result(task())
+        except BaseException as error:  # noqa: BLE001 - it is raised anew where the result is taken
+            self._attempt.set_exception(error)
+
+    def ended(self, within_s: float = 0.0) -> bool:
+        """See ``Saver.ended``."""
+        if within_s and self._task is not None and self._meanwhile():
+            self.run()
+        return self._attempt.done()
+
+    def result(self) -> Saved:
+        """See ``Saver.result``."""
+        return self._attempt.result(timeout=0)
+
+    def close(self) -> None:
+        """See ``Saver.close``."""
+        self.closed = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pytest
 
@@ -25,7 +25,7 @@ class Cluster(Protocol):
     @property
     def partitions(self) -> Sequence[Partition]: ...
 
-    def open(self, *, start: Literal["earliest", "latest"] = "earliest", max_records: int = 2_000) -> Source:
+    def open(self, *, max_records: int = 2_000) -> Source:
         """A new member of the group."""
         ...
 
@@ -39,6 +39,10 @@ class Cluster(Protocol):
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> object:
         """Append a record."""
+        ...
+
+    def delete_before(self, offset: int, partition: int = 0) -> None:
+        """Delete the oldest records of a partition, as retention does."""
         ...
 
     def committed(self) -> Mapping[Partition, int]:
@@ -61,7 +65,7 @@ class SourceContract:
             cluster.produce(b"%d" % n, partition=n % 2)
         source = cluster.open()
         settle(cluster, source)
-        source.seek(dict.fromkeys(source.assignment()))
+        from_the_beginning(source)
         records = read(source, 6)
         for number, partition in enumerate(cluster.partitions):
             mine = [record for record in records if (record.topic, record.partition) == partition]
@@ -69,24 +73,31 @@ class SourceContract:
             assert [record.value for record in mine] == [b"%d" % n for n in range(number, 6, 2)]
         assert source.poll(POLL_S) == Polled()
 
-    def test_a_start_at_the_latest_skips_what_is_there(self, cluster: Cluster) -> None:
-        cluster.produce(b"old")
-        source = cluster.open(start="latest")
+    def test_the_logs_say_where_they_begin_and_end(self, cluster: Cluster) -> None:
+        for n in range(3):
+            cluster.produce(b"%d" % n)
+        source = cluster.open()
         settle(cluster, source)
-        starts = source.seek(dict.fromkeys(source.assignment()))
-        assert sorted(starts.values()) == [0, 1]
-        assert source.poll(POLL_S) == Polled()
-        cluster.produce(b"new")
-        assert [record.value for record in read(source, 1)] == [b"new"]
+        assert source.partitions() == tuple(cluster.partitions)
+        assert source.beginnings(cluster.partitions) == dict.fromkeys(cluster.partitions, 0)
+        assert source.ends(cluster.partitions) == dict(zip(cluster.partitions, (3, 0), strict=True))
+        assert source.beginnings([]) == source.ends([]) == {}
 
-    @pytest.mark.parametrize("start", ["earliest", "latest"])
-    def test_a_seek_goes_to_each_partitions_own_offset(
-        self, cluster: Cluster, start: Literal["earliest", "latest"]
-    ) -> None:
+    def test_of_what_retention_deleted_the_oldest_that_is_left_comes_first(self, cluster: Cluster) -> None:
+        for n in range(5):
+            cluster.produce(b"%d" % n)
+        source = cluster.open()
+        settle(cluster, source)
+        cluster.delete_before(3)
+        assert source.beginnings(cluster.partitions[:1]) == {cluster.partitions[0]: 3}
+        source.seek({cluster.partitions[0]: 1})
+        assert [record.offset for record in read(source, 2)] == [3, 4]
+
+    def test_a_seek_goes_to_each_partitions_own_offset(self, cluster: Cluster) -> None:
         for n in range(5):
             cluster.produce(b"a%d" % n, partition=0)
             cluster.produce(b"b%d" % n, partition=1)
-        source = cluster.open(start=start)
+        source = cluster.open()
         settle(cluster, source)
         source.seek(dict(zip(cluster.partitions, (4, 2), strict=True)))
         assert {record.value for record in read(source, 4)} == {b"a4", b"b2", b"b3", b"b4"}
@@ -105,7 +116,7 @@ class SourceContract:
             cluster.produce(b"%d" % n)
         source = cluster.open(max_records=3)
         settle(cluster, source)
-        source.seek(dict.fromkeys(source.assignment()))
+        from_the_beginning(source)
         sizes: list[int] = []
         values: list[bytes | None] = []
         while len(values) < 10:
@@ -120,7 +131,7 @@ class SourceContract:
             cluster.produce(b"%d" % n)
         source = cluster.open(max_records=2)
         settle(cluster, source)
-        source.seek(dict.fromkeys(source.assignment()))
+        from_the_beginning(source)
         polled = poll_until_records(source)
         assert polled.ends == {cluster.partitions[0]: 5}
 
@@ -130,7 +141,7 @@ class SourceContract:
         cluster.produce(b"value", 1, key=b"key", timestamp=at, headers=headers)
         source = cluster.open()
         settle(cluster, source)
-        source.seek(dict.fromkeys(source.assignment()))
+        from_the_beginning(source)
         topic = cluster.partitions[1].topic
         assert read(source, 1) == [Record(topic, 1, 0, b"value", b"key", at, headers)]
 
@@ -139,13 +150,13 @@ class SourceContract:
         cluster.produce(b"")
         source = cluster.open()
         settle(cluster, source)
-        source.seek(dict.fromkeys(source.assignment()))
+        from_the_beginning(source)
         assert [record.value for record in read(source, 2)] == [None, b""]
 
     def test_staying_alive_reads_nothing_and_skips_nothing(self, cluster: Cluster) -> None:
         source = cluster.open(max_records=2)
         settle(cluster, source)
-        source.seek(dict.fromkeys(source.assignment()))
+        from_the_beginning(source)
         for n in range(6):
             cluster.produce(b"%d" % n)
         values = [record.value for record in read(source, 1)]
@@ -159,7 +170,7 @@ class SourceContract:
         cluster.produce(b"a")
         source = cluster.open()
         settle(cluster, source)
-        source.seek(dict.fromkeys(source.assignment()))
+        from_the_beginning(source)
         read(source, 1)
         source.commit({cluster.partitions[0]: 1})
         for _ in range(PATIENCE):
@@ -191,10 +202,9 @@ class GroupContract:
         settle(cluster, first)
         before = first.assignment()
         settle(cluster, first, cluster.open())
-        for offset in (None, 0):
-            with pytest.raises(Transient):
-                first.seek(dict.fromkeys(before, offset))
-            assert first.take_rebalanced()
+        with pytest.raises(Transient):
+            first.seek(dict.fromkeys(before, 0))
+        assert first.take_rebalanced()
 
     def test_a_member_that_only_stays_alive_takes_part_in_a_rebalance(self, cluster: Cluster) -> None:
         first = cluster.open()
@@ -224,6 +234,11 @@ def settle(cluster: Cluster, *members: Source) -> None:
     raise AssertionError(
         f"after {PATIENCE} polls: {[member.assignment() for member in members]}, told {told}"
     )
+
+
+def from_the_beginning(source: Source) -> None:
+    """Go to the beginning of every partition that is the source's."""
+    source.seek(source.beginnings(source.assignment()))
 
 
 def poll_until_records(source: Source) -> Polled:

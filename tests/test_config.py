@@ -497,7 +497,7 @@ def test_tls_and_sasl_settings_reach_the_kafka_client_unchanged(
     )
     text = text.replace("  client:\n    ", "  client: {").replace("60000\n", "60000}\n")
     kafka = load(tmp_path, text, KAFKA__CLIENT__SASL_PLAIN_PASSWORD="0123").config.kafka
-    KafkaSource(kafka.topics, kafka.group_id, kafka.client, start=kafka.start)
+    KafkaSource(kafka.topics, kafka.group_id, kafka.client)
     assert {name: given[name] for name in client} == client
     assert given["sasl_plain_password"] == "0123"
     assert given["group_id"] == "llm-monitor"

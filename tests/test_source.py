@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import pytest
+from kafka import TopicPartition
 from kafka.errors import IllegalStateError, KafkaError, TopicAuthorizationFailedError
 
 from monitor import source as source_module
@@ -24,11 +25,10 @@ class MemoryCluster:
         self._kafka = MemoryKafka(partitions=2)
         self.partitions: Sequence[Partition] = sorted(self._kafka.logs)
         self.produce = self._kafka.produce
+        self.delete_before = self._kafka.delete_before
 
-    def open(
-        self, *, start: Literal["earliest", "latest"] = "earliest", max_records: int = 2_000
-    ) -> MemorySource:
-        return MemorySource(self._kafka, start=start, max_records=max_records)
+    def open(self, *, max_records: int = 2_000) -> MemorySource:
+        return MemorySource(self._kafka, max_records=max_records)
 
     def committed(self) -> Mapping[Partition, int]:
         return self._kafka.committed
@@ -55,13 +55,13 @@ class Client:
     def subscribe(self, *, topics: list[str], listener: Any) -> None:
         self.listener = listener
 
-    def poll(self, *, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
+    def poll(self, *, timeout_ms: int) -> dict[Any, list[Any]]:
         step = self.polls.pop(0) if self.polls else []
         if isinstance(step, Exception):
             raise step
         if callable(step):
             step = step()
-        return {"a partition": step[:max_records]} if step else {}
+        return {TopicPartition("t", 0): step} if step else {}
 
     def highwater(self, _partition: object) -> int | None:
         if self.gone:
@@ -87,7 +87,17 @@ class Client:
         if self.gone:
             raise self.gone
 
-    seek_to_beginning = end_offsets = seek
+    def beginning_offsets(self, _partitions: object, *, timeout_ms: int) -> dict[Any, int]:
+        if self.gone:
+            raise self.gone
+        return {}
+
+    def partitions_for_topic(self, _topic: str) -> set[int] | None:
+        if self.gone:
+            raise self.gone
+        return None
+
+    end_offsets = beginning_offsets
 
 
 def fetched(offset: int, timestamp: int | None = None) -> Any:
@@ -106,33 +116,27 @@ def offsets(source: KafkaSource, timeout_s: float = 60.0) -> list[int]:
     return [record.offset for record in source.poll(timeout_s).records]
 
 
-def test_a_poll_goes_on_collecting_until_it_has_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = Client([], [fetched(0)], [], [fetched(1), fetched(2)], [fetched(3), fetched(4)])
-    source = make(monkeypatch, client, max_records=4, linger_s=60.0)
-    assert offsets(source) == [0, 1, 2, 3]
-
-
-def test_a_poll_that_does_not_linger_gives_what_came_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = make(monkeypatch, Client([fetched(0)], [fetched(1)]), linger_s=0.0)
+def test_a_poll_gives_what_came_first_and_collects_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make(monkeypatch, Client([fetched(0)], [fetched(1)]))
     assert offsets(source) == [0]
     assert offsets(source) == [1]
 
 
 @pytest.mark.parametrize("event", ["on_partitions_revoked", "on_partitions_assigned", "on_partitions_lost"])
-def test_a_rebalance_ends_the_poll_and_is_told_once(monkeypatch: pytest.MonkeyPatch, event: str) -> None:
+def test_a_rebalance_is_told_once(monkeypatch: pytest.MonkeyPatch, event: str) -> None:
     def rebalance() -> list[Any]:
         getattr(client.listener, event)([])
         return [fetched(1)]
 
     client = Client([fetched(0)], rebalance, [fetched(2)])
-    source = make(monkeypatch, client, linger_s=60.0)
-    assert offsets(source) == [0, 1]
-    assert source.take_rebalanced()
-    assert not source.take_rebalanced()
+    source = make(monkeypatch, client)
+    assert [offsets(source), source.take_rebalanced()] == [[0], False]
+    assert [offsets(source), source.take_rebalanced()] == [[1], True]
+    assert [offsets(source), source.take_rebalanced()] == [[2], False]
 
 
 def test_a_failed_poll_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = make(monkeypatch, Client([fetched(0)], TopicAuthorizationFailedError("t")))
+    source = make(monkeypatch, Client(TopicAuthorizationFailedError("t")))
     with pytest.raises(Transient, match="TopicAuthorizationFailedError"):
         source.poll(60.0)
 
@@ -146,10 +150,12 @@ def test_a_partition_may_go_away_between_any_two_calls(
     client = Client()
     source = make(monkeypatch, client)
     client.gone = gone
-    for offset in (None, 7):
+    with pytest.raises(Transient):
+        source.seek({Partition("t", 0): 7})
+    assert source.take_rebalanced()
+    for ask in (source.beginnings, source.ends):
         with pytest.raises(Transient):
-            source.seek({Partition("t", 0): offset})
-        assert source.take_rebalanced()
+            ask([Partition("t", 0)])
     with pytest.raises(Transient):
         source.keep_alive()
 
@@ -157,7 +163,7 @@ def test_a_partition_may_go_away_between_any_two_calls(
 def test_the_end_of_a_partition_that_went_away_is_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client([fetched(6)])
     client.gone = IllegalStateError("Partition is not assigned")
-    assert make(monkeypatch, client, linger_s=0.0).poll(60.0).ends == {Partition("t", 0): 7}
+    assert make(monkeypatch, client).poll(60.0).ends == {Partition("t", 0): 7}
 
 
 def test_no_partition_stays_paused_when_staying_alive_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +188,7 @@ def test_no_partition_stays_paused_when_staying_alive_fails(monkeypatch: pytest.
 def test_a_timestamp_that_is_none_or_absurd_is_no_time(
     monkeypatch: pytest.MonkeyPatch, timestamp: int | None, expected: datetime | None
 ) -> None:
-    source = make(monkeypatch, Client([fetched(0, timestamp)]), linger_s=0.0)
+    source = make(monkeypatch, Client([fetched(0, timestamp)]))
     (record,) = source.poll(60.0).records
     assert record.timestamp == expected
 

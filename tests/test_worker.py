@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from monitor.source import Polled
 from monitor.store import Batch, Saved
 from monitor.worker import BACKOFF_S, Worker
 from tests.examples import NOON, PARTITION, batch, call, dead_letter, scored, scores
-from tests.fakes import MemoryKafka, MemorySource, MemoryStore
+from tests.fakes import MemoryKafka, MemorySaver, MemorySource, MemoryStore
 from tests.fragments import WAITS, content, fragment, whole
 from tests.judges.fakes import FakeJudge, HangingJudge, answered_call, with_grounding
 from tests.judges.stage import Stage
@@ -32,7 +33,7 @@ OTHER = Partition("calls", 1)
 
 
 class Failing(MemoryStore):
-    """A store that fails as it is told to.
+    """A store that fails as it is told to, except where a partition's start is written down.
 
     Attributes:
         reads: what the next reads of offsets raise, one after the other; ``None``: nothing.
@@ -52,10 +53,26 @@ class Failing(MemoryStore):
         return super().offsets(partitions)
 
     def save(self, batch: Batch) -> Saved:
+        if all(move.expected is None for move in batch.offsets.values()):
+            return super().save(batch)
         self.tried.append(batch)
         if self.saves and (error := self.saves.pop(0)):
             raise error
         return super().save(batch)
+
+
+class Seconds:
+    """A monotonic clock that moves only when told to.
+
+    Attributes:
+        now: what it says.
+    """
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Waits:
@@ -94,6 +111,9 @@ def make_worker(source: MemorySource, store: MemoryStore, **changes: Any) -> Wor
         "keep_content": False,
         "metrics": telemetry.IngestMetrics(CollectorRegistry()),
         "wait": Waits(),
+        "linger_s": 0.0,
+        "saver": MemorySaver(),
+        "monotonic": Seconds(),
     }
     return Worker(source, store, **{**settings, **changes})
 
@@ -106,6 +126,14 @@ def kafka() -> MemoryKafka:
 @pytest.fixture
 def store() -> Failing:
     return Failing()
+
+
+def wait_out(worker: Worker, store: Failing, seconds: Seconds) -> None:
+    """Turn, and let time go by, until the store has failed as often as it was told to, and once more."""
+    while store.saves:
+        worker.step()
+        seconds.now += BACKOFF_S[1]
+    worker.step()
 
 
 def produce(kafka: MemoryKafka, *values: str) -> None:
@@ -173,7 +201,7 @@ def test_a_gap_in_the_log_is_jumped(kafka: MemoryKafka, store: Failing) -> None:
     del kafka.logs[PARTITION][1:3]
     worker.step()
     assert [(move.expected, move.next) for tried in store.tried for move in tried.offsets.values()] == [
-        (None, 1),
+        (0, 1),
         (1, 4),
     ]
 
@@ -238,7 +266,7 @@ def test_a_rebalance_drops_what_was_read_and_seeks_to_the_stores_offset(
     worker = make_worker(MemorySource(kafka), store)
     worker.step()
     kafka.rebalance()
-    store.save(batch([scored("a"), scored("b")]))  # by whoever had it meanwhile
+    store.save(batch([scored("a"), scored("b")], expected=0))  # by whoever had it meanwhile
     assert worker.step() is None
     assert ids(store) == ["a", "b"]
     assert worker.step() == Saved(1, 0, 0)
@@ -279,12 +307,12 @@ def test_a_start_at_the_latest_is_written_down_so_that_a_restart_loses_nothing(
     kafka: MemoryKafka, store: Failing
 ) -> None:
     produce(kafka, "from before we were asked")
-    first = make_worker(MemorySource(kafka, start="latest"), store)
+    first = make_worker(MemorySource(kafka), store, start="latest")
     first.step()
     assert store.next_offsets == {PARTITION: 1}
     produce(kafka, "while nobody was there")
     kafka.members.clear()
-    second = make_worker(MemorySource(kafka, start="latest"), store)
+    second = make_worker(MemorySource(kafka), store, start="latest")
     for _ in range(2):
         second.step()
     assert ids(store) == ["while nobody was there"]
@@ -353,7 +381,7 @@ def test_a_fenced_worker_reads_the_offsets_anew(kafka: MemoryKafka, store: Faili
     produce(kafka, "a", "b")
     worker = make_worker(MemorySource(kafka), store)
     worker.step()
-    store.save(batch([scored("a")]))
+    store.save(batch([scored("a")], expected=0))
     assert worker.step() is None
     assert worker.step() is None
     assert worker.step() == Saved(1, 0, 0)
@@ -368,42 +396,83 @@ def test_while_the_store_is_away_the_batch_is_kept_and_the_waits_grow(
     kafka: MemoryKafka, store: Failing
 ) -> None:
     produce(kafka, "a")
-    source, waits, turns = MemorySource(kafka), Waits(), Waits()
-    worker = make_worker(source, store, wait=waits, on_turn=lambda: turns(0))
+    seconds = Seconds()
+    worker = make_worker(MemorySource(kafka), store, monotonic=seconds)
     worker.step()
     store.saves = [Transient("away")] * 8
-    assert worker.step() == Saved(1, 0, 0)
-    assert waits.seconds == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
-    assert source.kept_alive == 8
-    assert len(turns.seconds) == 2 + 8
+    tried_at: list[float] = []
+    while not store.calls:
+        before = len(store.tried)
+        worker.step()
+        tried_at += [seconds.now] * (len(store.tried) - before)
+        seconds.now += 0.2
+    waits = [round(later - earlier, 1) for earlier, later in pairwise(tried_at)]
+    assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
     assert all(tried == store.tried[0] for tried in store.tried)
 
 
 def test_the_waits_start_small_again_with_the_next_batch(kafka: MemoryKafka, store: Failing) -> None:
-    waits = Waits()
-    worker = make_worker(MemorySource(kafka), store, wait=waits)
+    seconds = Seconds()
+    worker = make_worker(MemorySource(kafka), store, monotonic=seconds)
     worker.step()
     for value in "ab":
         produce(kafka, value)
         store.saves = [Transient("away")] * 2
         worker.step()
-    assert waits.seconds == [0.2, 0.4] * 2
+        for wait in (0.2, 0.4):
+            seconds.now += wait
+            saved = worker.step()
+        assert saved == Saved(1, 0, 0)
 
 
-def test_a_rebalance_during_a_wait_drops_the_batch(kafka: MemoryKafka, store: Failing) -> None:
-    def lose_it() -> bool:
-        kafka.rebalance()
-        return False
+def test_while_the_store_is_away_the_next_batch_is_collected_and_no_more_is_read(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    produce(kafka, *"abcdefgh")
+    source, seconds, turns = MemorySource(kafka, max_records=1), Seconds(), Waits()
+    worker = make_worker(source, store, monotonic=seconds, batch_records=3, on_turn=lambda: turns(0))
+    worker.step()
+    store.saves = [Transient("away")] * 9
+    for _ in range(20):
+        worker.step()
+    assert source.position(PARTITION) == 4
+    assert source.kept_alive == 16
+    assert len(turns.seconds) == 21
+    store.saves.clear()
+    seconds.now += BACKOFF_S[1]
+    for _ in range(6):
+        worker.step()
+    assert "".join(ids(store)) == "abcdefgh"
+    assert [len(tried.calls) for tried in store.tried if tried != store.tried[0]] == [3, 1, 1, 1, 1]
 
-    produce(kafka, "a")
-    worker = make_worker(MemorySource(kafka), store, wait=Waits(lose_it))
+
+def test_values_of_many_bytes_fill_a_batch_too(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, *(letter * 400 for letter in "abcdef"))
+    source = MemorySource(kafka, max_records=1)
+    worker = make_worker(source, store, batch_bytes=1_000)
+    worker.step()
+    store.saves = [Transient("away")] * 9
+    for _ in range(9):
+        worker.step()
+    assert source.position(PARTITION) == 1 + 3
+
+
+def test_a_rebalance_while_the_store_is_away_drops_what_is_not_saved(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    produce(kafka, "a", "b", "c")
+    worker = make_worker(MemorySource(kafka, max_records=1), store)
     worker.step()
     store.saves = [Transient("away")]
-    assert worker.step() is None
-    assert len(store.tried) == 1
     worker.step()
     worker.step()
-    assert ids(store) == ["a"]
+    kafka.rebalance()
+    store.save(batch([scored("a")], expected=0))  # by whoever had it meanwhile
+    worker.step()
+    while worker.step():
+        pass
+    assert ids(store) == ["a", "b", "c"]
+    assert store.ledger == {"records": 3, "stored": 3, "duplicates": 0, "dead_letters": 0}
 
 
 def test_a_batch_that_was_saved_although_the_answer_was_lost_is_not_saved_again(
@@ -412,14 +481,16 @@ def test_a_batch_that_was_saved_although_the_answer_was_lost_is_not_saved_again(
     class LosesAnswer(Failing):
         def save(self, batch: Batch) -> Saved:
             saved = super().save(batch)
-            if len(self.tried) == 1:
+            if batch.calls and len(self.tried) == 1:
                 raise Transient("the connection broke at the commit")
             return saved
 
     produce(kafka, "a", "b")
-    losing = LosesAnswer()
-    worker = make_worker(MemorySource(kafka), losing)
+    losing, seconds = LosesAnswer(), Seconds()
+    worker = make_worker(MemorySource(kafka), losing, monotonic=seconds)
     worker.step()
+    assert worker.step() is None
+    seconds.now += BACKOFF_S[0]
     assert worker.step() is None
     worker.step()
     produce(kafka, "c")
@@ -428,22 +499,24 @@ def test_a_batch_that_was_saved_although_the_answer_was_lost_is_not_saved_again(
     assert losing.ledger == {"records": 3, "stored": 3, "duplicates": 0, "dead_letters": 0}
 
 
-def test_when_kafka_fails_while_the_store_is_away_the_batch_is_read_again(
+def test_when_kafka_fails_while_the_store_is_away_what_is_not_saved_is_read_again(
     kafka: MemoryKafka, store: Failing
 ) -> None:
     class Unreachable(MemorySource):
         def keep_alive(self) -> None:
             raise Transient("no broker")
 
-    produce(kafka, "a", "b")
-    worker = make_worker(Unreachable(kafka, max_records=1), store)
+    produce(kafka, "a", "b", "c")
+    worker = make_worker(Unreachable(kafka, max_records=1), store, batch_records=1)
     worker.step()
     store.saves = [Transient("away")]
+    for _ in range(2):
+        worker.step()
     with pytest.raises(Transient, match="no broker"):
         worker.step()
-    for _ in range(3):
+    for _ in range(4):
         worker.step()
-    assert ids(store) == ["a", "b"]
+    assert ids(store) == ["a", "b", "c"]
 
 
 def test_a_poll_that_fails_after_it_read_loses_nothing(kafka: MemoryKafka, store: Failing) -> None:
@@ -452,7 +525,7 @@ def test_a_poll_that_fails_after_it_read_loses_nothing(kafka: MemoryKafka, store
 
         def poll(self, timeout_s: float) -> Polled:
             polled = super().poll(timeout_s)
-            if polled.records and store.next_offsets and not self.failed:
+            if polled.records and store.calls and not self.failed:
                 self.failed = True
                 raise Transient("the broker went away")
             return polled
@@ -468,32 +541,26 @@ def test_a_poll_that_fails_after_it_read_loses_nothing(kafka: MemoryKafka, store
     assert ids(store) == ["a", "b", "c"]
 
 
-def test_a_wait_that_ends_early_loses_nothing(kafka: MemoryKafka, store: Failing) -> None:
-    produce(kafka, "a", "b")
-    worker = make_worker(MemorySource(kafka, max_records=1), store, wait=Waits(lambda: True))
-    worker.step()
-    store.saves = [Transient("away")]
-    assert worker.step() is None
-    for _ in range(3):
-        worker.step()
-    assert ids(store) == ["a", "b"]
-
-
 # ------------------------------------------------------------------------------------------------------ run
 
 
-def test_a_stop_during_a_wait_ends_the_loop_with_nothing_saved(kafka: MemoryKafka, store: Failing) -> None:
-    def stop() -> bool:
-        worker.stop()
-        return True
+def test_a_stop_while_the_store_is_away_ends_the_loop_with_nothing_saved(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    def stop_at_last() -> None:
+        if len(store.tried) == 3:
+            worker.stop()
+        seconds.now += BACKOFF_S[1]
 
     produce(kafka, "a")
-    waits = Waits(stop)
-    worker: Worker = make_worker(MemorySource(kafka), store, wait=waits)
-    store.saves = [Transient("away")]
+    saver, seconds = MemorySaver(), Seconds()
+    worker: Worker = make_worker(
+        MemorySource(kafka), store, saver=saver, monotonic=seconds, on_turn=stop_at_last
+    )
+    store.saves = [Transient("away")] * 9
     worker.run()
-    assert waits.seconds == [0.2]
-    assert (store.calls, store.next_offsets, kafka.committed) == ({}, {}, {})
+    assert (store.calls, store.next_offsets, kafka.committed) == ({}, {PARTITION: 0}, {})
+    assert saver.closed
 
 
 def test_a_stop_ends_the_loop_after_the_batch_it_is_at(kafka: MemoryKafka, store: Failing) -> None:
@@ -550,29 +617,37 @@ class World:
     """Two workers, one store and one topic, and a script of what happens at each moment.
 
     A moment is the outer loop's, or one inside a worker's turn: a record is decoded, a save is tried or
-    has been made, a wait goes by. So one worker acts, and the assignment changes, in the middle of the
-    other's turn.
+    has been made, the saver is waited for. So one worker acts, a save ends, or the assignment changes, in the
+    middle of the other's turn or of a worker's own. A save that was under way when its worker was killed may
+    still reach the store, at any time after.
     """
 
     def __init__(self, script: Sequence[str]) -> None:
-        self._script = iter(script)
+        self._script: Iterator[str] = iter(())
         self._busy: set[int] = set()
         self._failures: set[str] = set()
+        self._seconds = Seconds()
         self.produced: list[str] = []
         self.kafka = MemoryKafka(partitions=3)
         self.store = self._make_store()
-        self._workers = [
-            make_worker(self._make_source(), self.store, decode=self._decode, wait=self._wait)
-            for _ in range(2)
-        ]
+        self._sources = [self._make_source() for _ in range(2)]
+        self._savers = [self._make_saver() for _ in range(2)]
+        self._orphans: list[MemorySaver] = []
+        self._workers = [self._make_worker(number) for number in range(2)]
+        for worker in self._workers:
+            worker.step()
+        self._script = iter(script)
 
     def play(self) -> None:
-        """Play the script to its end; then let both workers read what is left."""
+        """Play the script to its end; then let both workers read what is left, and find their place anew."""
         while self.moment():
             pass
         self._failures.clear()
-        for turn in range(20 + 2 * len(self.produced)):
+        for turn in range(40 + 4 * len(self.produced)):
+            if turn == 20 + 2 * len(self.produced):
+                self.kafka.rebalance()
             self._step(turn % 2)
+            self._savers[turn % 2].run()
 
     def moment(self) -> bool:
         """Whatever the script says happens now; false at its end."""
@@ -582,6 +657,15 @@ class World:
             self.kafka.produce(self.produced[-1].encode(), int(action))
         elif action in ("first", "second"):
             self._step(int(action == "second"))
+        elif action in ("the first saves", "the second saves"):
+            self._savers[int(action == "the second saves")].run()
+        elif action in ("kill the first", "kill the second"):
+            self._kill(int(action == "kill the second"))
+        elif action == "an orphan saves" and self._orphans:
+            self._orphans.pop().run()
+        elif action == "retention":
+            log = self.kafka.logs[PARTITION]
+            self.kafka.delete_before(log[len(log) // 2].offset if log else self.kafka.end(PARTITION))
         elif action == "rebalance":
             self.kafka.rebalance()
         elif action is not None:
@@ -598,6 +682,7 @@ class World:
         if number in self._busy:
             return
         self._busy.add(number)
+        self._seconds.now += 0.2
         try:
             self._workers[number].step()
         except Transient:
@@ -605,13 +690,37 @@ class World:
         finally:
             self._busy.remove(number)
 
+    def _kill(self, number: int) -> None:
+        """Another worker takes the place of this one, which is gone as it stood, unless it is in its turn."""
+        if number in self._busy:
+            return
+        self._sources[number].close()
+        self._orphans.append(self._savers[number])
+        self._sources[number] = self._make_source()
+        self._savers[number] = self._make_saver()
+        self._workers[number] = self._make_worker(number)
+
+    def _make_worker(self, number: int) -> Worker:
+        return make_worker(
+            self._sources[number],
+            self.store,
+            decode=self._decode,
+            saver=self._savers[number],
+            monotonic=self._seconds,
+            linger_s=0.5,
+            batch_records=6,
+        )
+
+    def _make_saver(self) -> MemorySaver:
+        def meanwhile() -> bool:
+            self.moment()
+            return True
+
+        return MemorySaver(at_once=False, meanwhile=meanwhile)
+
     def _decode(self, record: Record, window: Window) -> Decoded:
         self.moment()
         return decode(record, window)
-
-    def _wait(self, _seconds: float) -> bool:
-        self.moment()
-        return False
 
     def _make_store(self) -> MemoryStore:
         world = self
@@ -647,7 +756,8 @@ class World:
 
 
 ACTIONS = [
-    *("0", "1", "2", "first", "second", "rebalance"),
+    *("0", "1", "2", "first", "second", "the first saves", "the second saves", "rebalance"),
+    *("kill the first", "kill the second", "an orphan saves"),
     *("fail to read the offsets", "fail before the commit", "fail after the commit"),
     *("fail to poll", "fail to keep alive"),
 ]
@@ -661,6 +771,17 @@ def test_whatever_happens_every_record_is_saved_exactly_once(script: list[str]) 
     assert sorted(ids(world.store)) == sorted(world.produced)
     assert world.store.ledger["records"] == len(world.produced)
     assert world.store.ledger["duplicates"] == 0
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from([*ACTIONS, "retention"]), min_size=20, max_size=150))
+def test_whatever_retention_deletes_every_record_is_saved_once_or_counted_as_lost(script: list[str]) -> None:
+    world = World(script)
+    world.play()
+    ledger = world.store.ledger
+    assert set(ids(world.store)) <= set(world.produced)
+    assert ledger["stored"] == ledger["records"] == len(world.store.calls)
+    assert ledger["records"] + ledger["lost"] == len(world.produced)
 
 
 # --------------------------------------------------------------------------------------------- parts of calls
@@ -683,9 +804,17 @@ class Raced:
 
     def __init__(self, store: MemoryStore) -> None:
         self.clock = ManualClock(NOON)
+        self.seconds = Seconds()
         self.topics = (MemoryKafka(), MemoryKafka(topic="events"))
         self.workers = [
-            make_worker(MemorySource(topic), store, decode=decode_parts, clock=self.clock, waits=WAITS)
+            make_worker(
+                MemorySource(topic),
+                store,
+                decode=decode_parts,
+                clock=self.clock,
+                waits=WAITS,
+                monotonic=self.seconds,
+            )
             for topic in self.topics
         ]
         for worker in self.workers:
@@ -790,7 +919,7 @@ def test_parts_that_putting_together_fails_on_cost_themselves_only(
             raise KeyError("secret")
         return assemble(group, *others)
 
-    monkeypatch.setattr("monitor.worker.assemble", broken)
+    monkeypatch.setattr("monitor.reader.assemble", broken)
     monkeypatch.setitem(TOLD, "other", whole("o", group="another trace"))
     two = Raced(store)
     produce(two.topics[0], "whole", "other")
@@ -805,7 +934,7 @@ def test_while_the_store_is_away_parts_that_were_read_are_kept(store: Failing) -
     two = Raced(store)
     produce(two.topics[0], "span", "event")
     store.saves = [Transient("away")] * 3
-    two.workers[0].step()
+    wait_out(two.workers[0], store, two.seconds)
     assert ids(store) == ["r"]
 
 
@@ -845,10 +974,18 @@ def test_a_batch_that_is_tried_again_is_not_judged_again(kafka: MemoryKafka, sto
     judge = FakeJudge(Verdict(0.9))
     stage = Stage(judge)
     produce(kafka, "a", "b")
-    worker = make_worker(MemorySource(kafka), store, decode=decode_answers, score=suspect, judge=stage.judged)
+    seconds = Seconds()
+    worker = make_worker(
+        MemorySource(kafka),
+        store,
+        decode=decode_answers,
+        score=suspect,
+        judge=stage.judged,
+        monotonic=seconds,
+    )
     worker.step()
     store.saves = [Transient("away")] * 3
-    worker.step()
+    wait_out(worker, store, seconds)
     assert judge.asked == ["a", "b"]
     assert judged(store) == {"a": "fake", "b": "fake"}
     stage.close()
@@ -857,14 +994,20 @@ def test_a_batch_that_is_tried_again_is_not_judged_again(kafka: MemoryKafka, sto
 def test_parts_that_are_put_together_anew_are_not_judged_again(store: Failing) -> None:
     judge = FakeJudge(Verdict(0.9))
     stage = Stage(judge)
-    kafka = MemoryKafka()
+    kafka, seconds = MemoryKafka(), Seconds()
     worker = make_worker(
-        MemorySource(kafka), store, decode=decode_parts, score=suspect, judge=stage.judged, waits=WAITS
+        MemorySource(kafka),
+        store,
+        decode=decode_parts,
+        score=suspect,
+        judge=stage.judged,
+        waits=WAITS,
+        monotonic=seconds,
     )
     worker.step()
     produce(kafka, "span", "event")
     store.saves = [Transient("away")] * 3
-    worker.step()
+    wait_out(worker, store, seconds)
     assert judge.asked == ["r"]
     assert judged(store) == {"r": "fake"}
     stage.close()

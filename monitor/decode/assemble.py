@@ -103,12 +103,15 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
     return Assembled(tuple(calls), tuple(put), tuple(taken), late)
 
 
-def given_up(waiting: Sequence[Waiting], why: str) -> Assembled:
+def given_up(
+    waiting: Sequence[Waiting], why: str, reason: DeadLetterReason = DeadLetterReason.DECODER_FAILED
+) -> Assembled:
     """What becomes of parts that putting them together fails on: each call's parts are dead letters.
 
     Args:
         waiting: the parts.
         why: the class of what was raised.
+        reason: the class of the failure.
     """
     sources = [part.fragment.call.source for part in waiting if part.fragment.call]
     letters = [
@@ -117,7 +120,7 @@ def given_up(waiting: Sequence[Waiting], why: str) -> Assembled:
             partition=source.partition,
             offset=source.offset,
             item=source.item,
-            reason=DeadLetterReason.DECODER_FAILED,
+            reason=reason,
             detail=f"{why}, when its parts were put together",
             size=0,
             sha256=b"",

@@ -28,6 +28,8 @@ class OffsetMove(msgspec.Struct, frozen=True):
     records: int
     end: int
     """Where the log ended when the batch was read: ``end - next`` records are still to come."""
+    lost: int = 0
+    """Records on the way to ``next`` that retention had deleted before they could be read."""
 
 
 def read_offsets(connection: sa.Connection, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
@@ -61,7 +63,7 @@ def move_offsets(
         if move.expected is None:
             statement = (
                 insert(table)
-                .values(**where, **values, records=move.records, **counts)
+                .values(**where, **values, records=move.records, lost=move.lost, **counts)
                 .on_conflict_do_nothing()
             )
         else:
@@ -69,7 +71,7 @@ def move_offsets(
                 sa.update(table)
                 .filter_by(**where)
                 .where(table.c.next_offset == move.expected)
-                .values(**values, records=table.c.records + move.records, **_added(counts))
+                .values(**values, **_added({"records": move.records, "lost": move.lost, **counts}))
             )
         if connection.execute(statement.returning(table.c.partition)).first() is None:
             raise Fenced(f"offset of {partition.topic}/{partition.partition} is no longer {move.expected}")

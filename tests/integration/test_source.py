@@ -7,17 +7,24 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
-from typing import Literal
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from monitor.errors import Transient
 from monitor.records import Partition, Record
 from monitor.source import KafkaSource, Polled
 from tests.services.apache_kafka import ApacheKafka
 from tests.services.plugin import Kafka
-from tests.source_contract import PATIENCE, POLL_S, GroupContract, SourceContract, read, settle
+from tests.source_contract import (
+    PATIENCE,
+    POLL_S,
+    GroupContract,
+    SourceContract,
+    from_the_beginning,
+    read,
+    settle,
+)
 
 #: A broker gives a member up that is silent for so long; tests want to hear of a rebalance soon.
 QUICK = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 100, "fetch_max_wait_ms": 50}
@@ -35,15 +42,15 @@ class KafkaCluster:
             KafkaProducer(bootstrap_servers=self._servers, max_request_size=16 * 2**20)
         )
 
-    def open(
-        self, *, start: Literal["earliest", "latest"] = "earliest", max_records: int = 2_000
-    ) -> KafkaSource:
+    def open(self, *, max_records: int = 2_000) -> KafkaSource:
         client = {"bootstrap_servers": self._servers, **QUICK}
-        source = KafkaSource(
-            [self._topic], f"group-{self._topic}", client, start=start, max_records=max_records, linger_s=0.0
-        )
+        source = KafkaSource([self._topic], f"group-{self._topic}", client, max_records=max_records)
         self._stack.callback(source.close)
         return source
+
+    def delete_before(self, offset: int, partition: int = 0) -> None:
+        with KafkaAdminClient(bootstrap_servers=self._servers) as admin:
+            admin.delete_records({TopicPartition(self._topic, partition): offset})
 
     def produce(
         self,
@@ -94,7 +101,7 @@ def test_a_record_of_five_megabytes_is_read_between_its_neighbours(cluster: Kafk
         cluster.produce(value)
     source = cluster.open()
     settle(cluster, source)
-    source.seek(dict.fromkeys(source.assignment()))
+    from_the_beginning(source)
     assert [record.value for record in read(source, 3)] == [b"before", large, b"after"]
 
 
@@ -121,7 +128,7 @@ def test_after_a_broker_was_killed_reading_goes_on_where_it_was(own_kafka: Apach
         cluster.produce(b"before")
         source = cluster.open()
         settle(cluster, source)
-        source.seek(dict.fromkeys(source.assignment()))
+        from_the_beginning(source)
         assert [record.value for record in read(source, 1)] == [b"before"]
         own_kafka.kill()
         for _ in range(3):

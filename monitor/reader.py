@@ -1,0 +1,173 @@
+"""Decodes and scores: one record, or the parts of a call, come in; calls and dead letters go out.
+
+Nothing that a record holds gets further than its own dead letter. What raises, takes too long or needs too
+much memory costs that record; one that is suspected of having ended a process is tried alone first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from time import perf_counter
+
+from monitor import telemetry
+from monitor.collected import Collected
+from monitor.decode import Decoded, Window
+from monitor.decode.assemble import Assembled, Waits, assemble, given_up
+from monitor.decode.letters import costly_letter, dead_letter
+from monitor.errors import BadInput, DeadLetterReason, TookTooLong
+from monitor.records import Call, DeadLetter, Place, Record, ScoredCall, Scores, Source, Waiting
+
+#: Watches over the work on the record at this place, and raises ``TookTooLong`` in it.
+Guarding = Callable[[Place], AbstractContextManager[object]]
+
+#: Tries a record in a process of its own; gives its dead letter if that did not end well.
+TryingAlone = Callable[[Record], DeadLetter | None]
+
+
+def unguarded(_place: Place) -> AbstractContextManager[object]:
+    """Watches over nothing."""
+    return nullcontext()
+
+
+def untried(_record: Record) -> DeadLetter | None:
+    """Tries nothing alone."""
+    return None
+
+
+class Reader:
+    """What is done with a record before it is saved.
+
+    Args:
+        decode: one record to calls and dead letters, within a window of accepted start times.
+        score: one call to its scores.
+        guard: watches over one record, and raises ``TookTooLong`` in the midst of it.
+        try_alone: what becomes of a suspected record in a process of its own.
+        keep_content: whether a dead letter may keep the record's bytes, without the credentials in them.
+        metrics: where to count.
+    """
+
+    def __init__(
+        self,
+        decode: Callable[[Record, Window], Decoded],
+        score: Callable[[Call], Scores],
+        guard: Guarding,
+        try_alone: TryingAlone,
+        *,
+        keep_content: bool,
+        metrics: telemetry.IngestMetrics,
+    ) -> None:
+        self._decode = decode
+        self._score = score
+        self._guard = guard
+        self._try_alone = try_alone
+        self._keep_content = keep_content
+        self._metrics = metrics
+
+    def read(
+        self, records: Sequence[Record], window: Window, suspects: Collection[Place], into: Collected
+    ) -> None:
+        """Decode and score records, and add what is in them to what was collected.
+
+        Raises:
+            Transient: a suspected record can't be tried alone now.
+        """
+        decoding = scoring = 0.0
+        empty = 0
+        for record in records:
+            place = Place(record.topic, record.partition, record.offset)
+            if suspects and place in suspects:
+                into.suspects.append(place)
+                if (letter := self._try_alone(record)) is not None:
+                    into.dead_letters.append(letter)
+                    continue
+            try:
+                with self._guard(place):
+                    began = perf_counter()
+                    decoded = self._decode(record, window)
+                    scored_from = perf_counter()
+                    scored, failed = self._scored(decoded.calls, record)
+                    scoring += perf_counter() - scored_from
+                    decoding += scored_from - began
+            except (TookTooLong, MemoryError) as error:
+                into.dead_letters.append(
+                    costly_letter(record, _bad(error), keep_content=self._keep_content, guard=self._guard)
+                )
+                continue
+            into.calls += scored
+            into.dead_letters += decoded.dead_letters
+            into.dead_letters += failed
+            into.fragments += decoded.fragments
+            empty += decoded.empty
+        self._metrics.spent(decode=decoding, score=scoring)
+        if empty:
+            self._metrics.without_call(empty)
+
+    def assembled(self, waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Iterator[Assembled]:
+        """Put together what belongs together. A group that fails is a bug of ours: it costs itself only."""
+        groups: dict[str, list[Waiting]] = {}
+        for part in waiting:
+            groups.setdefault(part.fragment.group, []).append(part)
+        for group in groups.values():
+            try:
+                with self._guard(_place(group)):
+                    whole = assemble(group, now, waits)
+            except (TookTooLong, MemoryError) as error:
+                yield given_up(group, type(error).__name__, _bad(error).reason)
+            except Exception as error:  # noqa: BLE001 - the declared edge: one group must not stop the rest
+                self._metrics.bug(error)
+                yield given_up(group, type(error).__name__)
+            else:
+                yield whole
+
+    def scored(self, calls: Collection[Call]) -> tuple[list[ScoredCall], list[DeadLetter]]:
+        """Score calls that were put together. A call of several values has none of its own."""
+        scored: list[ScoredCall] = []
+        failed: list[DeadLetter] = []
+        for call in calls:
+            record = _record(call.source)
+            try:
+                with self._guard(Place(record.topic, record.partition, record.offset)):
+                    good, bad = self._scored((call,), record)
+            except (TookTooLong, MemoryError) as error:
+                failed.append(dead_letter(record, _bad(error), keep_content=False, item=call.source.item))
+            else:
+                scored += good
+                failed += bad
+        return scored, failed
+
+    def _scored(self, calls: Collection[Call], record: Record) -> tuple[list[ScoredCall], list[DeadLetter]]:
+        """Score the calls of a record. A scorer that raises is a bug of ours: it costs this call only."""
+        scored: list[ScoredCall] = []
+        failed: list[DeadLetter] = []
+        for call in calls:
+            try:
+                scored.append(ScoredCall(call, self._score(call)))
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the declared edge: one call must not stop the rest
+                self._metrics.bug(error)
+                bad = BadInput(DeadLetterReason.SCORER_FAILED, type(error).__name__)
+                item = call.source.item
+                failed.append(dead_letter(record, bad, keep_content=self._keep_content, item=item))
+        return scored, failed
+
+
+def _bad(error: BaseException) -> BadInput:
+    """What is wrong with a record that cost too much."""
+    if isinstance(error, TookTooLong):
+        return BadInput(DeadLetterReason.TOOK_TOO_LONG, str(error))
+    return BadInput(DeadLetterReason.OUT_OF_MEMORY, "more than is left of ingest.worker_memory")
+
+
+def _place(group: Sequence[Waiting]) -> Place:
+    """Where the last part of a group that has a place was read."""
+    sources = [part.fragment.call.source for part in group if part.fragment.call]
+    source = sources[-1] if sources else Source("")
+    return Place(source.topic, source.partition, source.offset)
+
+
+def _record(source: Source) -> Record:
+    """The record that a call was in, without its value."""
+    return Record(source.topic, source.partition, source.offset, None)
