@@ -1,4 +1,4 @@
-"""A progress bar on standard error while files are read, where somebody looks at it."""
+"""Progress bars on standard error, where somebody looks at them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from monitor.files import STDIN
 
@@ -20,19 +28,34 @@ def reading(files: Sequence[str], *, shown: bool) -> Iterator[Callable[[int], No
     Nothing is drawn where standard error is no terminal. The bar is gone at the end; what is printed to
     standard error meanwhile appears above it.
     """
+    sizes = [None if name == STDIN else Path(name).stat().st_size for name in files] if shown else []
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    with _bar("scoring", total, DownloadColumn(), shown=shown) as advance:
+        yield advance
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar over so many things. Gives what to call with how many more are done; drawn as in ``reading``."""
+    with _bar(what, total, MofNCompleteColumn(), shown=True) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(
+    what: str, total: int | None, done: ProgressColumn, *, shown: bool
+) -> Iterator[Callable[[int], None]]:
     if not (shown and sys.stderr.isatty()):
         yield lambda _: None
         return
-    sizes = [None if name == STDIN else Path(name).stat().st_size for name in files]
-    total = None if None in sizes else sum(size or 0 for size in sizes)
     with Progress(
-        TextColumn("scoring"),
+        TextColumn(what),
         BarColumn(),
-        DownloadColumn(),
+        done,
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=False,
     ) as progress:
-        task = progress.add_task("scoring", total=total)
-        yield lambda read: progress.advance(task, read)
+        task = progress.add_task(what, total=total)
+        yield lambda more: progress.advance(task, more)

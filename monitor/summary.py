@@ -1,8 +1,9 @@
-"""What many scored calls say together: for each model how many calls there were and what became of them."""
+"""What many results say together: for each model what became of its calls, and of dead letters by reason."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from rich.table import Table
 from rich.text import Text
@@ -47,6 +48,17 @@ class Summary:
             scores = [_outcomes(counts, name) for name in ALWAYS]
             table.add_row(model, str(counts["calls"]), errors, *scores, _coverage(counts))
         return table
+
+
+def replay_table(counts: Mapping[tuple[str, str], int]) -> Table:
+    """How many dead letters there were of each reason and what became of them, the most frequent first."""
+    table = Table(title="dead letters", title_justify="left")
+    table.add_column("reason")
+    table.add_column("now")
+    table.add_column("letters", justify="right")
+    for (reason, outcome), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(reason, outcome, str(count))
+    return table
 
 
 def _outcomes(counts: Counter[str], score: str) -> Text:
