@@ -153,6 +153,19 @@ CREATE FUNCTION calls_of_trace(id text) RETURNS SETOF calls LANGUAGE sql STABLE 
 $$;
 """
 
+#: What the series that are there have used of the caps.
+VALUES = """
+CREATE TABLE series_values (dimension TEXT NOT NULL, value TEXT NOT NULL);
+INSERT INTO series_values
+SELECT DISTINCT dimension, value
+FROM series, LATERAL (VALUES
+    ('service', service), ('environment', environment), ('provider', provider),
+    ('model_requested', model_requested), ('model_served', model_served), ('route', route),
+    ('prompt_name', prompt_name), ('prompt_version', prompt_version), ('operation', operation),
+    ('agent', agent)
+) AS one(dimension, value);
+"""
+
 
 def upgrade() -> None:
     op.execute("LOCK TABLE calls")
@@ -160,3 +173,4 @@ def upgrade() -> None:
     op.execute(MOVE)
     op.execute(RENAME)
     op.execute(FUNCTIONS)
+    op.execute(VALUES)

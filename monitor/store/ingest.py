@@ -185,8 +185,9 @@ class PostgresStore:
     def save(self, batch: Batch) -> Saved:
         """See ``Store.save``."""
         with transient_if_unreachable():
-            ids = self.series.resolve(self._engine, {dimensions(scored.call) for scored in batch.calls})
-            rows = [row(scored, ids[dimensions(scored.call)]) for scored in batch.calls]
+            keys = [dimensions(scored.call) for scored in batch.calls]
+            ids = self.series.resolve(self._engine, keys)
+            rows = [row(scored, ids[key]) for scored, key in zip(batch.calls, keys, strict=True)]
             put = parts.in_order(batch.parts.put)
             with self._engine.begin() as connection:
                 parts.take(connection, batch.parts.taken)

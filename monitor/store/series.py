@@ -1,21 +1,24 @@
 """Turns the dimensions of calls into series ids, and keeps their number bounded.
 
 A value of a dimension that would be one too many becomes ``other``: a service that puts a user id into a
-prompt name costs one series, not a million. What was folded is counted.
+prompt name costs one series, not a million. Where there are too many combinations all the same, what an
+application names itself becomes ``other`` in the new ones, and in the end all of it. What was folded is
+counted. The caps hold across processes: series are made under one lock.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from monitor.records import DIMENSIONS
-from monitor.store.tables import series
+from monitor.store.tables import series, series_values
 
 #: What stands in a dimension instead of a value over the cap.
 OTHER = "other"
@@ -23,88 +26,149 @@ OTHER = "other"
 #: Different values that one dimension may have before the rest becomes ``other``.
 MAX_VALUES = 1_000
 
+#: Series before new ones are told apart by service, environment, provider and models only; and before
+#: every new one is the same ``other``, twice that.
+MAX_SERIES = 100_000
+
 #: Combinations remembered before the memory starts afresh, so that it stays bounded.
 REMEMBERED = 200_000
 
-_DISTINCT = sa.select(*(sa.func.array_agg(sa.distinct(series.c[name])).label(name) for name in DIMENSIONS))
+#: What an application names as it likes.
+_NAMED = frozenset({"route", "prompt_name", "prompt_version", "operation", "agent"})
+
+#: Key of the advisory lock that lets one process at a time make series.
+_SERIES_LOCK = 0x6C6C6D06
+
+Key = tuple[str, ...]
 
 
 class SeriesIds:
-    """The ids of series, remembered once read.
+    """The ids of series, remembered once read. Threads may share it.
 
     Args:
         max_values: values that one dimension may have.
+        max_series: see ``MAX_SERIES``.
 
     Attributes:
         folded: how many combinations had a value replaced by ``other``, by dimension.
     """
 
-    def __init__(self, max_values: int = MAX_VALUES) -> None:
+    def __init__(self, max_values: int = MAX_VALUES, *, max_series: int = MAX_SERIES) -> None:
         self._max_values = max_values
-        self._ids: dict[tuple[str, ...], int] = {}
-        self._values: list[set[str]] = [set() for _ in DIMENSIONS]
+        self._max_series = max_series
+        self._ids: dict[Key, int] = {}
+        self._values = _no_values()
+        self._making = threading.Lock()
         self.folded: Counter[str] = Counter()
 
-    def resolve(self, engine: sa.Engine, wanted: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
+    def resolve(self, engine: sa.Engine, wanted: Iterable[Key]) -> dict[Key, int]:
         """The id of each combination of dimensions, made where it is new.
 
         New series are committed at once, apart from the batch that brought them: a series without calls
         does no harm, and an id that is remembered is always there.
         """
         wanted = set(wanted)
-        missing = sorted(key for key in wanted if key not in self._ids)
-        if missing:
-            if len(self._ids) > REMEMBERED:
-                self._ids.clear()
-                missing = sorted(wanted)
+        found = {key: id_ for key in wanted if (id_ := self._ids.get(key)) is not None}
+        if missing := sorted(wanted - found.keys()):
+            with self._making:
+                made = self._read_or_make(engine, missing)
+                if len(self._ids) + len(made) > REMEMBERED:
+                    self._ids = {}
+                self._ids.update(made)
+            found |= made
+        return found
+
+    def _read_or_make(self, engine: sa.Engine, missing: Collection[Key]) -> dict[Key, int]:
+        folded: dict[Key, Key] = {}
+        try:
             with engine.begin() as connection:
-                self._read_values(connection)
-                folded = {key: self._fold(key) for key in missing}
-                ids = _ids(connection, folded.values())
-            self._ids.update({key: ids[folded[key]] for key in missing})
-        return self._ids
+                found = _read(connection, missing)
+                new = [key for key in missing if key not in found]
+                if new:
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SERIES_LOCK})
+                    folded = self._within_caps(connection, new)
+                    ids = _ids(connection, set(folded.values()))
+                    found |= {key: ids[folded[key]] for key in new}
+        except BaseException:
+            # Values may be among them that were not committed.
+            self._values = _no_values()
+            raise
+        for key, fitting in folded.items():
+            pairs = zip(DIMENSIONS, key, fitting, strict=True)
+            self.folded.update(name for name, value, kept in pairs if value != kept)
+        return found
 
-    def _read_values(self, connection: sa.Connection) -> None:
-        row = connection.execute(_DISTINCT).one()
-        for values, stored in zip(self._values, row, strict=True):
-            values.update(stored or ())
+    def _within_caps(self, connection: sa.Connection, new: Iterable[Key]) -> dict[Key, Key]:
+        """What each of these new combinations becomes. Nobody else makes series meanwhile."""
+        self._admit(connection, new)
+        among = sa.select(sa.literal(1)).select_from(series).limit(2 * self._max_series).subquery()
+        there = connection.execute(sa.select(sa.func.count()).select_from(among)).scalar_one()
+        folded: dict[Key, Key] = {}
+        made: set[Key] = set()
+        for key in new:
+            folded[key] = self._folded(key, there + len(made))
+            made.add(folded[key])
+        return folded
 
-    def _fold(self, key: tuple[str, ...]) -> tuple[str, ...]:
-        result = []
-        for name, values, value in zip(DIMENSIONS, self._values, key, strict=True):
-            if value not in values and len(values) >= self._max_values:
-                self.folded[name] += 1
-                result.append(OTHER)
-            else:
+    def _folded(self, key: Key, series_before: int) -> Key:
+        if series_before >= 2 * self._max_series:
+            return (OTHER,) * len(DIMENSIONS)
+        crowded = series_before >= self._max_series
+        return tuple(
+            value if value in self._values[name] and not (crowded and name in _NAMED) else OTHER
+            for name, value in zip(DIMENSIONS, key, strict=True)
+        )
+
+    def _admit(self, connection: sa.Connection, new: Iterable[Key]) -> None:
+        """Add the new values to the stored ones, as far as there is room; a full dimension is not read."""
+        wanted = {
+            (name, value): None
+            for key in new
+            for name, value in zip(DIMENSIONS, key, strict=True)
+            if value not in self._values[name] and len(self._values[name]) < self._max_values
+        }
+        if not wanted:
+            return
+        for name, value in connection.execute(sa.select(series_values)):
+            self._values[name].add(value)
+        rows = []
+        for name, value in wanted:
+            values = self._values[name]
+            if value not in values and len(values) < self._max_values:
                 values.add(value)
-                result.append(value)
-        return tuple(result)
+                rows.append({"dimension": name, "value": value})
+        if rows:
+            connection.execute(sa.insert(series_values), rows)
 
 
-def series_key(dimensions: tuple[str, ...]) -> bytes:
+def _no_values() -> dict[str, set[str]]:
+    """The values of each dimension, before any is known."""
+    return {name: set() for name in DIMENSIONS}
+
+
+def series_key(dimensions: Key) -> bytes:
     """The stable key of a series: SHA-256 over its dimensions as a JSON array."""
     return hashlib.sha256(msgspec.json.encode(dimensions)).digest()
 
 
-def _ids(connection: sa.Connection, wanted: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
+def _ids(connection: sa.Connection, wanted: Collection[Key]) -> dict[Key, int]:
     """The ids of these series; those that are new are inserted.
 
-    Only the new ones: an insert that meets a series that is there uses up an id all the same. They go in
-    in the order of their keys, so that two workers with the same news can't wait for each other.
+    Only the new ones: an insert that meets a series that is there uses up an id all the same.
     """
-    keys = {series_key(dimensions): dimensions for dimensions in wanted}
-    found = _read_ids(connection, keys)
-    new = sorted(keys.keys() - found.keys())
+    found = _read(connection, wanted)
+    new = sorted(set(wanted) - found.keys())
     if new:
-        rows = [{"key": key, **dict(zip(DIMENSIONS, keys[key], strict=True))} for key in new]
+        rows = [{"key": series_key(one), **dict(zip(DIMENSIONS, one, strict=True))} for one in new]
         connection.execute(insert(series).on_conflict_do_nothing(), rows)
-        found |= _read_ids(connection, new)
-    return {dimensions: found[key] for key, dimensions in keys.items()}
+        found |= _read(connection, new)
+    return found
 
 
-def _read_ids(connection: sa.Connection, keys: Iterable[bytes]) -> dict[bytes, int]:
-    """The ids of those keys that are there. One array, since a statement takes at most 65,535 parameters."""
+def _read(connection: sa.Connection, wanted: Iterable[Key]) -> dict[Key, int]:
+    """The ids of those that are there. One array, since a statement takes at most 65,535 parameters."""
+    keys = {series_key(dimensions): dimensions for dimensions in wanted}
     query = sa.select(series.c.key, series.c.series_id).where(
         series.c.key == sa.any_(sa.literal(list(keys), ARRAY(sa.LargeBinary)))
     )
-    return {bytes(row.key): row.series_id for row in connection.execute(query)}
+    return {keys[bytes(row.key)]: row.series_id for row in connection.execute(query)}

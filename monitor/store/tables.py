@@ -43,6 +43,15 @@ series = sa.Table(
     sa.Column("first_seen", _TIME, nullable=False, server_default=_now()),
 )
 
+# The values that each dimension has had, so that a cap on their number needs no look at every series. Read
+# whole and written under a lock, it is too small for an index.
+series_values = sa.Table(
+    "series_values",
+    metadata,
+    sa.Column("dimension", sa.Text, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
 #: What finds a call by its request: 8 bytes, where the id itself would take 48 in an index.
 _REQUEST_KEY = "hashtextextended(coalesce(request_id, trace_id, call_id), 0)"
 

@@ -153,6 +153,68 @@ def test_the_cap_is_on_what_all_workers_stored(engine: sa.Engine) -> None:
     assert found[key(prompt_name="new")] == stored(engine)[key(prompt_name=OTHER)]
 
 
+def test_workers_at_once_do_not_pass_the_cap_together(engine: sa.Engine) -> None:
+    """Each of them brings values that the others don't know, again and again."""
+
+    def work(worker: int) -> None:
+        ids = SeriesIds(max_values=20)
+        for n in range(10):
+            ids.resolve(engine, [key(prompt_name=f"w{worker}-{n}-{m}") for m in range(3)])
+
+    run_at_once(*(lambda worker=worker: work(worker) for worker in range(3)))
+    assert len({one[DIMENSIONS.index("prompt_name")] for one in stored(engine)}) == 20 + len([OTHER])
+
+
+def test_a_value_that_was_not_committed_takes_no_room(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = SeriesIds(max_values=2)
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(series_module, "_ids", fail)
+        with pytest.raises(ZeroDivisionError):
+            ids.resolve(engine, [key(route="a"), key(route="b"), key(route="c")])
+    ids.resolve(engine, [key(route="d"), key(route="e"), key(route="f")])
+    assert set(stored(engine)) == {key(route=name) for name in ("d", "e", OTHER)}
+    assert ids.folded == {"route": 1}
+
+
+def test_too_many_combinations_lose_first_what_an_application_names_then_everything(
+    engine: sa.Engine,
+) -> None:
+    ids = SeriesIds(max_series=2)
+    for n in range(6):
+        ids.resolve(engine, [key(service=f"s{n}", route=f"r{n}")])
+    named = dict.fromkeys(("route", "prompt_name", "prompt_version", "operation", "agent"), OTHER)
+    assert set(stored(engine)) == {
+        key(service="s0", route="r0"),
+        key(service="s1", route="r1"),
+        key(**{**named, "service": "s2"}),
+        key(**{**named, "service": "s3"}),
+        key(**dict.fromkeys(DIMENSIONS, OTHER)),
+    }
+    assert (ids.folded["route"], ids.folded["service"]) == (4, 2)
+    again = SeriesIds(max_series=2).resolve(engine, [key(service="s1", route="r1")])
+    assert again == {key(service="s1", route="r1"): stored(engine)[key(service="s1", route="r1")]}
+
+
+def test_threads_may_share_the_ids(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while the memory starts afresh: each gets the ids that it asked for."""
+    monkeypatch.setattr(series_module, "REMEMBERED", 5)
+    ids = SeriesIds()
+
+    def work(offset: int) -> None:
+        for n in range(30):
+            wanted = {key(route=f"r{(n + offset) % 12}"), key(route=f"r{(n * 7 + offset) % 12}")}
+            assert ids.resolve(engine, wanted).keys() == wanted
+
+    run_at_once(*(lambda offset=offset: work(offset) for offset in (0, 4, 8)))
+    assert ids.resolve(engine, stored(engine)) == stored(engine)
+
+
 def test_a_value_that_is_stored_stays_itself_when_the_cap_is_lowered(engine: sa.Engine) -> None:
     wanted = [key(prompt_name=f"p{n}") for n in range(5)]
     before = SeriesIds().resolve(engine, wanted)
