@@ -1,4 +1,4 @@
-"""The command line: ``run``, ``migrate``, ``check``, ``score``, ``demo``; signals and exit codes."""
+"""The command line: ``run``, ``migrate``, ``check``, ``replay``, ``score``, ``demo``; exit codes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,10 +21,11 @@ from monitor import __version__, logs
 from monitor.clock import SystemClock
 from monitor.config import Settings, load_config
 from monitor.decode import formats
-from monitor.errors import MonitorError
+from monitor.durations import seconds
+from monitor.errors import DeadLetterReason, MonitorError
 from monitor.files import SUFFIXES, Unreadable, expand, read_records
 from monitor.offline import Offline, Placed, Skipped
-from monitor.progress import reading
+from monitor.progress import counting, reading
 from monitor.scoreline import score_line
 from monitor.summary import SUMMARY_WIDTH, Summary
 
@@ -148,6 +151,75 @@ def check(config: ConfigOption = None) -> None:
         f"good: topics {topics}; {len(settings.rules)} rules; channels {', '.join(settings.config.channels)}"
         f"{judge}"
     )
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return timedelta(seconds=seconds(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@app.command()
+def replay(
+    config: ConfigOption = None,
+    reason: Annotated[
+        list[DeadLetterReason] | None,
+        typer.Option(metavar="REASON", help="Only letters of this reason. May be given several times."),
+    ] = None,
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TOPIC", help="Only letters of this topic. May be given several times."),
+    ] = None,
+    since: Annotated[
+        timedelta | None,
+        typer.Option(parser=_duration, metavar="DURATION", help="Only letters first seen since then: 2h."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many letters.")] = None,
+    max_lateness: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=_duration,
+            metavar="DURATION",
+            help="Take calls that started as long ago as this, over ingest.max_lateness.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of them.")] = False,
+) -> None:
+    """Try dead letters again with this release, and store the calls that can be used now.
+
+    The bytes are those that were kept, or Kafka's while it still has them. The service may run meanwhile;
+    a call that is stored already counts once, and what was replayed well is not replayed again. The exit
+    code is 1 if there were letters and none of them could be used. See docs/dead_letters.md.
+    """
+    from rich.console import Console
+
+    from monitor.replay import USABLE, replaying
+    from monitor.service import check_revision
+    from monitor.store import connect
+    from monitor.store.letters import SETTLED, Wanted, count
+    from monitor.summary import replay_table
+
+    settings = _settings(config)
+    engine = connect(settings.config.database.url)
+    check_revision(engine)
+    seen_since = None if since is None else SystemClock().now() - since
+    wanted = Wanted(tuple(reason or ()), tuple(topic or ()), seen_since)
+    counts: Counter[tuple[str, str]] = Counter()
+    with (
+        replaying(settings.config, engine, max_lateness) as replayer,
+        counting("replaying", min(count(engine, wanted), limit or sys.maxsize)) as advance,
+    ):
+        for letter, outcome in replayer.replay(wanted, limit=limit, rehearse=dry_run):
+            counts[letter.reason, outcome] += 1
+            advance(1)
+    engine.dispose()
+    if not counts:
+        typer.echo("no dead letter is left that matches")
+        return
+    Console(file=sys.stdout).print(replay_table(counts))
+    if not any(outcome in (*SETTLED, USABLE) for _, outcome in counts):
+        raise typer.Exit(1)
 
 
 @app.command()
