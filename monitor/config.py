@@ -399,6 +399,9 @@ _CHOICES = {
     "sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM", "GSSAPI"),
 }
 
+#: How Kafka can share a topic's partitions out among the workers; named here, the client wants classes.
+_ASSIGNORS = ("range", "roundrobin", "sticky", "cooperative-sticky")
+
 
 def _check_client(client: Mapping[str, Any], located: Located) -> None:
     known = [key for key in KafkaConsumer.DEFAULT_CONFIG if key not in _OURS]
@@ -412,6 +415,14 @@ def _check_client(client: Mapping[str, Any], located: Located) -> None:
     for key, choices in _CHOICES.items():
         if client.get(key) is not None and client[key] not in choices:
             raise located.error(f"{key} can be {', '.join(choices)}", "kafka", "client", key)
+    assignors = client.get("partition_assignment_strategy", _ASSIGNORS[:1])
+    if (
+        not isinstance(assignors, list | tuple)
+        or not assignors
+        or any(name not in _ASSIGNORS for name in assignors)
+    ):
+        message = f"partition_assignment_strategy is a list of {', '.join(_ASSIGNORS)}"
+        raise located.error(message, "kafka", "client", "partition_assignment_strategy")
     if "bootstrap_servers" not in client:
         raise located.error(
             "kafka.client.bootstrap_servers is missing: host:9092, or a list of them", "kafka", "client"

@@ -241,9 +241,7 @@ def client_settings(configured: Mapping[str, Any], instance: str) -> dict[str, A
     if settings["group_instance_id"] is not None:
         settings["group_instance_id"] = instance
     names = settings["partition_assignment_strategy"]
-    settings["partition_assignment_strategy"] = [
-        _ASSIGNORS[name] for name in ([names] if isinstance(names, str) else names)
-    ]
+    settings["partition_assignment_strategy"] = [_ASSIGNORS[name] for name in names]
     return settings
 
 

@@ -362,6 +362,14 @@ def test_what_stands_wrong_in_the_file_is_refused_with_its_line(
             "unknown Kafka client setting 'bootstrap'; did you mean 'bootstrap_servers'?",
         ),
         ("KAFKA__CLIENT__GROUP_ID", "x", "kafka.client.group_id is set by the service itself"),
+        *(
+            (
+                "KAFKA__CLIENT__PARTITION_ASSIGNMENT_STRATEGY",
+                value,
+                "partition_assignment_strategy is a list of range, roundrobin, sticky, cooperative-sticky",
+            )
+            for value in ("range", "[]", "[rnage]", "{range: 1}")
+        ),
         ("WEB__PORT", "http", "expected a whole number, got text"),
         ("WEB__PORT", "-1", "web.port must be between 0 and 65535"),
         ("LOG__LEVEL", "", "expected text, got nothing"),
