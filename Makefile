@@ -10,7 +10,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format services bench constraints clean
+.PHONY: help demo test check format services faults bench constraints clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ format: .venv/dev.stamp ## Format the code and fix what the linter can
 
 services: .venv/dev.stamp ## Install the servers that tests run against, where this machine can have them
 	@$(BIN)/python -m tests.services install
+
+faults: services ## Break everything as often as docs/reliability.md says, and print its table; takes an hour
+	$(BIN)/python -m pytest tests/faults --faults=long $(PYTEST_ARGS)
 
 bench: .venv/dev.stamp ## Run every benchmark, with short settings
 	@for file in benchmarks/[!_]*.py; do \

@@ -14,6 +14,7 @@ import httpx
 from kafka import KafkaConsumer
 
 from tests.faults.proof import Proof, Row
+from tests.faults.stage import Stage
 from tests.faults.traffic import Traffic
 from tests.integration.running import Running
 
@@ -115,10 +116,10 @@ def _join_and_leave(traffic: Traffic, *, seconds: float) -> None:
 
 
 def test_memory_stays_bounded_under_ten_times_the_load(
-    service: Running, traffic: Traffic, record: Callable[[Row], None], long_form: bool
+    stage: Stage, record: Callable[[Row], None], long_form: bool
 ) -> None:
     overload_s = 300 if long_form else 15
-    proof = Proof(service, traffic, record, per_second=3_000)
+    service, proof = stage.service, Proof(stage, record, per_second=3_000)
     peak = 0
     with proof.of(f"ten times the load for {overload_s} s", note=lambda: f"at most {peak} MB a worker"):
         until = time.monotonic() + overload_s

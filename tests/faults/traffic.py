@@ -66,6 +66,7 @@ class Traffic:
             delivery_timeout_ms=int(ACKNOWLEDGED_S * 1000),
             max_block_ms=int(ACKNOWLEDGED_S * 1000),
             linger_ms=5,
+            metadata_max_age_ms=2_000,
         )
 
     def close(self) -> None:

@@ -59,7 +59,8 @@ class Running:
             "kafka": {
                 "topics": [topic],
                 "group_id": topic,
-                "client": {"bootstrap_servers": bootstrap_servers},
+                # A topic's new partitions are noticed in two seconds, not in five minutes.
+                "client": {"bootstrap_servers": bootstrap_servers, "metadata_max_age_ms": 2_000},
             },
             "database": {"url": through or database},
             "ingest": {"workers": 1, "batch_records": 100, "linger": "50ms"},
