@@ -23,10 +23,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from monitor import telemetry
 from monitor.clock import Clock
 from monitor.errors import Transient
+from monitor.letter_topic import LetterTopic
 from monitor.notify import Delivery
 from monitor.scorers.fallback.requests import relate
 from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
+from monitor.store.letters import expire, key_of, mark_sent, unsent
 from monitor.store.partitions import drop_partitions, ensure_partitions
 from monitor.store.rollups import SLICE, recompute_dirty
 
@@ -34,6 +36,12 @@ log = structlog.get_logger("monitor.control")
 
 #: Slices of dirty minutes that one job recomputes before it lets the others run.
 SLICES_AT_ONCE = 50
+
+#: Dead letters that one statement deletes, and that are in memory at once on their way to their topic, each
+#: with some megabytes perhaps; and how often in a row before it is others' turn.
+LETTERS_DELETED = 5_000
+LETTERS_SENT = 50
+ROUNDS = 100
 
 
 class Schedule:
@@ -121,6 +129,36 @@ def maintain(engine: sa.Engine, clock: Clock, *, max_lateness: timedelta, keep: 
         dropped = drop_partitions(connection, clock.now(), keep=keep)
     if made or dropped:
         log.info("partitions", made=made, dropped=dropped)
+
+
+def expire_letters(engine: sa.Engine, clock: Clock, *, keep: timedelta) -> None:
+    """Delete the dead letters whose time is over: some at once, so that nothing waits for it.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    before = clock.now() - keep
+    deleted = [expire(engine, before, LETTERS_DELETED)]
+    while deleted[-1] == LETTERS_DELETED and len(deleted) < ROUNDS:
+        deleted.append(expire(engine, before, LETTERS_DELETED))
+    if deleted[0]:
+        log.info("dead letters", deleted=sum(deleted))
+
+
+def send_letters(engine: sa.Engine, topic: LetterTopic) -> None:
+    """Write to the topic the dead letters that are not there yet, the oldest first.
+
+    A letter is marked when Kafka has it, so a crash between the two writes it again.
+
+    Raises:
+        Transient: Postgres can't be reached, or Kafka does not take a letter now.
+    """
+    for _ in range(ROUNDS):
+        letters = unsent(engine, LETTERS_SENT)
+        if not letters:
+            return
+        topic.send(letters)
+        mark_sent(engine, [key_of(one.letter) for one in letters])
 
 
 def _set_lock_timeout(connection: sa.Connection) -> None:

@@ -20,10 +20,11 @@ from prometheus_client import CollectorRegistry
 from monitor import telemetry
 from monitor.clock import Clock, SystemClock
 from monitor.config import ChannelConfig, Config, LogChannelConfig, Settings
-from monitor.control import Schedule, deliver, maintain, recompute
+from monitor.control import Schedule, deliver, expire_letters, maintain, recompute, send_letters
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
+from monitor.letter_topic import LetterTopic
 from monitor.link import Start, WorkerProcess
 from monitor.notify import Channel, Delivery, LogChannel, WebhookChannel
 from monitor.patience import until_it_works
@@ -42,6 +43,9 @@ log = structlog.get_logger("monitor.service")
 
 #: Seconds between two runs of the partition job.
 MAINTENANCE_S = 3_600.0
+
+#: Seconds between two looks for dead letters that are not in their topic yet.
+LETTERS_S = 2.0
 
 
 class Service:
@@ -158,6 +162,17 @@ class Service:
         schedule.add("rollups", seconds(every.rollup_interval), partial(recompute, engine, metrics))
         schedule.add("evaluate", seconds(every.evaluation_interval), evaluate)
         schedule.add("deliver", seconds(every.delivery_interval), partial(deliver, delivery, alerts, metrics))
+        schedule.add(
+            "dead letters",
+            MAINTENANCE_S,
+            lambda: expire_letters(
+                engine, clock, keep=timedelta(seconds=seconds(config.retention.dead_letters))
+            ),
+        )
+        if config.ingest.dead_letter_topic is not None:
+            topic = LetterTopic(config.ingest.dead_letter_topic, config.kafka.client)
+            cleanup.callback(topic.close)
+            schedule.add("dead letter topic", LETTERS_S, partial(send_letters, engine, topic))
         cleanup.callback(schedule.close)
         schedule.start()
 
