@@ -13,12 +13,49 @@ from monitor.errors import ConfigError, Transient
 #: Seconds to wait for a connection before the attempt counts as failed.
 CONNECT_TIMEOUT_S = 10
 
+#: Seconds for one statement of a worker: many times what the largest batch takes, and an end to waiting for
+#: a lock that nobody gives back.
+SAVE_TIMEOUT_S = 60
 
-def connect(url: str, *, pool_size: int = 4) -> sa.Engine:
+#: What each end does about a silent network, where the other may be gone: it asks after 10 seconds, and
+#: gives up after 25, or 20 where something sent was not acknowledged. The server's end matters as much: the
+#: locks of a worker that was cut off are in its successor's way until the server notices.
+_KEEPALIVES = {"idle": 10, "interval": 5, "count": 3}
+_UNACKNOWLEDGED_MS = 20_000
+
+#: Of every session. Compiling a statement takes ten times as long as running it: every one touches few rows
+#: of many partitions, which the planner takes for many. A worker that is stopped between two statements
+#: gives its locks back in half a minute.
+_SETTINGS = {
+    "timezone": "UTC",
+    "jit": "off",
+    "idle_in_transaction_session_timeout": "30s",
+    "tcp_user_timeout": str(_UNACKNOWLEDGED_MS),
+    **{f"tcp_keepalives_{name}": str(value) for name, value in _KEEPALIVES.items()},
+}
+
+#: Milliseconds after which a server that acknowledges nothing counts as gone.
+UNREACHABLE_AFTER_MS = 20_000
+
+#: What every session is told. Compiling a statement takes ten times as long as running it: every one touches
+#: few rows of many partitions, which the planner takes for many. And a worker that stops in the middle of a
+#: transaction, or is cut off, holds rows that its successor waits for: by the server's own defaults, for hours.
+_SESSION = (
+    "-c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout=30s"
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
+
+
+def connect(url: str, *, pool_size: int = 4, statement_timeout_s: int = 0) -> sa.Engine:
     """Make an engine for ``url``; nothing is contacted yet.
 
-    Every session speaks UTC, sends keepalives so that a silent network is noticed, and checks a pooled
-    connection before it is used.
+    Every session speaks UTC, notices a silent network within half a minute at both ends, and checks a
+    pooled connection before it is used.
+
+    Args:
+        url: the database's address.
+        pool_size: connections that are kept open.
+        statement_timeout_s: seconds that one statement may take; 0 for no limit.
 
     Raises:
         ConfigError: the URL is not a PostgreSQL URL that can be understood.
@@ -32,6 +69,7 @@ def connect(url: str, *, pool_size: int = 4) -> sa.Engine:
         ) from None  # the cause may quote a piece of the password
     if parsed.get_backend_name() != "postgresql":
         raise ConfigError(f"database.url must start with postgresql://, not {parsed.drivername}://")
+    settings = {**_SETTINGS, "statement_timeout": f"{statement_timeout_s}s"}
     return sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
@@ -40,12 +78,9 @@ def connect(url: str, *, pool_size: int = 4) -> sa.Engine:
         hide_parameters=True,  # an error's text goes to the log, and values are what users wrote
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            # Compiling a statement takes ten times as long as running it: every one touches few rows of
-            # many partitions, which the planner takes for many.
-            "options": "-c timezone=UTC -c jit=off",
+            **{f"keepalives_{name}": value for name, value in _KEEPALIVES.items()},
+            "tcp_user_timeout": _UNACKNOWLEDGED_MS,
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
             "application_name": "llm-monitor",
         },
     )

@@ -50,6 +50,34 @@ def test_a_session_speaks_utc_and_says_whose_it_is(engine: sa.Engine) -> None:
     assert found == ("UTC", "llm-monitor")
 
 
+def test_both_ends_of_a_session_notice_a_silent_network(module_database: str) -> None:
+    """Within 25 seconds: 10 until the first question, then three of them, 5 seconds apart."""
+    engine = connect(module_database, statement_timeout_s=7)
+    names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+    ours = ("idle_in_transaction_session_timeout", "statement_timeout")
+    asked = ", ".join(f"current_setting('{name}')" for name in (*names, *ours))
+    (server,) = rows(engine, f"SELECT {asked}")
+    assert tuple(server) == ("10", "5", "3", "20000", "30s", "7s")
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        client = driver.info.get_parameters()
+    assert [client[name.removeprefix("tcp_") if "keep" in name else name] for name in names] == [
+        "10",
+        "5",
+        "3",
+        "20000",
+    ]
+    engine.dispose()
+
+
+def test_a_statement_that_takes_too_long_is_transient(module_database: str) -> None:
+    engine = connect(module_database, statement_timeout_s=1)
+    with pytest.raises(Transient, match="statement timeout"), transient_if_unreachable():
+        rows(engine, "SELECT pg_sleep(600)")
+    engine.dispose()
+
+
 def test_a_session_that_ended_in_the_pool_is_replaced(engine: sa.Engine) -> None:
     store = PostgresStore(engine)
     store.save(batch([scored("a")]))
