@@ -40,6 +40,7 @@ from monitor.records import ScoredCall
 from monitor.snapshots import snapshot
 from monitor.source import CHUNK_RECORDS, KafkaSource
 from monitor.store import PostgresStore, connect
+from monitor.store.database import SAVE_TIMEOUT_S
 from monitor.work import Work
 from monitor.worker import Worker
 
@@ -114,7 +115,7 @@ class Ingest:
         with ExitStack() as cleanup:
             judge = self._judge(cleanup)
             cleanup.callback(telemetry.stop_tracing, telemetry.start_tracing(config.telemetry.otlp_endpoint))
-            engine = connect(config.database.url)
+            engine = connect(config.database.url, statement_timeout_s=SAVE_TIMEOUT_S)
             cleanup.callback(engine.dispose)
             source = until_it_works(
                 lambda: KafkaSource(
