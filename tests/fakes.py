@@ -30,7 +30,7 @@ class MemoryStore:
         calls: what is stored, by start and id.
         dead_letters: by topic, partition, offset and item.
         next_offsets: where each partition goes on.
-        ledger: records, stored, duplicates and dead letters so far.
+        ledger: records, stored, duplicates and dead letters so far; lost ones, if there were any.
         parts: what waits, by id.
         suspected: the records that may have ended a worker.
     """
@@ -66,7 +66,6 @@ class MemoryStore:
         if batch.offsets or _place(batch) in self.next_offsets:
             records = sum(move.records for move in batch.offsets.values())
             self.ledger.update(records=records, **saved.counts())
-            # A counter takes a key that it is given 0 of, and a ledger without losses is the rule.
             if lost := sum(move.lost for move in batch.offsets.values()):
                 self.ledger.update(lost=lost)
         return saved

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from monitor.errors import Fenced, Raced
-from monitor.records import FragmentKind, Partition, Waiting
+from monitor.records import FragmentKind, Partition, Place, Waiting
 from monitor.store import Batch, OffsetMove, Parts, Saved, Store
 from tests.examples import NOON, PARTITION, batch, call, dead_letter, part, scored
 
@@ -30,7 +30,7 @@ class Contents(NamedTuple):
     """The offsets, sorted."""
     offsets: Mapping[Partition, int]
     ledger: Mapping[str, int]
-    """Records, stored, duplicates and dead letters, summed over the partitions."""
+    """Records, stored, duplicates and dead letters, summed over the partitions; lost ones, if any."""
 
 
 class Subject(Protocol):
@@ -38,6 +38,10 @@ class Subject(Protocol):
 
     @property
     def store(self) -> Store: ...
+
+    def suspect(self, place: Place) -> None:
+        """Write down that this record may have ended a worker."""
+        ...
 
     def contents(self) -> Contents: ...
 
@@ -122,6 +126,30 @@ class StoreContract:
         subject.store.save(batch([scored("a")]))
         subject.store.save(Batch((scored("b"),), (), {PARTITION: OffsetMove(1, 1_000_000, 1, 1_000_000)}))
         assert subject.contents().offsets == {PARTITION: 1_000_000}
+
+    def test_what_was_lost_on_the_way_is_in_the_ledger(self, subject: Subject) -> None:
+        subject.store.save(Batch((scored("a"),), (), {PARTITION: OffsetMove(None, 5, 1, 9, lost=4)}))
+        subject.store.save(Batch((), (), {PARTITION: OffsetMove(5, 8, 0, 9, lost=3)}))
+        assert subject.contents().ledger == {
+            "records": 1,
+            "stored": 1,
+            "duplicates": 0,
+            "dead_letters": 0,
+            "lost": 7,
+        }
+
+    def test_a_batch_acquits_the_suspects_that_it_moves_past(self, subject: Subject) -> None:
+        mine, later, other = Place(*PARTITION, 3), Place(*PARTITION, 7), Place(*OTHER, 3)
+        for place in (mine, later, other):
+            subject.suspect(place)
+        assert subject.store.suspects([PARTITION]) == {mine, later}
+        moves = {PARTITION: OffsetMove(1, 4, 1, 4)}
+        with pytest.raises(Fenced):
+            subject.store.save(Batch((), (), moves, suspects=(mine,)))
+        assert subject.store.suspects([PARTITION, OTHER]) == {mine, later, other}
+        moves = {PARTITION: OffsetMove(None, 4, 1, 4)}
+        subject.store.save(Batch((), (), moves, suspects=(mine,)))
+        assert subject.store.suspects([PARTITION, OTHER]) == {later, other}
 
     def test_the_ledger_adds_up(self, subject: Subject) -> None:
         subject.store.save(batch([scored("a"), scored("a"), scored("b")], [dead_letter(3)]))

@@ -13,9 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from monitor.errors import DeadLetterReason, Fenced, Transient
-from monitor.records import Partition, ScoredCall
+from monitor.records import Partition, Place, ScoredCall
 from monitor.store import Batch, OffsetMove, PostgresStore, Saved, connect
 from monitor.store import ingest as ingest_module
+from monitor.store.suspects import suspect
 from tests.examples import NOON, PARTITION, batch, dead_letter, scored
 from tests.fakes import MemoryStore
 from tests.store.contract import Contents, StoreContract, Subject
@@ -25,6 +26,7 @@ from tests.store.helpers import contents, end_other_sessions, everything, rows, 
 class MemorySubject:
     def __init__(self) -> None:
         self.store = MemoryStore()
+        self.suspect = self.store.suspected.add
 
     def contents(self) -> Contents:
         return Contents(
@@ -39,6 +41,9 @@ class PostgresSubject:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.store = PostgresStore(engine)
+
+    def suspect(self, place: Place) -> None:
+        suspect(self.engine, place, "killed")
 
     def contents(self) -> Contents:
         return contents(self.engine)
