@@ -34,17 +34,6 @@ _SETTINGS = {
     **{f"tcp_keepalives_{name}": str(value) for name, value in _KEEPALIVES.items()},
 }
 
-#: Milliseconds after which a server that acknowledges nothing counts as gone.
-UNREACHABLE_AFTER_MS = 20_000
-
-#: What every session is told. Compiling a statement takes ten times as long as running it: every one touches
-#: few rows of many partitions, which the planner takes for many. And a worker that stops in the middle of a
-#: transaction, or is cut off, holds rows that its successor waits for: by the server's own defaults, for hours.
-_SESSION = (
-    "-c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout=30s"
-    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-)
-
 
 def connect(url: str, *, pool_size: int = 4, statement_timeout_s: int = 0) -> sa.Engine:
     """Make an engine for ``url``; nothing is contacted yet.
