@@ -7,7 +7,7 @@ read, with the records that were lost before they could be.
 from __future__ import annotations
 
 from monitor import telemetry
-from monitor.records import DeadLetter, Fragment, Partition, Place, ScoredCall
+from monitor.records import DeadLetter, Fragment, Partition, Place, Record, ScoredCall
 from monitor.store import Batch, OffsetMove, Saved
 
 
@@ -20,6 +20,7 @@ class Collected:
         fragments: what has to be put together with other parts.
         offsets: how far it moves each partition.
         suspects: the suspected records in it, which were tried alone.
+        origins: the records that its calls were in, for the dead letter of one that the store refuses.
         records: how many were read.
         size: bytes of their values.
         began_at: when its first record was read, in seconds of the monotonic clock; ``None`` while empty.
@@ -31,6 +32,7 @@ class Collected:
         self.fragments: list[Fragment] = []
         self.offsets: dict[Partition, OffsetMove] = {}
         self.suspects: list[Place] = []
+        self.origins: dict[Place, Record] = {}
         self.records = 0
         self.size = 0
         self.began_at: float | None = None

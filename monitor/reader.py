@@ -6,7 +6,7 @@ much memory costs that record; one that is suspected of having ended a process i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from time import perf_counter
@@ -15,7 +15,7 @@ from monitor import telemetry
 from monitor.collected import Collected
 from monitor.decode import Decoded, Window
 from monitor.decode.assemble import Assembled, Waits, assemble, given_up
-from monitor.decode.letters import costly_letter, dead_letter
+from monitor.decode.letters import Letters, costly_letter, dead_letter
 from monitor.errors import BadInput, DeadLetterReason, TookTooLong
 from monitor.records import Call, DeadLetter, Place, Record, ScoredCall, Scores, Source, Waiting
 
@@ -95,6 +95,8 @@ class Reader:
                     costly_letter(record, _bad(error), keep_content=self._keep_content, guard=self._guard)
                 )
                 continue
+            if scored or decoded.fragments:
+                into.origins[place] = record
             into.calls += scored
             into.dead_letters += decoded.dead_letters
             into.dead_letters += failed
@@ -103,6 +105,17 @@ class Reader:
         self._metrics.spent(decode=decoding, score=scoring)
         if empty:
             self._metrics.without_call(empty)
+
+    def refused(self, origins: Mapping[Place, Record]) -> Callable[[Call, str], DeadLetter]:
+        """What makes the dead letter of a call that the store refuses, where these records are known."""
+
+        def letter(call: Call, why: str) -> DeadLetter:
+            source = call.source
+            record = origins.get(Place(source.topic, source.partition, source.offset)) or _record(source)
+            bad = BadInput(DeadLetterReason.REFUSED_BY_STORE, why)
+            return dead_letter(record, bad, keep_content=self._keep_content, item=source.item)
+
+        return letter
 
     def assembled(self, waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Iterator[Assembled]:
         """Put together what belongs together. A group that fails is a bug of ours: it costs itself only."""
@@ -141,6 +154,7 @@ class Reader:
         """Score the calls of a record. A scorer that raises is a bug of ours: it costs this call only."""
         scored: list[ScoredCall] = []
         failed: list[DeadLetter] = []
+        letters: Letters | None = None
         for call in calls:
             try:
                 scored.append(ScoredCall(call, self._score(call)))
@@ -149,8 +163,8 @@ class Reader:
             except Exception as error:  # noqa: BLE001 - the declared edge: one call must not stop the rest
                 self._metrics.bug(error)
                 bad = BadInput(DeadLetterReason.SCORER_FAILED, type(error).__name__)
-                item = call.source.item
-                failed.append(dead_letter(record, bad, keep_content=self._keep_content, item=item))
+                letters = letters or Letters(record, record.value or b"", self._keep_content)
+                failed.append(letters.letter(call.source.item, bad))
         return scored, failed
 
 

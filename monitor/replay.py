@@ -144,8 +144,10 @@ class Replayer:
             return _as_record(letter, kept)
         found = self._log.read(Place(letter.topic, letter.partition, letter.offset))
         if found is not None:
-            value = item_with_hash(found, letter.sha256) if letter.sha256 else found.value
-            if value is not None or not letter.sha256:
+            if not letter.size:  # a letter of a call in several parts, say, knows only its place
+                return found
+            value = item_with_hash(found, letter.sha256)
+            if value is not None:
                 return structs.replace(found, value=value)
         if kept is not None:
             return _as_record(letter, kept)

@@ -459,7 +459,7 @@ class Worker:
         Raises:
             Transient: the store can't be reached.
         """
-        batch = collected.batch()
+        batch = structs.replace(collected.batch(), refused=self._reader.refused(collected.origins))
         if not collected.fragments:
             return batch
         groups = {fragment.group for fragment in collected.fragments}
