@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -17,9 +18,18 @@ from monitor import telemetry
 from monitor.clock import ManualClock
 from monitor.decode import Decoded, Window
 from monitor.decode.assemble import Assembled, assemble
-from monitor.errors import DeadLetterReason, Fenced, Permanent, Transient
+from monitor.errors import DeadLetterReason, Fenced, Permanent, TookTooLong, Transient
 from monitor.judges import Verdict
-from monitor.records import Call, GroundingOutcome, Partition, Record, Scores, Waiting
+from monitor.records import (
+    Call,
+    DeadLetter,
+    GroundingOutcome,
+    Partition,
+    Place,
+    Record,
+    Scores,
+    Waiting,
+)
 from monitor.source import Polled
 from monitor.store import Batch, Saved
 from monitor.worker import BACKOFF_S, Worker
@@ -387,6 +397,305 @@ def test_a_fenced_worker_reads_the_offsets_anew(kafka: MemoryKafka, store: Faili
     assert worker.step() == Saved(1, 0, 0)
     assert ids(store) == ["a", "b"]
     assert store.ledger["duplicates"] == 0
+
+
+# ------------------------------------------------------------------------------------------------- pipeline
+
+
+def test_a_batch_waits_for_more_records_until_its_linger_is_over(kafka: MemoryKafka, store: Failing) -> None:
+    seconds = Seconds()
+    worker = make_worker(MemorySource(kafka), store, monotonic=seconds, linger_s=1.0)
+    worker.step()
+    for value in "abc":
+        produce(kafka, value)
+        assert worker.step() is None
+        seconds.now += 0.4
+    assert worker.step() == Saved(3, 0, 0)
+
+
+@pytest.mark.parametrize("limits", [{"batch_records": 4}, {"batch_bytes": 4}], ids=["records", "bytes"])
+def test_a_full_batch_waits_for_nothing(kafka: MemoryKafka, store: Failing, limits: dict[str, int]) -> None:
+    produce(kafka, *"abcdef")
+    worker = make_worker(MemorySource(kafka, max_records=2), store, linger_s=60.0, **limits)
+    worker.step()
+    assert [worker.step() for _ in range(3)] == [None, Saved(4, 0, 0), None]
+
+
+def test_the_next_batch_is_scored_while_one_is_saved_and_expects_what_that_leaves_behind(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    produce(kafka, *"abcdef")
+    saver = MemorySaver(at_once=False)
+    worker = make_worker(MemorySource(kafka, max_records=2), store, saver=saver, batch_records=4)
+    worker.step()
+    assert [worker.step() for _ in range(3)] == [None, None, None]
+    assert store.tried == []
+    saver.run()
+    assert worker.step() == Saved(2, 0, 0)
+    saver.run()
+    assert worker.step() == Saved(4, 0, 0)
+    moves = [(move.expected, move.next) for tried in store.tried for move in tried.offsets.values()]
+    assert moves == [(0, 2), (2, 6)]
+
+
+def test_a_fence_drops_what_was_collected_behind_it_too(kafka: MemoryKafka, store: Failing) -> None:
+    produce(kafka, *"abcdef")
+    saver = MemorySaver(at_once=False)
+    worker = make_worker(MemorySource(kafka, max_records=2), store, saver=saver)
+    for _ in range(3):
+        worker.step()
+    store.save(batch([scored("a")], expected=0))
+    for _ in range(8):
+        saver.run()
+        worker.step()
+    assert ids(store) == [*"abcdef"]
+    assert store.ledger == {"records": 6, "stored": 6, "duplicates": 0, "dead_letters": 0}
+
+
+def test_a_rebalance_waits_for_the_save_under_way_and_stays_in_the_group(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    produce(kafka, *"abcd")
+    looks = iter([False, False, True])
+    saver = MemorySaver(at_once=False, meanwhile=lambda: next(looks))
+    source = MemorySource(kafka, max_records=2)
+    worker = make_worker(source, store, saver=saver)
+    for _ in range(2):
+        worker.step()
+    kafka.rebalance()
+    worker.step()
+    assert (source.kept_alive, store.next_offsets) == (2, {PARTITION: 2})
+    worker.step()
+    saver.run()
+    assert worker.step() == Saved(2, 0, 0)
+
+
+def test_a_stop_leaves_the_save_under_way_its_time_to_end(kafka: MemoryKafka, store: Failing) -> None:
+    def stop_and_decode(record: Record, window: Window) -> Decoded:
+        worker.stop()
+        return decode(record, window)
+
+    produce(kafka, "a")
+    saver = MemorySaver(at_once=False)
+    worker: Worker = make_worker(MemorySource(kafka), store, saver=saver, decode=stop_and_decode)
+    worker.run()
+    assert ids(store) == ["a"]
+    assert (kafka.committed, saver.closed) == ({PARTITION: 1}, True)
+
+
+def test_a_save_that_hangs_does_not_keep_a_stopped_worker(kafka: MemoryKafka, store: Failing) -> None:
+    def stop() -> bool:
+        worker.stop()
+        return False
+
+    produce(kafka, "a")
+    saver = MemorySaver(at_once=False, meanwhile=stop)
+    worker: Worker = make_worker(MemorySource(kafka), store, saver=saver)
+    worker.step()
+    worker.step()
+    kafka.rebalance()
+    worker.run()
+    assert store.calls == {}
+
+
+# ------------------------------------------------------------------------------------------------- retention
+
+
+def counted(registry: CollectorRegistry, name: str) -> float:
+    """What a metric of the only partition counts."""
+    return registry.get_sample_value(name, {"topic": "calls", "partition": "0"}) or 0.0
+
+
+def test_what_retention_deleted_while_nobody_read_is_counted_as_lost(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    registry = CollectorRegistry()
+    produce(kafka, *"abcdef")
+    store.save(batch([scored("a")]))
+    kafka.delete_before(4)
+    worker = make_worker(MemorySource(kafka), store, metrics=telemetry.IngestMetrics(registry))
+    worker.step()
+    assert (store.next_offsets, store.ledger["lost"]) == ({PARTITION: 4}, 3)
+    worker.step()
+    assert ids(store) == ["a", "e", "f"]
+    assert counted(registry, "llm_monitor_records_lost_total") == 3
+
+
+def test_what_retention_deletes_ahead_of_a_running_worker_is_counted_as_lost(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    registry = CollectorRegistry()
+    produce(kafka, *"abcdef")
+    worker = make_worker(
+        MemorySource(kafka, max_records=1), store, metrics=telemetry.IngestMetrics(registry), linger_s=60.0
+    )
+    worker.step()
+    worker.step()
+    kafka.delete_before(4)
+    worker.step()
+    assert counted(registry, "llm_monitor_records_lost_total") == 0, "it is not durable yet"
+    kafka.rebalance()
+    worker.step()
+    assert (store.next_offsets, store.ledger["lost"]) == ({PARTITION: 4}, 4)
+    assert counted(registry, "llm_monitor_records_lost_total") == 4
+
+
+def test_a_loss_is_said_with_its_place(
+    kafka: MemoryKafka, store: Failing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    produce(kafka, *"abcdef")
+    worker = make_worker(MemorySource(kafka, max_records=1), store)
+    worker.step()
+    worker.step()
+    kafka.delete_before(4)
+    assert worker.step() == Saved(1, 0, 0)
+    assert (store.ledger["records"], store.ledger["lost"]) == (2, 3)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "records lost" in line)
+    assert all(said in line for said in ("topic=calls", "partition=0", "first=1", "last=3", "records=3"))
+
+
+def test_a_gap_without_loss_is_jumped_and_not_counted(kafka: MemoryKafka, store: Failing) -> None:
+    """Compaction and transactions leave gaps; also beyond a beginning that has moved up to what was read."""
+    produce(kafka, *"abcdef")
+    worker = make_worker(MemorySource(kafka, max_records=1), store)
+    worker.step()
+    worker.step()
+    kafka.delete_before(1)
+    del kafka.logs[PARTITION][:3]
+    worker.step()
+    assert (ids(store), store.ledger["lost"]) == (["a", "e"], 0)
+
+
+@pytest.mark.parametrize("start", ["earliest", "latest"])
+def test_a_partition_that_a_topic_gains_is_read_from_its_beginning(store: Failing, start: str) -> None:
+    kafka = MemoryKafka(partitions=2)
+    produce(kafka, "before")
+    workers = [make_worker(MemorySource(kafka), store, start=start) for _ in range(2)]
+    for worker in workers * 2:
+        with suppress(Fenced):
+            worker.step()
+    new = kafka.add_partition()
+    kafka.produce(b"in the new one", new.partition)
+    for worker in workers * 3:
+        worker.step()
+    assert ids(store) == ["before"] * (start == "earliest") + ["in the new one"]
+
+
+# ---------------------------------------------------------------------------------------------------- poison
+
+
+class Watch:
+    """A guard that notes what it watches over, and stops records that ask for it.
+
+    Attributes:
+        seen: the places that were watched over.
+        inside: whether something is being watched over now.
+    """
+
+    def __init__(self) -> None:
+        self.seen: list[Place] = []
+        self.inside = False
+
+    @contextmanager
+    def __call__(self, place: Place) -> Iterator[None]:
+        self.seen.append(place)
+        self.inside = True
+        try:
+            yield
+        finally:
+            self.inside = False
+
+
+def raising(error: BaseException, at: str) -> Callable[[Record, Window], Decoded]:
+    """A decoder that raises at the record with this value."""
+
+    def decode_or_raise(record: Record, window: Window) -> Decoded:
+        if record.value == at.encode():
+            raise error
+        return decode(record, window)
+
+    return decode_or_raise
+
+
+COSTLY = [
+    (TookTooLong("more than 10 s"), DeadLetterReason.TOOK_TOO_LONG, "more than 10 s"),
+    (MemoryError(), DeadLetterReason.OUT_OF_MEMORY, "more than is left of ingest.worker_memory"),
+]
+
+
+@pytest.mark.parametrize(("error", "reason", "detail"), COSTLY, ids=["time", "memory"])
+@pytest.mark.parametrize("stage", ["decode", "score"])
+def test_a_record_that_costs_too_much_costs_itself_only(
+    kafka: MemoryKafka,
+    store: Failing,
+    stage: str,
+    error: BaseException,
+    reason: DeadLetterReason,
+    detail: str,
+) -> None:
+    def score(call: Call) -> Scores:
+        assert watch.inside
+        if stage == "score" and call.call_id == "b":
+            raise error
+        return scores()
+
+    watch = Watch()
+    produce(kafka, "a", "b", "c")
+    worker = make_worker(
+        MemorySource(kafka),
+        store,
+        decode=raising(error, "b" if stage == "decode" else "none"),
+        score=score,
+        guard=watch,
+    )
+    worker.step()
+    assert worker.step() == Saved(2, 0, 1)
+    assert ids(store) == ["a", "c"]
+    (letter,) = store.dead_letters.values()
+    assert (letter.offset, letter.reason, letter.detail) == (1, reason, detail)
+    assert {place.offset for place in watch.seen} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("survives", [True, False], ids=["survives", "does not"])
+def test_a_suspect_is_tried_alone_once_and_then_read_or_a_dead_letter(
+    kafka: MemoryKafka, store: Failing, survives: bool
+) -> None:
+    def try_alone(record: Record) -> DeadLetter | None:
+        tried.append(record)
+        return None if survives else dead_letter(record.offset)
+
+    tried: list[Record] = []
+    produce(kafka, "a", "b", "c")
+    store.suspected = {Place(*PARTITION, 1), Place(*OTHER, 1)}
+    seconds = Seconds()
+    worker = make_worker(MemorySource(kafka), store, try_alone=try_alone, monotonic=seconds)
+    worker.step()
+    store.saves = [Transient("away")]
+    wait_out(worker, store, seconds)
+    assert [record.value for record in tried] == [b"b"]
+    assert ids(store) == (["a", "b", "c"] if survives else ["a", "c"])
+    assert [letter.offset for letter in store.dead_letters.values()] == ([] if survives else [1])
+    assert store.suspected == {Place(*OTHER, 1)}
+
+
+def test_while_nothing_can_be_tried_alone_a_suspect_waits(kafka: MemoryKafka, store: Failing) -> None:
+    def try_alone(record: Record) -> DeadLetter | None:
+        if len(failures) < 2:
+            failures.append(record)
+            raise Transient("no process can be started")
+        return None
+
+    failures: list[Record] = []
+    produce(kafka, "a", "b")
+    store.suspected = {Place(*PARTITION, 1)}
+    worker = make_worker(MemorySource(kafka), store, try_alone=try_alone)
+    for _ in range(2):
+        worker.step()
+        with pytest.raises(Transient):
+            worker.step()
+    worker.step()
+    worker.step()
+    assert ids(store) == ["a", "b"]
 
 
 # ---------------------------------------------------------------------------------- a store or a Kafka away
