@@ -122,11 +122,10 @@ def maintain(engine: sa.Engine, clock: Clock, *, max_lateness: timedelta, keep: 
         Transient: Postgres can't be reached.
     """
     with transient_if_unreachable(), engine.begin() as connection:
-        _set_lock_timeout(connection)
+        # Give up soon where somebody reads `calls`: others would wait behind us for their end.
+        connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
         made = ensure_partitions(connection, clock.now(), max_lateness=max_lateness)
-    with transient_if_unreachable(), engine.begin() as connection:
-        _set_lock_timeout(connection)
-        dropped = drop_partitions(connection, clock.now(), keep=keep)
+    dropped = drop_partitions(engine, clock.now(), keep=keep)
     if made or dropped:
         log.info("partitions", made=made, dropped=dropped)
 
@@ -159,11 +158,6 @@ def send_letters(engine: sa.Engine, topic: LetterTopic) -> None:
             return
         topic.send(letters)
         mark_sent(engine, [key_of(one.letter) for one in letters])
-
-
-def _set_lock_timeout(connection: sa.Connection) -> None:
-    """Give up soon where somebody reads ``calls``: every insert would wait behind us for their end."""
-    connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
 
 
 def deliver(delivery: Delivery, alerts: Alerts, metrics: telemetry.ControlMetrics) -> None:

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import sqlalchemy as sa
 
+from monitor.store.database import transient_if_unreachable
+
 #: Days that are made ahead of today, so that a control process may be away over a long weekend.
 DAYS_AHEAD = 4
 
@@ -24,6 +26,28 @@ _EXISTING = sa.text(
     WHERE pg_inherits.inhparent = 'calls'::regclass
     """
 )
+
+#: Every day that there is a table of, attached or not: a day that was detached may not be dropped yet.
+_DAYS = sa.text(
+    """
+    SELECT relname FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'calls'::regclass)
+    AND relname LIKE 'calls\\_%'
+    """
+)
+
+#: Whether a day's detaching was begun and not ended; no row where it is detached or gone.
+_PENDING = sa.text(
+    """
+    SELECT inhdetachpending FROM pg_inherits
+    WHERE inhparent = 'calls'::regclass AND inhrelid = to_regclass(:name)
+    """
+)
+
+_TRY_LOCK = sa.text("SELECT pg_try_advisory_lock(:key)")
+
+#: How long we wait for those who read a day that is to go.
+PATIENCE = "2s"
 
 
 def ensure_partitions(
@@ -54,22 +78,53 @@ def ensure_partitions(
     return [_name(day) for day in missing]
 
 
-def drop_partitions(connection: sa.Connection, now: datetime, *, keep: timedelta) -> list[str]:
-    """Drop the partitions whose every call is older than ``keep``; gives their names.
-
-    Retention drops whole days, never rows. Two processes may do this at once.
-    """
+def expired(connection: sa.Connection, now: datetime, *, keep: timedelta) -> list[str]:
+    """The names of the days whose every call is older than ``keep``, of a half dropped one too."""
     oldest = (now - keep).astimezone(UTC).date()
-    names = [
-        name for name in sorted(connection.execute(_EXISTING).scalars()) if (d := _day(name)) and d < oldest
-    ]
-    for name in names:
-        connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}"))
-    return names
+    names = connection.execute(_DAYS).scalars()
+    return [name for name in sorted(names) if (d := _day(name)) and d < oldest]
 
 
-#: Key of the advisory lock that lets one process at a time make partitions.
+def drop_partitions(engine: sa.Engine, now: datetime, *, keep: timedelta) -> list[str]:
+    """Drop the days whose every call is older than ``keep``; gives their names.
+
+    Retention drops whole days, never rows. A plain DROP would lock all of ``calls``, and every insert would
+    wait behind us for the end of whoever reads it. So a day is detached first, which waits for readers
+    without making anybody wait for us, and dropped when it is a table by itself. Where a reader takes longer
+    than ``PATIENCE``, what is half done is finished another time. One process at a time does this.
+
+    Raises:
+        Transient: somebody reads ``calls`` for long, or Postgres can't be reached.
+    """
+    dropped: list[str] = []
+    with transient_if_unreachable(), engine.connect() as connection:
+        # Detaching concurrently is several transactions, and the lock on doing it outlasts each of them.
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        if not connection.execute(_TRY_LOCK, {"key": _DROP_LOCK}).scalar_one():
+            return []
+        try:
+            connection.execute(sa.text(f"SET lock_timeout = '{PATIENCE}'"))
+            for name in expired(connection, now, keep=keep):
+                _detach(connection, name)
+                connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}"))
+                dropped.append(name)
+        finally:
+            # The session goes back to the pool: neither the lock nor the setting may stay with it.
+            connection.invalidate()
+    return dropped
+
+
+def _detach(connection: sa.Connection, name: str) -> None:
+    """Make a day a table by itself, if it isn't yet."""
+    pending = connection.execute(_PENDING, {"name": name}).scalar_one_or_none()
+    if pending is not None:
+        how = "FINALIZE" if pending else "CONCURRENTLY"
+        connection.execute(sa.text(f"ALTER TABLE calls DETACH PARTITION {name} {how}"))
+
+
+#: Keys of the advisory locks that let one process at a time make partitions, and drop them.
 _PARTITION_LOCK = 0x6C6C6D02
+_DROP_LOCK = 0x6C6C6D05
 
 
 def _name(day: date) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -9,8 +10,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from monitor.errors import Transient
 from monitor.store import PostgresStore, connect
-from monitor.store.partitions import DAYS_AHEAD, drop_partitions, ensure_partitions
+from monitor.store.partitions import DAYS_AHEAD, drop_partitions, ensure_partitions, expired
 from monitor.store.rows import COLUMNS, row
 from monitor.store.tables import calls
 from tests.examples import batch, scored
@@ -39,7 +41,8 @@ CASES = [*((now, WEEK) for now in MOMENTS), (NOW, timedelta(minutes=1)), (NOW, 3
 def connection(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection on a database without partitions, whose work is undone."""
     with engine.connect() as connection:
-        drop_partitions(connection, datetime.now(UTC) + 100 * DAY, keep=timedelta())
+        for day in days(connection):
+            connection.execute(sa.text(f"DROP TABLE {day}"))
         assert days(connection) == []
         yield connection
 
@@ -168,11 +171,10 @@ def test_a_day_is_dropped_once_its_last_call_is_too_old(connection: sa.Connectio
     before = days(connection)
     last = datetime(2031, 2, 22, 23, 59, 59, 999_999, tzinfo=UTC)
     insert(connection, last)
-    assert drop_partitions(connection, last + 7 * DAY, keep=7 * DAY) == before[: before.index(name(last))]
-    assert name(last) in days(connection)
-    assert drop_partitions(connection, last + timedelta(microseconds=1) + 7 * DAY, keep=7 * DAY) == [
-        name(last)
-    ]
+    place = before.index(name(last))
+    assert expired(connection, last + 7 * DAY, keep=7 * DAY) == before[:place]
+    one_later = last + timedelta(microseconds=1)
+    assert expired(connection, one_later + 7 * DAY, keep=7 * DAY) == before[: place + 1]
 
 
 @pytest.mark.parametrize(("now", "max_lateness"), CASES)
@@ -181,8 +183,8 @@ def test_a_day_that_may_still_receive_is_never_dropped(
 ) -> None:
     """The configuration wants retention to be two days longer than the lateness."""
     made = ensure_partitions(connection, now, max_lateness=max_lateness)
-    assert drop_partitions(connection, now, keep=max_lateness + 2 * DAY) == []
-    assert days(connection) == made
+    assert made
+    assert expired(connection, now, keep=max_lateness + 2 * DAY) == []
 
 
 def test_dropping_leaves_what_it_did_not_make(connection: sa.Connection) -> None:
@@ -191,8 +193,9 @@ def test_dropping_leaves_what_it_did_not_make(connection: sa.Connection) -> None
     for table, year in own.items():
         bounds = f"FROM ('{year}-01-01Z') TO ('{year}-02-01Z')"
         connection.execute(sa.text(f"CREATE TABLE {table} PARTITION OF calls FOR VALUES {bounds}"))
-    assert drop_partitions(connection, NOW, keep=timedelta())
-    assert own.keys() <= set(days(connection))
+    found = expired(connection, NOW, keep=timedelta())
+    assert found
+    assert not own.keys() & set(found)
 
 
 def test_two_processes_may_drop_partitions_at_once(database: str) -> None:
@@ -200,9 +203,45 @@ def test_two_processes_may_drop_partitions_at_once(database: str) -> None:
     later = datetime.now(UTC) + 30 * DAY
 
     def drop() -> None:
-        with engine.begin() as connection:
-            drop_partitions(connection, later, keep=timedelta())
+        dropped.extend(drop_partitions(engine, later, keep=timedelta()))
 
+    dropped: list[str] = []
     run_at_once(drop, drop, drop)
+    assert dropped
+    assert len(dropped) == len(set(dropped))
     assert rows(engine, "SELECT 1 FROM pg_inherits WHERE inhparent = 'calls'::regclass") == []
+    engine.dispose()
+
+
+def test_dropping_a_day_makes_no_save_wait_however_long_somebody_reads(database: str) -> None:
+    """The reader began before; the save has one second to get every lock that it needs."""
+    engine = connect(database)
+    later = datetime.now(UTC) + 30 * DAY
+    with psycopg.connect(database, autocommit=True) as admin, psycopg.connect(database) as reader:
+        reader.execute("SELECT count(*) FROM calls")
+        admin.execute(f"ALTER DATABASE {engine.url.database} SET lock_timeout = '1s'".encode())
+        saver = connect(database)
+        store = PostgresStore(saver)
+
+        def drop() -> None:
+            with pytest.raises(Transient, match="lock timeout"):
+                drop_partitions(engine, later, keep=35 * DAY)
+            dropping.set()
+
+        def save() -> None:
+            number = 0
+            while not dropping.is_set():
+                one = batch([scored(str(number))], expected=number or None)
+                assert store.save(one).stored == 1
+                number += 1
+            assert number
+
+        dropping = threading.Event()
+        run_at_once(drop, save)
+    dropped = drop_partitions(engine, later, keep=35 * DAY)
+    assert dropped
+    assert drop_partitions(engine, later, keep=35 * DAY) == []
+    found = rows(engine, "SELECT relname FROM pg_class WHERE relkind = 'r'")
+    assert not {name for (name,) in found} & set(dropped)
+    saver.dispose()
     engine.dispose()
