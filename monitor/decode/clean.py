@@ -1,8 +1,8 @@
 """The one place where values are made safe: a call as a format read it comes in, one fit to store goes out.
 
-What can be kept is kept: an absurd duration, token count or status becomes null, a long name is cut, NUL
-characters (which Postgres refuses in any text) are dropped, and so are marks in the place of content. Only a
-call without a usable id or time is refused.
+What can be kept is kept: an absurd duration, token count or status becomes null, a long name is cut, and
+marks in the place of content are dropped. Only a call without a usable id or time is refused. What is parsed
+comes without NUL characters (``text.parse``), as do the strings of binary formats.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import is_
+from sys import intern
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import structs
 
 from monitor.decode import withheld
@@ -26,12 +27,12 @@ from monitor.records import (
     CallError,
     Captured,
     Contract,
-    Document,
     Expected,
     Fragment,
     Output,
     Tool,
     Usage,
+    dimensions,
 )
 
 #: Longest id, dimension and error type, in characters.
@@ -54,6 +55,9 @@ MAX_VALUES, MAX_VALUE = 1_000, 1_000
 #: Most token log-probabilities that are kept of one choice: a few pages of text.
 MAX_LOGPROBS = 4_096
 
+_NO_USAGE, _NOTHING_EXPECTED = Usage(), Expected()
+_CONTAINERS = (dict, list)
+
 #: Unicode categories: control, format (bidirectional overrides among them), line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
@@ -70,19 +74,18 @@ def clean(call: Call) -> Call:
     if call_id is None:
         raise BadInput(DeadLetterReason.INVALID_RECORD, "call_id is empty")
     call = withheld.without_marks(call)
-    changes: dict[str, Any] = {name: name_of(getattr(call, name)) for name in DIMENSIONS}
-    tools = tuple(_with_shallow_schema(tool) for tool in call.tools)
+    tools = tuple(map(_with_shallow_schema, call.tools))
     contract = _with_shallow_schema(call.contract)
     captured = Captured(
         input=call.captured.input,
         output=call.captured.output,
-        tools=call.captured.tools and tools == call.tools,
-        schema=call.captured.schema and contract == call.contract,
+        tools=call.captured.tools and all(map(is_, tools, call.tools)),
+        schema=call.captured.schema and contract is call.contract,
     )
     trace_id = identifier(call.trace_id)
-    cleaned = structs.replace(
+    return structs.replace(
         call,
-        **changes,
+        **dict(zip(DIMENSIONS, map(name_of, dimensions(call)), strict=True)),
         call_id=call_id,
         # Of calls of one trace it is likelier that they are attempts of one request than that none are.
         request_id=identifier(call.request_id) or trace_id or call_id,
@@ -100,7 +103,6 @@ def clean(call: Call) -> Call:
         usage=_usage(call.usage),
         captured=captured,
     )
-    return _without_nul(cleaned)
 
 
 def fragment(found: Fragment) -> Fragment:
@@ -112,9 +114,6 @@ def fragment(found: Fragment) -> Fragment:
     group, span_id = identifier(found.group), identifier(found.span_id)
     if group is None or span_id is None:
         raise BadInput(DeadLetterReason.INVALID_RECORD, "a part of a call without a trace or a span")
-    documents = withheld.shown(found.documents)
-    if any("\x00" in text for document in documents for text in structs.astuple(document) if text):
-        documents = msgspec.convert(_drop_nul(msgspec.to_builtins(documents)), tuple[Document, ...])
     return structs.replace(
         found,
         group=group,
@@ -125,7 +124,7 @@ def fragment(found: Fragment) -> Fragment:
         started_at=utc(found.started_at),
         ended_at=utc(found.ended_at),
         first_token_at=None if found.first_token_at is None else utc(found.first_token_at),
-        documents=documents,
+        documents=withheld.shown(found.documents),
         models=tuple(name_of(model) for model in found.models),
     )
 
@@ -144,17 +143,27 @@ def utc(time: datetime) -> datetime:
         raise BadInput(DeadLetterReason.INVALID_RECORD, "started_at is beyond the calendar") from None
 
 
-def identifier(text: str | None) -> str | None:
+def identifier(name: str | None) -> str | None:
     """An id without control characters; a longer one than 200 characters is replaced by its SHA-256."""
-    printable = _printable(text or "").strip()
+    printable = _printable(name or "").strip()
     if len(printable) > MAX_NAME:
         return f"sha256:{hashlib.sha256(printable.encode()).hexdigest()}"
     return printable or None
 
 
-def name_of(text: str) -> str:
+def name_of(name: str) -> str:
     """A dimension or type: without control characters, at most 200 characters."""
-    return _printable(text).strip()[:MAX_NAME].rstrip()
+    return _short_name(name) if len(name) <= MAX_NAME else _name(name)
+
+
+def _name(name: str) -> str:
+    return _printable(name).strip()[:MAX_NAME].rstrip()
+
+
+@lru_cache(maxsize=8_192)
+def _short_name(name: str) -> str:
+    """The same, remembered: a call has a dozen names, which recur. No long one is kept, whoever sent it."""
+    return intern(_name(name))
 
 
 def duration_ms(duration: float | None) -> float | None:
@@ -169,14 +178,16 @@ def count(tokens: int | None) -> int | None:
     return tokens if tokens is not None and 0 <= tokens <= MAX_TOKENS else None
 
 
-def _printable(text: str) -> str:
+def _printable(name: str) -> str:
     """Without what breaks log lines, labels and terminals: control and format characters, line separators."""
-    if text.isprintable():
-        return text
-    return "".join(character for character in text if unicodedata.category(character) not in _UNPRINTABLE)
+    if name.isprintable():
+        return name
+    return "".join(character for character in name if unicodedata.category(character) not in _UNPRINTABLE)
 
 
 def _usage(usage: Usage) -> Usage:
+    if usage == _NO_USAGE:
+        return usage
     return Usage(
         input_tokens=count(usage.input_tokens),
         output_tokens=count(usage.output_tokens),
@@ -205,6 +216,8 @@ def _raw(raw: dict[str, int | float] | None) -> dict[str, int | float] | None:
 
 def _expected(expected: Expected) -> Expected:
     """Names in lower case where case doesn't count; the values of an enumeration, or none of them."""
+    if expected == _NOTHING_EXPECTED:
+        return expected
     values = expected.values
     is_small = len(values) <= MAX_VALUES and all(len(value) <= MAX_VALUE for value in values)
     return Expected(
@@ -216,6 +229,8 @@ def _expected(expected: Expected) -> Expected:
 
 def _output(output: Output) -> Output:
     """The choice with the logarithms that are those of a probability."""
+    if not output.logprobs:
+        return output
     kept = tuple(value for value in output.logprobs[:MAX_LOGPROBS] if math.isfinite(value) and value <= 0)
     return output if kept == output.logprobs else structs.replace(output, logprobs=kept)
 
@@ -238,34 +253,14 @@ def _with_shallow_schema(owner: SchemaOwner) -> SchemaOwner:
 
 def _depth_within(value: Any, limit: int) -> bool:
     """Whether objects and arrays nest at most ``limit`` deep. Goes level by level, so it needs no stack."""
-    level = [value]
+    level = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(limit):
-        level = [child for parent in level for child in _containers(parent)]
         if not level:
             return True
-    return False
-
-
-def _containers(value: Any) -> Iterable[Any]:
-    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return (child for child in within if isinstance(child, dict | list))
-
-
-def _without_nul(call: Call) -> Call:
-    """The call with NUL removed from every string in it, at any depth.
-
-    The encoded form shows at C speed whether there is one, which nearly always there is not.
-    """
-    if b"\\u0000" not in msgspec.json.encode(call):
-        return call
-    return msgspec.convert(_drop_nul(msgspec.to_builtins(call, builtin_types=(datetime,))), Call)
-
-
-def _drop_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, list | tuple):
-        return [_drop_nul(element) for element in value]
-    if isinstance(value, dict):
-        return {_drop_nul(key): _drop_nul(element) for key, element in value.items()}
-    return value
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, _CONTAINERS)
+        ]
+    return not level

@@ -6,8 +6,6 @@ beside the result, so that a bill can be checked against them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from msgspec import structs
@@ -21,6 +19,8 @@ MAX_DEPTH = 4
 #: Longest name kept, in characters, dots included. Recorded ones have up to 53.
 MAX_NAME = 100
 
+_NUMBERS = frozenset({int, float})
+
 
 def raw_counts(value: Any) -> dict[str, int | float] | None:
     """The numbers of a usage object; ``None`` where it has none, or is no object.
@@ -28,20 +28,24 @@ def raw_counts(value: Any) -> dict[str, int | float] | None:
     Names of nested numbers are joined by dots: ``prompt_tokens_details.cached_tokens``. Flags, text, null and
     lists are no counts. What is beyond the limits above is left out.
     """
-    return dict(islice(_numbers(value, "", MAX_DEPTH), MAX_COUNTS)) or None
+    found: list[tuple[str, int | float]] = []
+    if isinstance(value, dict):
+        _collect(found, value, "", MAX_DEPTH)
+    return dict(found) or None
 
 
-def _numbers(value: Any, prefix: str, depth: int) -> Iterator[tuple[str, int | float]]:
-    if not isinstance(value, dict) or depth == 0:
-        return
+def _collect(found: list[tuple[str, int | float]], value: dict[str, Any], prefix: str, depth: int) -> None:
+    """Add the numbers of an object, until there are enough of them."""
     for name, element in value.items():
+        if len(found) == MAX_COUNTS:
+            return
         path = prefix + name
         if len(path) > MAX_NAME:
             continue
-        if isinstance(element, dict):
-            yield from _numbers(element, f"{path}.", depth - 1)
-        elif isinstance(element, int | float) and not isinstance(element, bool):
-            yield path, element
+        if type(element) in _NUMBERS:
+            found.append((path, element))
+        elif depth > 1 and isinstance(element, dict):
+            _collect(found, element, f"{path}.", depth - 1)
 
 
 def is_counted(usage: Usage) -> bool:

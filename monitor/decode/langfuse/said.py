@@ -69,7 +69,7 @@ def answer_body(output: Any, asked: str) -> tuple[dict[str, Any], str]:
     """
     if isinstance(output, dict) and isinstance(output.get("choices"), list):
         return output, "chat.completions"
-    listed = list(objects(output if isinstance(output, list) else [output]))
+    listed = objects(output if isinstance(output, list) else [output])
     if any(map(_is_item, listed)):
         return {"output": listed}, "responses"
     if listed and all(_is_message(item) for item in listed):
@@ -84,7 +84,7 @@ def _messages(given: Any) -> list[dict[str, Any]]:
         return []
     if isinstance(given, list):
         said = [{"role": "user", "content": spoken} for spoken in strings(given)]
-        return said or list(objects(given))
+        return said or objects(given)
     return [{"role": "user", "content": json_text(given)}]
 
 
@@ -94,7 +94,7 @@ def _is_offer(message: dict[str, Any]) -> bool:
 
 def _is_item(item: dict[str, Any]) -> bool:
     """Whether it is of the Responses API: an item without a role, or a message with its kind of blocks."""
-    block: Any = next(objects(item.get("content")), {})
+    block: Any = next(iter(objects(item.get("content"))), {})
     return text(item.get("type")) in _ITEMS or text(block.get("type")) in ("input_text", "output_text")
 
 

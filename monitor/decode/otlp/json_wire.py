@@ -77,7 +77,7 @@ def _origins(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
     Raises:
         BadInput: ``too_large``.
     """
-    found = list(objects(_field(value, name)))
+    found = objects(_field(value, name))
     if len(found) > wire.MAX_ORIGINS:
         raise BadInput(
             DeadLetterReason.TOO_LARGE, f"{len(found)} {name}; at most {wire.MAX_ORIGINS} are read"

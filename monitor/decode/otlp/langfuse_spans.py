@@ -150,7 +150,7 @@ def _answer(attributes: Attributes) -> tuple[Answer, str]:
     JSON is a message only where it has a message's shape; any other is what the model wrote.
     """
     output = _of(attributes, "output")
-    listed = list(objects(output if isinstance(output, list) else [output]))
+    listed = objects(output if isinstance(output, list) else [output])
     if not (listed and all(map(_is_shaped, listed))):
         output = attributes.get(f"{_PREFIX}output")
     body, api = answer_body(output, CHAT)

@@ -182,7 +182,7 @@ def _given(message: Body) -> list[Body]:
     content = message.get("content")
     if "parts" not in message and isinstance(content, str):
         return [{"type": "text", "content": content}]
-    return list(objects(message.get("parts")))
+    return objects(message.get("parts"))
 
 
 def _all_given(said: Any) -> list[Body]:

@@ -182,7 +182,7 @@ def _passages(attributes: Attributes, prefix: str) -> list[Any]:
     """What was found: flattened, or as the JSON of LangChain's documents."""
     flat = numbered(attributes, prefix)
     if not flat:
-        return list(objects(mapping(structured(attributes.get("output.value"))).get("documents")))
+        return objects(mapping(structured(attributes.get("output.value"))).get("documents"))
     return [{name.removeprefix("document."): value for name, value in found.items()} for found in flat]
 
 

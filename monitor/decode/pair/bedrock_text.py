@@ -69,7 +69,7 @@ def _results(body: Body) -> list[Body]:
     """The results of a body: several under ``results`` or ``outputs``, or the body itself."""
     for name in ("results", "outputs"):
         if isinstance(body.get(name), list):
-            return list(objects(body[name]))
+            return objects(body[name])
     return [body] if "outputText" in body or "generation" in body else []
 
 

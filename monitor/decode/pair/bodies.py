@@ -5,6 +5,7 @@ Which API they belong to is told by its name, by the URL, or by the bodies thems
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from msgspec import structs
 
 from monitor.decode.pair import errors, fallbacks, received
 from monitor.decode.pair.api import Answer, Api, Asked, Body, registered
-from monitor.decode.pair.endpoint import CARRIERS, Endpoint
+from monitor.decode.pair.endpoint import CARRIERS, Endpoint, endpoint_of
 from monitor.decode.pair.headers import ERROR_TYPE, named
 from monitor.decode.pair.received import Received
 from monitor.decode.pair.shapes import flag, mapping, text
@@ -71,7 +72,7 @@ def read(
         headers: the headers of the response; only those that ``headers.py`` names are read.
     """
     asked_body, reply = received.read(request).body, received.read(response)
-    endpoint = Endpoint(url)
+    endpoint = endpoint_of(url)
     found = _api(api, endpoint, asked_body or {}, reply.samples)
     return None if found is None else _read(found, endpoint, asked_body, reply, status, named(headers))
 
@@ -82,16 +83,20 @@ def _api(name: str | None, endpoint: Endpoint, request: Body, response: list[Bod
     A response that shows another API than was named is believed: gateways serve any API at any path. But
     what was named to be no call, or shows that it is none, is none.
     """
-    apis = registered()
-    told = apis.get(name) if name else _at(endpoint)
-    carried = (name or endpoint.carrier) in CARRIERS
-    if told is None and not carried and (name or endpoint.other_api):
+    told = registered().get(name) if name else _at(endpoint)
+    if told is None and (name or endpoint.carrier) not in CARRIERS and (name or endpoint.other_api):
         return None
-    candidates = sorted(apis.values(), key=lambda api: (api is not told, api.plain))
+    candidates = _candidates(told.name if told else None)
     found = next((api for api in candidates if any(map(api.answers, response))), told)
     if found is None and not any(_NO_ANSWER & part.keys() for part in response):
         found = next((api for api in candidates if api.asks(request)), None)
     return found
+
+
+@cache
+def _candidates(told: str | None) -> tuple[Api, ...]:
+    """The APIs in the order in which they are asked: the one of this name, and the plain ones last."""
+    return tuple(sorted(registered().values(), key=lambda api: (api.name != told, api.plain)))
 
 
 def _at(endpoint: Endpoint) -> Api | None:

@@ -85,7 +85,7 @@ def choices_of(body: Body) -> Any:
 
 def answer(body: Body) -> Answer | None:
     """What a response says."""
-    choices = list(objects(body.get("choices")))
+    choices = objects(body.get("choices"))
     if at(body, "error", "code") == "tool_use_failed":
         choices = _failed_generation(choices, text(at(body, "error", "failed_generation")))
     elif not isinstance(body.get("choices"), list):

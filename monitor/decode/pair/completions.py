@@ -18,7 +18,7 @@ from monitor.records import FinishReason, Message, Output, Part, PartType, ToolC
 def ask(body: Body) -> Asked:
     """What a request says. Prompts that are token numbers can't be read."""
     prompt = body.get("prompt")
-    prompts = [prompt] if isinstance(prompt, str) else list(strings(prompt))
+    prompts = [prompt] if isinstance(prompt, str) else strings(prompt)
     if suffix := text(body.get("suffix")):
         prompts.append(suffix)
     wanted = mapping(body.get("response_format"))  # vLLM and Together

@@ -67,8 +67,8 @@ _OWN_FIELDS = frozenset({"inferenceConfig", "toolConfig", "guardrailConfig", "ou
 
 def ask(body: Body) -> Asked:
     """What a request says."""
-    conversation = list(objects(body.get("messages")))
-    if system := list(objects(body.get("system"))):
+    conversation = objects(body.get("messages"))
+    if system := objects(body.get("system")):
         conversation.insert(0, {"role": "system", "content": system})
     blocks = [block for message in conversation for block in objects(message.get("content"))]
     choice = _tool_choice(at(body, "toolConfig", "toolChoice"))
@@ -207,7 +207,7 @@ def answer(body: Body) -> Answer | None:
     message = at(body, "output", "message")
     if not isinstance(message, dict):
         return None
-    blocks = list(objects(message.get("content")))
+    blocks = objects(message.get("content"))
     reason = text(body.get("stopReason"))
     return Answer(
         model=_model(at(body, "trace", "promptRouter", "invokedModelId")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property, lru_cache
 from urllib.parse import unquote, urlsplit
 
 #: What is no call of a model that answers, by how its path ends.
@@ -57,6 +58,10 @@ _PROVIDERS = (
 _MODEL = re.compile(r"/deployments/([^/]+)/|/models/([^/:]+):\w+$|/model/([^/]+)/[^/]+$")
 
 
+#: Characters of the longest URL that is remembered, and how many of them are.
+MAX_URL, MAX_URLS = 500, 1_024
+
+
 class Endpoint:
     """Where a request was sent.
 
@@ -71,18 +76,18 @@ class Endpoint:
         except ValueError:
             self._host = self._path = ""
 
-    @property
+    @cached_property
     def provider(self) -> str:
         """Who serves the host; the host itself where it is no one we know."""
         return self.known_provider or self._host
 
-    @property
+    @cached_property
     def known_provider(self) -> str | None:
         """Who serves the host, if it is someone we know."""
         named = (name for end, name in _PROVIDERS if f".{self._host}".endswith(f".{end}"))
         return next(named, None)
 
-    @property
+    @cached_property
     def model(self) -> str:
         """The model or deployment that the path names; of an AWS resource name, the resource.
 
@@ -93,17 +98,17 @@ class Endpoint:
         resource = name.split(":", 5)[-1] if name.startswith("arn:") else name
         return resource if "prompt-router/" in resource else resource.rpartition("/")[2]
 
-    @property
+    @cached_property
     def streams(self) -> bool | None:
         """True where the path asks for a stream, else unknown: most APIs ask for one in the body."""
         return True if _STREAMED.search(self._path) else None
 
-    @property
+    @cached_property
     def other_api(self) -> str | None:
         """What the path belongs to, if it is something we know that is no call."""
         return next((name for name, pattern in _OTHERS if pattern.search(self._path)), None)
 
-    @property
+    @cached_property
     def carrier(self) -> str | None:
         """The path's name, if it carries bodies of several APIs."""
         return next((name for name, pattern in _CARRIERS if pattern.search(self._path)), None)
@@ -111,3 +116,11 @@ class Endpoint:
     def is_at(self, ends: tuple[str, ...]) -> bool:
         """Whether the URL's path ends in one of these ways."""
         return self._path.endswith(ends) if ends else False
+
+
+def endpoint_of(url: str | None) -> Endpoint:
+    """The endpoint of a URL, remembered: an application has a few, and taking one apart takes 5 µs."""
+    return _remembered(url) if url is None or len(url) <= MAX_URL else Endpoint(url)
+
+
+_remembered = lru_cache(MAX_URLS)(Endpoint)

@@ -20,6 +20,16 @@ from monitor.records import FallbackHint
 #: A count: Portkey's ``-1`` stands for none.
 _NUMBER = re.compile(r"(?<![-\d])\d{1,9}")
 
+#: Where a holder has the metadata of Vercel's gateway, in one or the other spelling.
+_METADATA = frozenset({"providerMetadata", "provider_metadata"})
+
+#: The headers that count.
+_COUNTED = frozenset(
+    {header.PORTKEY_TARGET, header.PORTKEY_RETRIES, header.LITELLM_FALLBACKS, header.LITELLM_RETRIES}
+)
+
+_UNKNOWN = FallbackHint()
+
 #: What a hint declares, strongest first.
 _STRENGTH = ("fallback", "retry", "none", "unknown")
 
@@ -31,19 +41,17 @@ def read(body: Body, headers: dict[str, str]) -> FallbackHint:
         body: the response body, of a stream the assembled one.
         headers: its headers, as ``headers.named`` gives them.
     """
-    hints = [
-        *_anthropic(body),
-        *_openrouter(body),
-        *_vercel(body),
-        *_portkey(headers),
-        *_litellm(headers),
-    ]
-    return min(hints, key=lambda hint: _STRENGTH.index(hint.declared), default=FallbackHint())
+    hints = [*_anthropic(body), *_openrouter(body), *_vercel(body)]
+    if not _COUNTED.isdisjoint(headers):
+        hints += [*_portkey(headers), *_litellm(headers)]
+    if not hints:
+        return _UNKNOWN
+    return min(hints, key=lambda hint: _STRENGTH.index(hint.declared))
 
 
 def _anthropic(body: Body) -> Iterator[FallbackHint]:
     """The beta ``fallbacks``: the usage lists who was asked, and a fallback message among its iterations."""
-    iterations = list(objects(at(body, "usage", "iterations")))
+    iterations = objects(at(body, "usage", "iterations"))
     fallbacks = [iteration for iteration in iterations if iteration.get("type") == "fallback_message"]
     if fallbacks:
         yield FallbackHint(
@@ -59,7 +67,9 @@ def _openrouter(body: Body) -> Iterator[FallbackHint]:
 
     https://openrouter.ai/docs/guides/routing/routers/router-metadata
     """
-    metadata = mapping(body.get("openrouter_metadata"))
+    if "openrouter_metadata" not in body:
+        return
+    metadata = mapping(body["openrouter_metadata"])
     attempt = integer(metadata.get("attempt"))
     if attempt is None:
         return
@@ -67,7 +77,7 @@ def _openrouter(body: Body) -> Iterator[FallbackHint]:
     if attempt <= 1:
         yield FallbackHint("none", evidence=evidence)
         return
-    attempts = list(objects(metadata.get("attempts")))
+    attempts = objects(metadata.get("attempts"))
     asked = {(text(one.get("model")), text(one.get("provider"))) for one in attempts}
     yield FallbackHint(
         "retry" if len(attempts) > 1 and len(asked) == 1 else "fallback",
@@ -80,8 +90,10 @@ def _openrouter(body: Body) -> Iterator[FallbackHint]:
 
 def _vercel(body: Body) -> Iterator[FallbackHint]:
     """Vercel AI Gateway's routing, in the AI SDK's metadata or in the message of a Chat Completions body."""
-    choice: Body = next(objects(body.get("choices")), {})
+    choice: Body = next(iter(objects(body.get("choices"))), {})
     for holder in (body, choice, choice.get("message")):
+        if not isinstance(holder, dict) or _METADATA.isdisjoint(holder):
+            continue
         routing = mapping(at(field(holder, "providerMetadata"), "gateway", "routing"))
         if routing:
             yield vercel_routing(routing)
@@ -92,7 +104,7 @@ def vercel_routing(routing: Body) -> FallbackHint:
 
     https://vercel.com/docs/ai-gateway/models-and-providers/provider-options
     """
-    models, providers = list(objects(routing.get("modelAttempts"))), list(objects(routing.get("attempts")))
+    models, providers = objects(routing.get("modelAttempts")), objects(routing.get("attempts"))
     count = integer(routing.get("modelAttemptCount")) or len(models)
     evidence = "providerMetadata.gateway.routing"
     failed: Body = next((one for one in providers if one.get("success") is False), {})

@@ -80,7 +80,7 @@ _FAILED = ("OUTCOME_FAILED", "OUTCOME_DEADLINE_EXCEEDED")
 
 def ask(body: Body) -> Asked:
     """What a request says."""
-    conversation = list(objects(body.get("contents")))
+    conversation = objects(body.get("contents"))
     if system := field(body, "systemInstruction"):
         conversation.insert(0, {**_content(system), "role": "system"})
     parts = [part for content in conversation for part in objects(content.get("parts"))]
@@ -231,7 +231,7 @@ def answer(body: Body) -> Answer | None:
     blocked = field(field(body, "promptFeedback"), "blockReason")
     if not blocked and not isinstance(body.get("candidates"), list):
         return None
-    candidates = list(objects(body.get("candidates")))
+    candidates = objects(body.get("candidates"))
     outputs = tuple(map(_output, candidates))
     if blocked and not outputs:
         outputs = (Output(finish_reason=FinishReason.CONTENT_FILTER, finish_reason_raw=str(blocked)),)
@@ -259,11 +259,11 @@ def _mime_type(part: Body) -> str:
     return next((found for name in _MEDIA if (found := text(field(field(part, name), "mimeType")))), "")
 
 
-def _parts_of(candidate: Body) -> Iterator[Body]:
+def _parts_of(candidate: Body) -> list[Body]:
     return objects(field(candidate.get("content"), "parts"))
 
 
-def _chunks(candidate: Body) -> Iterator[Body]:
+def _chunks(candidate: Body) -> list[Body]:
     return objects(field(field(candidate, "groundingMetadata"), "groundingChunks"))
 
 

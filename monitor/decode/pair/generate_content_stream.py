@@ -7,7 +7,6 @@ piece at a time (https://cloud.google.com/vertex-ai/generative-ai/docs/multimoda
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from monitor.decode.pair.api import Body
@@ -37,7 +36,7 @@ def assemble(events: list[Body]) -> Body:
     return body
 
 
-def chosen_tokens(candidate: Body) -> Iterator[Body]:
+def chosen_tokens(candidate: Body) -> list[Body]:
     """The tokens that were chosen, each with its ``logProbability``."""
     return objects(field(field(candidate, "logprobsResult"), "chosenCandidates"))
 

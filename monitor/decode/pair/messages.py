@@ -59,7 +59,7 @@ _CALLS = _SERVER_CALLS | {"tool_use"}
 
 def ask(body: Body) -> Asked:
     """What a request says."""
-    conversation = list(objects(body.get("messages")))
+    conversation = objects(body.get("messages"))
     if system := body.get("system"):
         conversation.insert(0, {"role": "system", "content": system})
     blocks = [block for message in conversation for block in _blocks(message.get("content"))]
@@ -106,7 +106,7 @@ def _tools(body: Body) -> Iterator[Tool]:
 
 def _blocks(content: Any) -> list[Body]:
     """A message's content as blocks; a plain text is one text block."""
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(objects(content))
+    return [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
 
 
 def _parts(content: Any) -> Iterator[Part]:

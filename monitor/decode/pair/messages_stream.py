@@ -49,7 +49,7 @@ class _Block:
     def __init__(self, start: Body) -> None:
         self._start = start
         self._pieces: dict[str, list[str]] = {}
-        self._citations: list[Any] = list(objects(start.get("citations")))
+        self._citations: list[Any] = objects(start.get("citations"))
 
     def add(self, delta: Body) -> None:
         """Take one delta."""

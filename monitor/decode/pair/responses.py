@@ -62,7 +62,7 @@ _REFERENCES = frozenset({"item_reference", "compaction"})
 def ask(body: Body) -> Asked:
     """What a request says."""
     given = body.get("input")
-    items = list(objects(given))
+    items = objects(given)
     if isinstance(given, str):
         items = [{"role": "user", "content": given}]
     if instructions := text(body.get("instructions")):
@@ -172,7 +172,7 @@ def answer(body: Body) -> Answer | None:
     """What a response says."""
     if not isinstance(body.get("output"), list):
         return None
-    items = list(objects(body["output"]))
+    items = objects(body["output"])
     documents = tuple(document for item in items for document in _documents(item))
     return Answer(
         id=string(body.get("id")),

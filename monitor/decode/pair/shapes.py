@@ -7,7 +7,7 @@ refused for what else it holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -30,10 +30,9 @@ def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def objects(value: Any) -> Iterator[dict[str, Any]]:
+def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list, in order."""
-    elements = value if isinstance(value, list) else ()
-    return (element for element in elements if isinstance(element, dict))
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
 def string(value: Any) -> str | None:
@@ -46,10 +45,9 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def strings(value: Any) -> Iterator[str]:
+def strings(value: Any) -> list[str]:
     """The strings of a list, in order."""
-    elements = value if isinstance(value, list) else ()
-    return (element for element in elements if isinstance(element, str))
+    return [element for element in value if isinstance(element, str)] if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:
