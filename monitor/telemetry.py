@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import threading
 import traceback
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 
 import structlog
 from opentelemetry import trace
@@ -151,10 +153,9 @@ class IngestMetrics:
             self._letters.labels(letter.reason).inc()
         if refused:
             self._letters.labels("refused_by_store").inc(refused)
-        for scored in calls:
-            scores = scored.scores
-            for name in OUTCOMES:
-                self._outcomes.labels(name, getattr(scores, name).outcome).inc()
+        for name in OUTCOMES:
+            for outcome, count in Counts(map(attrgetter(f"scores.{name}.outcome"), calls)).items():
+                self._outcomes.labels(name, outcome).inc(count)
         for partition, count in records.items():
             self._records.labels(partition.topic).inc(count)
         for partition, count in lost.items():

@@ -26,7 +26,7 @@ from monitor.records import Partition
 from monitor.store import connect
 from monitor.store.alerts import Alerts
 from monitor.store.windows import Windows
-from monitor.telemetry import ControlMetrics, IngestMetrics, span, start_tracing, stop_tracing
+from monitor.telemetry import STAGES, ControlMetrics, IngestMetrics, span, start_tracing, stop_tracing
 from tests.examples import NOON, dead_letter, scored
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -187,6 +187,7 @@ def test_a_saved_batch_is_counted() -> None:
         duplicates=1,
         refused=1,
         records={calls: 3, letters: 1},
+        lost={letters: 5},
         lag={calls: 7},
     )
 
@@ -200,13 +201,33 @@ def test_a_saved_batch_is_counted() -> None:
     assert value("outcomes_total", score="json", outcome="not_applicable") == 3
     assert value("outcomes_total", score="fallback", outcome="none") == 3
     assert value("lag_records", topic="calls", partition="0") == 7
+    assert value("records_lost_total", topic="calls", partition="1") == 5
+    assert value("records_lost_total", topic="calls", partition="0") is None
+
+
+def test_where_the_time_goes_and_what_is_held_can_be_asked() -> None:
+    registry = CollectorRegistry()
+    metrics = IngestMetrics(registry)
+    metrics.spent(decode=0.5, score=1.0)
+    metrics.spent(decode=0.25, save=2.0)
+    metrics.batch(500, 1.2)
+    metrics.in_flight(4096)
+    metrics.paused(True)
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"llm_monitor_{name}", labels)
+
+    spent = {stage: value("ingest_stage_seconds_total", stage=stage) for stage in STAGES}
+    assert spent == {"consume": 0.0, "decode": 0.75, "score": 1.0, "save": 2.0}
+    assert (value("batch_records_sum"), value("batch_seconds_sum")) == (500, 1.2)
+    assert (value("in_flight_bytes"), value("ingest_paused")) == (4096, 1)
 
 
 def test_lag_is_known_only_of_partitions_that_are_ours() -> None:
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
     ours = Partition("calls", 0)
-    metrics.saved([], [], stored=0, duplicates=0, refused=0, records={}, lag={ours: 7})
+    metrics.saved([], [], stored=0, duplicates=0, refused=0, records={}, lost={}, lag={ours: 7})
     with capture_logs():
         metrics.assigned([Partition("calls", 1)])
     labels = {"topic": "calls", "partition": "0"}
