@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from monitor.decode import clean
 from monitor.errors import Fenced
 from monitor.records import DIMENSIONS, dimensions
 from monitor.store import PostgresStore
@@ -130,6 +131,12 @@ def test_a_model_name_of_ten_kilobytes_is_a_series(engine: sa.Engine) -> None:
     assert stored(engine) == {}
     assert SeriesIds().resolve(engine, [long]) == stored(engine)
     assert list(stored(engine)) == [long]
+
+
+def test_a_model_name_of_ten_kilobytes_is_cut_long_before_it_is_a_series(engine: sa.Engine) -> None:
+    cleaned = clean.clean(call(service="shop", model_served="x" * 10_000))
+    (found,) = SeriesIds().resolve(engine, [dimensions(cleaned)])
+    assert found == key(service="shop", operation="chat", model_served="x" * clean.MAX_NAME)
 
 
 def test_a_value_over_the_cap_becomes_other_and_is_counted(engine: sa.Engine) -> None:
