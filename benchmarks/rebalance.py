@@ -1,6 +1,6 @@
 """How long partitions are not read when workers go and come: seconds, by protocol and kind of membership.
 
-``python -m benchmarks.rebalance`` starts an Apache Kafka, a PostgreSQL and the real service with three
+``python -m benchmarks.rebalance`` starts an Apache Kafka, a PostgreSQL and the real service with two
 workers on six partitions, each of which gets a record every 50 ms. Then it kills a worker, adds a second
 service of one worker, takes that away again, and kills the whole service, which is started again at once.
 Printed is the longest pause between two saves of a partition: of those that the event took from a worker,
@@ -37,13 +37,13 @@ from tests.integration.running import Running
 from tests.services.apache_kafka import ApacheKafka
 
 PARTITIONS = 6
-WORKERS = 3
+WORKERS = 2
 
 #: Seconds between two records of a partition, and between two looks at the offsets.
 EVERY_S = 0.05
 
 #: Seconds that are watched after an event.
-WATCHED_S = 14.0
+WATCHED_S = 20.0
 
 #: The settings that are compared. Without a name of its own in the group a worker is a new member each time.
 PROTOCOLS = {
@@ -141,11 +141,14 @@ def measure(first: Running, second: Running) -> dict[str, tuple[float | None, fl
     found: dict[str, tuple[float | None, float | None]] = {}
 
     def event(name: str, do: Callable[[], None], after: tuple[Running, ...], lost: str | None) -> None:
-        before = owners([first, second] if name == "a service less" else [first])
+        services = [first, second] if name == "a service less" else [first]
+        first.wait_for("owners of all", lambda: len(owners(services)) == PARTITIONS)
+        before = owners(services)
         since = time.monotonic()
         do()
         time.sleep(WATCHED_S)
         until = time.monotonic()
+        first.wait_for("owners of all", lambda: len(owners(after)) == PARTITIONS)
         now = owners(after)
         taken = {
             partition
@@ -165,7 +168,6 @@ def measure(first: Running, second: Running) -> dict[str, tuple[float | None, fl
 
     with watch.watching():
         first.wait_for("readiness", lambda: first.readyz() == "")
-        first.wait_for("all partitions", lambda: len(owners([first])) == PARTITIONS)
         time.sleep(3)
         event("a worker killed", lambda: os.kill(worker_pid(first), signal.SIGKILL), (first,), "0")
         event("a service more", second.start, (first, second), None)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import MemberToRemove
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
@@ -155,6 +156,8 @@ class KafkaSource:
         max_records: int = CHUNK_RECORDS,
     ) -> None:
         self._topics = tuple(topics)
+        self._group_id = group_id
+        self._client = dict(client)
         self._rebalanced = threading.Event()
         self._consumer = open_consumer(
             client,
@@ -259,7 +262,22 @@ class KafkaSource:
 
     def close(self) -> None:
         """See ``Source.close``."""
+        connected = self.connected()
         self._consumer.close(autocommit=False, timeout_ms=3_000)
+        if connected and self._client.get("group_instance_id") is not None:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leave the group by name: the client takes it for granted that a member with a name comes back.
+
+        Where that fails, the others wait until the member's session is over.
+        """
+        settings = {
+            key: value for key, value in self._client.items() if key in KafkaAdminClient.DEFAULT_CONFIG
+        }
+        member = MemberToRemove(group_instance_id=self._client["group_instance_id"])
+        with suppress(KafkaError), KafkaAdminClient(**{**settings, "bootstrap_timeout_ms": 2_000}) as admin:
+            admin.remove_group_members(self._group_id, [member])
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types

@@ -42,8 +42,8 @@ class KafkaCluster:
             KafkaProducer(bootstrap_servers=self._servers, max_request_size=16 * 2**20)
         )
 
-    def open(self, *, max_records: int = 2_000) -> KafkaSource:
-        client = {"bootstrap_servers": self._servers, **QUICK}
+    def open(self, *, max_records: int = 2_000, **more: object) -> KafkaSource:
+        client = {"bootstrap_servers": self._servers, **QUICK, **more}
         source = KafkaSource([self._topic], f"group-{self._topic}", client, max_records=max_records)
         self._stack.callback(source.close)
         return source
@@ -120,6 +120,20 @@ def test_brokers_that_cannot_be_reached_are_transient_and_leave_nothing_behind()
         with pytest.raises(Transient, match="bootstrap"):
             KafkaSource(["t"], "group", {"bootstrap_servers": address, "bootstrap_timeout_ms": 100})
     assert set(threading.enumerate()) <= before
+
+
+def test_a_member_with_a_name_leaves_when_it_is_closed_although_it_might_come_back(
+    own_kafka: ApacheKafka,
+) -> None:
+    with ExitStack() as stack:
+        cluster = KafkaCluster(Kafka(own_kafka.bootstrap_servers), stack)
+        long = {"session_timeout_ms": 600_000}  # nobody waits that long for it
+        stays, goes = (cluster.open(group_instance_id=name, **long) for name in ("stays", "goes"))
+        settle(cluster, stays, goes)
+        assert len(goes.assignment()) == 1
+        goes.close()
+        settle(cluster, stays)
+        assert stays.assignment() == tuple(cluster.partitions)
 
 
 def test_after_a_broker_was_killed_reading_goes_on_where_it_was(own_kafka: ApacheKafka) -> None:
