@@ -46,7 +46,7 @@ class KafkaConfig(_Section, frozen=True, kw_only=True):
     topics: tuple[str, ...] = ("llm-calls",)
     group_id: str = "llm-monitor"
     start: Literal["earliest", "latest"] = "earliest"
-    """Where to begin on a partition that was never read."""
+    """Where to begin in a topic that was never read; a partition that it gains is read from its beginning."""
     client: dict[str, Any] = {}
 
 
