@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,11 +12,22 @@ from tests.faults.proof import Row
 
 _PROPERTY = "fault"
 
+#: Seconds that one proof of the long form may take.
+LONG_S = 3_600
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the long form be asked for."""
     text = "bounded: what CI has time for. long: every fault, as often and as long as the documentation says."
     parser.addoption("--faults", choices=("bounded", "long"), default="bounded", help=text)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give the proofs of the long form the time that they take."""
+    if config.getoption("faults") == "long":
+        for item in items:
+            if item.path.parent == Path(__file__).parent:
+                item.add_marker(pytest.mark.timeout(LONG_S))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """A TCP proxy that is a bad network: it slows, swallows and resets what goes through it.
 
-In comes the port of a server on 127.0.0.1, out goes a port of our own that behaves like it until told
-otherwise. It runs in a thread.
+In comes the address of a server, out goes a port of our own that behaves like it until told otherwise. It
+runs in a thread.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -23,27 +24,39 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """Forwards connections to a server on 127.0.0.1; a context manager that starts and ends it.
+    """Forwards connections to a server; a context manager that starts and ends it.
 
     Args:
         to: the server's port.
+        host: where to listen.
+        to_host: where the server is.
+        enter: what the thread does first, so that its sockets are of another network.
 
     Attributes:
-        port: where it listens.
+        port: the port on which it listens.
         delay_s: seconds that every piece of data is held back, in each direction.
         resets: connections that were reset in the middle of a COPY.
     """
 
-    def __init__(self, to: int) -> None:
+    def __init__(
+        self,
+        to: int,
+        *,
+        host: str = "127.0.0.1",
+        to_host: str = "127.0.0.1",
+        enter: Callable[[], None] = lambda: None,
+    ) -> None:
         self.port = free_port()
         self.delay_s = 0.0
         self.resets = 0
-        self._to = to
+        self._host = host
+        self._to = (to_host, to)
+        self._enter = enter
         self._resets_wanted = 0
         self._open = asyncio.Event()
         self._open.set()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -70,8 +83,12 @@ class Proxy:
         """Reset the next connections in which a client is in the middle of a COPY into the server."""
         self._resets_wanted = count
 
+    def _run(self) -> None:
+        self._enter()
+        self._loop.run_forever()
+
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self._host, self.port)
 
     async def _close(self) -> None:
         self._server.close()
@@ -83,7 +100,7 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._open.wait()
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._to)
+            up_reader, up_writer = await asyncio.open_connection(*self._to)
         except OSError:
             writer.transport.abort()
             return
