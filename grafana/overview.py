@@ -53,7 +53,16 @@ def dashboard() -> Json:
                         rows.errors(),
                     ],
                 ),
-                ("How fast, how much?", [*rows.latency(), rows.tokens(), rows.costs(), rows.fallbacks()]),
+                (
+                    "How fast, how much?",
+                    [
+                        *rows.latency(),
+                        rows.first_token(),
+                        rows.tokens(),
+                        rows.costs(),
+                        rows.fallbacks(),
+                    ],
+                ),
                 ("Is the monitor itself well?", rows.pipeline()),
                 ("Which calls?", [rows.failing_calls()]),
             ]

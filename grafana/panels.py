@@ -16,6 +16,9 @@ DATASOURCE: Json = {"type": "grafana-postgresql-datasource", "uid": "${datasourc
 #: Columns of Grafana's grid.
 WIDTH = 24
 
+#: Points of a line: the hours of a week, so that a week and more is read by the hour.
+POINTS = 7 * 24
+
 NO_DATA = "no data"
 _GREY = "rgba(128, 128, 128, 0.15)"
 
@@ -75,15 +78,14 @@ def lines(
     unit: str,
     stacked: bool = False,
     bars: bool = False,
-    points: int = 500,
     width: int = 12,
     height: int = 8,
 ) -> Json:
-    """Values over time, at most ``points`` of them; a gap where there is no value."""
+    """Values over time, ``POINTS`` or somewhat more of them; a gap where there is no value."""
     return _panel("timeseries", title, description, target(sql, "time_series"), width, height) | {
         # Rollups are a minute long: a shorter interval would only draw gaps.
         "interval": "1m",
-        "maxDataPoints": points,
+        "maxDataPoints": POINTS,
         "fieldConfig": {
             "defaults": {
                 "color": {"mode": "palette-classic-by-name"},

@@ -1,6 +1,6 @@
 """The questions of the dashboard, as SQL for Grafana's PostgreSQL data source: statements come out.
 
-Everything is read from ``rollup_1m`` and the small tables; only ``FAILING_CALLS`` reads ``calls``, and only
+Everything is read from rollups and the small tables; only ``FAILING_CALLS`` reads ``calls``, and only
 in minutes whose rollup has failures. Filters are the reader's choice of ``VARIABLES``.
 """
 
@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from grafana.sql import (
-    IS_NOW,
-    NOW_OR_USUAL,
+    INTERVALS,
+    NOW_AND_USUAL,
+    RANGE,
     TIME,
     USUAL,
     VARIABLES,
     chosen,
-    durations,
+    counted,
+    histograms,
     judged,
     percentiles,
     rate,
@@ -30,29 +32,29 @@ from monitor.rules.metric import METRICS
 _HAS_RUN = "HAVING EXISTS (SELECT FROM consumer_offsets)"
 
 #: The start of a rollup's interval. Cheaper than the macro, which computes with numeric: histograms are
-#: merged by this, and only the merged ones go through the macro. A week took 7 s, now under 3 s.
+#: merged by this, and only the merged ones go through the macro.
 _INTERVAL = "date_bin('$__interval_ms milliseconds', bucket, 'epoch')"
 
 
 def over_time(values: Mapping[str, str]) -> str:
     """One line for each named expression. Minutes without calls are gaps, not zeros."""
     columns = ",\n  ".join(f'{expression} AS "{name}"' for name, expression in values.items())
-    return f"SELECT {TIME},\n  {columns}\n{rollups()}\nGROUP BY 1\nORDER BY 1"
+    return f"SELECT {TIME},\n  {columns}\n{rollups(INTERVALS)}\nGROUP BY 1\nORDER BY 1"
 
 
 def over_time_by(dimension: str, name: str) -> str:
     """A metric's rate, one line for each value of a dimension that had anything judged."""
     return (
         f"SELECT {TIME},\n  {shown(dimension)} AS metric,\n  {rate(name)} AS value\n"
-        f"{rollups()}\nGROUP BY 1, 2\nHAVING {judged(name)} > 0\nORDER BY 1, 2"
+        f"{rollups(INTERVALS)}\nGROUP BY 1, 2\nHAVING {judged(name)} > 0\nORDER BY 1, 2"
     )
 
 
 def now_and_usual(name: str) -> str:
     """A metric's rate at the end of the range, and over the day before that."""
     return (
-        f'SELECT {rate(name, IS_NOW)} AS "now",\n'
-        f'  {rate(name, f"NOT {IS_NOW}")} AS "{USUAL} before"\n{rollups(NOW_OR_USUAL)}'
+        f'SELECT {rate(name, "is_now")} AS "now",\n'
+        f'  {rate(name, "NOT is_now")} AS "{USUAL} before"\n{rollups(NOW_AND_USUAL)}'
     )
 
 
@@ -74,19 +76,19 @@ def worst(metrics: Mapping[str, str]) -> str:
     What is usual is the whole service's rate: a new prompt version has no yesterday of its own.
     """
     rows = ",\n    ".join(
-        f"('{title}', {' + '.join(METRICS[name].numerator)}, {' + '.join(METRICS[name].denominator)})"
+        f"('{title}', {counted(METRICS[name].numerator)}, {counted(METRICS[name].denominator)})"
         for title, name in metrics.items()
     )
-    expand = f"CROSS JOIN LATERAL (VALUES\n    {rows}\n) AS counted(score, bad, judged)"
+    expand = f"CROSS JOIN LATERAL (VALUES\n    {rows}\n) AS of_score(score, bad, judged)"
     return f"""
 WITH counts AS (
 SELECT {shown("service")} AS service, score, {shown("model_served")} AS model,
   {shown("prompt_version")} AS version,
-  sum(bad) FILTER (WHERE {IS_NOW}) AS bad,
-  sum(judged) FILTER (WHERE {IS_NOW}) AS judged,
-  sum(bad) FILTER (WHERE NOT {IS_NOW}) AS bad_before,
-  sum(judged) FILTER (WHERE NOT {IS_NOW}) AS judged_before
-{rollups(NOW_OR_USUAL, expand)}
+  sum(bad) FILTER (WHERE is_now) AS bad,
+  sum(judged) FILTER (WHERE is_now) AS judged,
+  sum(bad) FILTER (WHERE NOT is_now) AS bad_before,
+  sum(judged) FILTER (WHERE NOT is_now) AS judged_before
+{rollups(NOW_AND_USUAL, expand)}
 GROUP BY 1, 2, 3, 4
 ), compared AS (
 SELECT *, sum(bad_before) OVER same::double precision / nullif(sum(judged_before) OVER same, 0) AS usual
@@ -101,29 +103,30 @@ ORDER BY 8 DESC NULLS LAST, 6 DESC
 LIMIT 20""".strip()
 
 
-def percentiles_over_time() -> str:
-    """p50, p95 and p99 of the duration."""
+def percentiles_over_time(of: str) -> str:
+    """p50, p95 and p99 of a duration."""
     return (
         f"SELECT {TIME},\n  {percentiles('p50', 'p95', 'p99')}\n"
-        f"FROM ({durations(bucket=_INTERVAL)}\n) AS merged\nGROUP BY 1\nORDER BY 1"
+        f"FROM ({histograms(of, INTERVALS, bucket=_INTERVAL)}\n) AS merged\nGROUP BY 1\nORDER BY 1"
     )
 
 
-def p95_over_time_by(dimension: str) -> str:
-    """p95 of the duration, one line for each value of a dimension."""
+def p95_over_time_by(of: str, dimension: str) -> str:
+    """p95 of a duration, one line for each value of a dimension."""
     return (
         f"SELECT {TIME}, metric, {percentiles('p95')}\n"
-        f"FROM ({durations(bucket=_INTERVAL, metric=shown(dimension))}\n) AS merged\n"
+        f"FROM ({histograms(of, INTERVALS, bucket=_INTERVAL, metric=shown(dimension))}\n) AS merged\n"
         f"GROUP BY 1, 2\nORDER BY 1, 2"
     )
 
 
 def percentiles_by_model() -> str:
     """p50, p95 and p99 of the duration for each service and model, with the number of calls measured."""
+    merged = histograms("duration", RANGE, service=shown("service"), model=shown("model_served"))
     return (
         f'SELECT service AS "Service", model AS "Model", sum(n) AS "Measured",\n'
         f"  {percentiles('p50', 'p95', 'p99')}\n"
-        f"FROM ({durations(service=shown('service'), model=shown('model_served'))}\n) AS merged\n"
+        f"FROM ({merged}\n) AS merged\n"
         f"GROUP BY 1, 2\nORDER BY 5 DESC"
     )
 
@@ -182,21 +185,22 @@ ORDER BY array_position(ARRAY['firing', 'pending', 'resolved'], state), started_
 LIMIT 100""".strip()
 
 TOKENS_PER_MINUTE = over_time(
-    {name: f"sum({name}_tokens) * 60000.0 / $__interval_ms" for name in ("input", "output")}
+    {name: f"coalesce(sum({name}_tokens), 0) * 60000.0 / $__interval_ms" for name in ("input", "output")}
 )
 
 COST_PER_HOUR = over_time(
     {
-        "spent": "sum(cost) * 3600000.0 / $__interval_ms",
-        "wasted": "sum(request_extra_cost) * 3600000.0 / $__interval_ms",
+        "spent": "coalesce(sum(cost), 0) * 3600000.0 / $__interval_ms",
+        "wasted": "coalesce(sum(request_extra_cost), 0) * 3600000.0 / $__interval_ms",
     }
 )
 
 FALLBACKS = f"""
 SELECT {shown("service")} AS "Service",
   {shown("model_requested")} AS "From", {shown("model_served")} AS "To",
-  sum(fallback_fallback) AS "Fallback", sum(fallback_silent_downgrade) AS "Silent downgrade",
-  sum(fallback_retry) AS "Retry", sum(fallback_exhausted) AS "Exhausted",
+  coalesce(sum(fallback_fallback), 0) AS "Fallback",
+  coalesce(sum(fallback_silent_downgrade), 0) AS "Silent downgrade",
+  coalesce(sum(fallback_retry), 0) AS "Retry", coalesce(sum(fallback_exhausted), 0) AS "Exhausted",
   {rate("fallback.failed")} AS "Share", {judged("fallback.failed")} AS "Judged"
 {rollups()}
 GROUP BY 1, 2, 3
@@ -238,12 +242,14 @@ SELECT calls.started_at AS "Time", service AS "Service", model AS "Model", versi
     {found}) AS "What",
   concat_ws(', ', error_type,
     {details}) AS "Detail",
-  duration_ms AS "Duration", coalesce(request_id, trace_id, call_id) AS "Request", call_id AS "Call", trace_id AS "Trace"
+  duration_ms AS "Duration", coalesce(request_id, trace_id, call_id) AS "Request", call_id AS "Call",
+  trace_id AS "Trace"
 FROM (
 SELECT bucket, series_id, {shown("service")} AS service, {shown("model_served")} AS model,
   {shown("prompt_version")} AS version
-{rollups()}
-  AND errors + {" + ".join(counters)} > 0
+{rollups("rollup_1m")}
+  AND $__timeFilter(bucket)
+  AND {counted(["errors", *counters])} > 0
 ORDER BY bucket DESC
 LIMIT 50
 ) AS minutes

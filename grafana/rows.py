@@ -22,9 +22,6 @@ SCORES = {
 }
 
 _FAILED = {SCORES[score][0]: f"{score}.failed" for score in ALWAYS}
-#: Points of a line of percentiles: each merges histograms, and of few calls a percentile says little.
-_PERCENTILES = 200
-
 _STATES = {"firing": "red", "pending": "orange", "resolved": "green"}
 
 
@@ -176,7 +173,7 @@ def risks() -> Json:
         " or answers become doubtful, though none breaks a rule yet.",
         queries.over_time(
             {
-                title: f"sum({score}_risk_sum) / nullif(sum({score}_rated), 0)"
+                title: f"coalesce(sum({score}_risk_sum), 0) / nullif(sum({score}_rated), 0)"
                 for score, title in (("tools", "tools"), ("grounding", "grounding"))
             }
         ),
@@ -193,7 +190,7 @@ def requests() -> Json:
         queries.over_time(
             {
                 "failed": rate("requests.failed"),
-                "rescued": "sum(requests_rescued)::double precision / nullif(sum(requests), 0)",
+                "rescued": "coalesce(sum(requests_rescued), 0)::double precision / nullif(sum(requests), 0)",
             }
         ),
         unit="percentunit",
@@ -252,16 +249,14 @@ def latency() -> list[Json]:
         lines(
             "Latency",
             "Duration of the chosen calls, within 1 % by construction of the histograms.",
-            queries.percentiles_over_time(),
+            queries.percentiles_over_time("duration"),
             unit="ms",
-            points=_PERCENTILES,
         ),
         lines(
             "Latency by service: p95",
             "The duration that 19 of 20 calls of a service stay below.",
-            queries.p95_over_time_by("service"),
+            queries.p95_over_time_by("duration", "service"),
             unit="ms",
-            points=_PERCENTILES,
         ),
         table(
             "Latency by service and model",
@@ -274,6 +269,16 @@ def latency() -> list[Json]:
             width=12,
         ),
     ]
+
+
+def first_token() -> Json:
+    """How long people wait until something appears."""
+    return lines(
+        "Time to first token",
+        "Of the calls that were streamed and say when their first token came, within 1 % like the latency.",
+        queries.percentiles_over_time("ttft"),
+        unit="ms",
+    )
 
 
 def tokens() -> Json:

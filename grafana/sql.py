@@ -20,11 +20,18 @@ ALL = "'(all)'"
 #: How much of the range's end counts as now, and how much before it as usual.
 NOW, USUAL = "15 minutes", "24 hours"
 
-_NOW_STARTS = f"greatest($__timeFrom()::timestamptz, $__timeTo()::timestamptz - interval '{NOW}')"
+_FROM, _TO = "$__timeFrom()::timestamptz", "$__timeTo()::timestamptz"
+_NOW_STARTS = f"greatest({_FROM}, {_TO} - interval '{NOW}')"
 
-#: The conditions that a rollup belongs to now, and that it belongs to now or to what is usual.
-IS_NOW = f"bucket >= {_NOW_STARTS}"
-NOW_OR_USUAL = f"bucket >= {_NOW_STARTS} - interval '{USUAL}'\n  AND bucket <= $__timeTo()::timestamptz"
+#: The rollups of the range, in hours and minutes; those of its intervals, in hours where they are that long;
+#: and those of now and of what is usual.
+RANGE = f"rollup({_FROM}, {_TO})"
+INTERVALS = f"rollup({_FROM}, {_TO}, '$__interval_ms milliseconds')"
+NOW_AND_USUAL = f"""(
+  SELECT *, true AS is_now FROM rollup({_NOW_STARTS}, {_TO})
+  UNION ALL
+  SELECT *, false FROM rollup({_NOW_STARTS} - interval '{USUAL}', {_NOW_STARTS})
+)"""
 
 #: The first column of a time series. Intervals without rows are filled with null: a gap, not a line.
 TIME = "$__timeGroupAlias(bucket, '$__interval', NULL)"
@@ -41,7 +48,7 @@ def chosen(names: Sequence[str] = VARIABLES) -> str:
 
 
 def rate(name: str, only: str = "") -> str:
-    """A rule's metric as SQL over rows of ``rollup_1m``; ``only`` is a condition on the rows counted."""
+    """A rule's metric as SQL over rollups; ``only`` is a condition on the rows counted."""
     return f"{total(METRICS[name].numerator, only)}::double precision / {judged(name, only)}"
 
 
@@ -51,30 +58,35 @@ def judged(name: str, only: str = "") -> str:
 
 
 def total(columns: Sequence[str], only: str = "") -> str:
-    """The sum of counters of ``rollup_1m``."""
-    return f"sum({' + '.join(columns)})" + (f" FILTER (WHERE {only})" if only else "")
+    """The sum of counters of rollups, in which a 0 is null."""
+    filtered = f" FILTER (WHERE {only})" if only else ""
+    return "(" + " + ".join(f"coalesce(sum({column}){filtered}, 0)" for column in columns) + ")"
 
 
-def rollups(time: str = "$__timeFilter(bucket)", expand: str = "") -> str:
+def counted(columns: Sequence[str]) -> str:
+    """The same of one rollup."""
+    return " + ".join(f"coalesce({column}, 0)" for column in columns)
+
+
+def rollups(source: str = RANGE, expand: str = "") -> str:
     """The rollups of what the reader chose, from FROM to WHERE; ``expand`` joins something to each row."""
     more = f"{expand}\n" if expand else ""
-    return f"FROM rollup_1m JOIN series USING (series_id)\n{more}WHERE {time}\n  AND {chosen()}"
+    return f"FROM {source} AS rolled JOIN series USING (series_id)\n{more}WHERE {chosen()}"
 
 
-def durations(**keys: str) -> str:
-    """The histograms of durations, merged by the named expressions: rows of (…, duration_bucket, n)."""
+def histograms(of: str, source: str, **keys: str) -> str:
+    """The histograms of a duration, merged by the named expressions: rows of (…, value_bucket, n)."""
     expressions = ", ".join(f"{expression} AS {name}" for name, expression in keys.items())
-    unnested = "CROSS JOIN LATERAL unnest(duration_buckets, duration_counts) AS histogram(duration_bucket, n)"
+    unnested = f"CROSS JOIN LATERAL unnest({of}_buckets, {of}_counts) AS histogram(value_bucket, n)"
     positions = ", ".join(str(position) for position in range(1, len(keys) + 2))
     return f"""
-SELECT {expressions}, duration_bucket, sum(n)::bigint AS n
-{rollups(expand=unnested)}
+SELECT {expressions}, value_bucket, sum(n)::bigint AS n
+{rollups(source, unnested)}
 GROUP BY {positions}"""
 
 
 def percentiles(*names: str) -> str:
-    """Columns p50, p95, … over rows of ``durations``: from merged histograms, never averaged."""
+    """Columns p50, p95, … over rows of ``histograms``: from merged ones, never averaged."""
     return ", ".join(
-        f"histogram_quantile(0.{name[1:]}, array_agg(duration_bucket), array_agg(n)) AS {name}"
-        for name in names
+        f"histogram_quantile(0.{name[1:]}, array_agg(value_bucket), array_agg(n)) AS {name}" for name in names
     )

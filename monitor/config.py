@@ -319,6 +319,13 @@ def _check(config: Config, located: Located) -> None:
             "retention",
             "calls",
         )
+    if seconds(config.retention.rollups) < seconds(config.retention.calls):
+        raise located.error(
+            f"retention.rollups must be at least retention.calls ({config.retention.calls}):"
+            " every call that is kept is counted",
+            "retention",
+            "rollups",
+        )
     for name in ("grounding", "judge"):
         if getattr(config, name).suspect > getattr(config, name).unsupported:
             raise located.error(f"{name}.suspect must not be above {name}.unsupported", name, "suspect")

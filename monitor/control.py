@@ -6,6 +6,7 @@ asks first whether this replica leads.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -29,8 +30,8 @@ from monitor.scorers.fallback.requests import relate
 from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
 from monitor.store.letters import expire, key_of, mark_sent, unsent
-from monitor.store.partitions import drop_partitions, ensure_partitions
-from monitor.store.rollups import SLICE, recompute_dirty
+from monitor.store.partitions import ROLLUPS, drop_partitions, ensure_partitions
+from monitor.store.rollups import HOUR_WAITS, HOURS, SLICE, recompute_dirty, recompute_hours, waiting
 
 log = structlog.get_logger("monitor.control")
 
@@ -42,6 +43,9 @@ SLICES_AT_ONCE = 50
 LETTERS_DELETED = 5_000
 LETTERS_SENT = 50
 ROUNDS = 100
+
+#: How long a slice takes, about: nobody else can recompute meanwhile.
+SLICE_S = 1.0
 
 
 class Schedule:
@@ -101,31 +105,71 @@ class Schedule:
         log.error("job", job=event.job_id, problem=problem, exc_info=getattr(event, "exception", None))
 
 
-def recompute(engine: sa.Engine, metrics: telemetry.ControlMetrics) -> None:
+def recompute(
+    engine: sa.Engine,
+    metrics: telemetry.ControlMetrics,
+    *,
+    waits: timedelta = timedelta(),
+    slices: int = SLICES_AT_ONCE,
+) -> None:
     """Recompute dirty minutes, newest first, until none is left or it is others' turn.
+
+    The newest minute comes alone, and how long it takes says how many of the next come together.
+
+    Args:
+        engine: where.
+        metrics: where to count.
+        waits: how long the marks of a minute that is not over wait for more.
+        slices: at most so many.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    size = 1
+    for _ in range(slices):
+        began = time.monotonic()
+        with telemetry.span("control.rollups"):
+            done = recompute_dirty(engine, slice_=size, relate=relate, waits=waits)
+        metrics.minutes.inc(done)
+        if done < size:
+            break
+        fitting = int(size * SLICE_S / max(time.monotonic() - began, 0.001))
+        size = max(1, min(SLICE, 8 * size, fitting))
+    minutes, age = waiting(engine)
+    metrics.dirty.set(minutes)
+    metrics.dirty_age.set(age)
+
+
+def recompute_old_hours(engine: sa.Engine, metrics: telemetry.ControlMetrics) -> None:
+    """Recompute the dirty hours that are over, newest first, until none is left or it is others' turn.
 
     Raises:
         Transient: Postgres can't be reached.
     """
     for _ in range(SLICES_AT_ONCE):
-        with telemetry.span("control.rollups"):
-            minutes = recompute_dirty(engine, relate=relate)
-        metrics.minutes.inc(minutes)
-        if minutes < SLICE:
+        with telemetry.span("control.hours"):
+            hours = recompute_hours(engine, waits=HOUR_WAITS)
+        metrics.hours.inc(hours)
+        if hours < HOURS:
             return
 
 
-def maintain(engine: sa.Engine, clock: Clock, *, max_lateness: timedelta, keep: timedelta) -> None:
+def maintain(
+    engine: sa.Engine, clock: Clock, *, max_lateness: timedelta, keep: timedelta, keep_rollups: timedelta
+) -> None:
     """Make the coming days' partitions and drop those whose time is over.
 
     Raises:
         Transient: Postgres can't be reached.
     """
     with transient_if_unreachable(), engine.begin() as connection:
-        # Give up soon where somebody reads `calls`: others would wait behind us for their end.
+        # Give up soon where somebody reads a table: others would wait behind us for their end.
         connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
         made = ensure_partitions(connection, clock.now(), max_lateness=max_lateness)
-    dropped = drop_partitions(engine, clock.now(), keep=keep)
+    dropped = [
+        *drop_partitions(engine, clock.now(), keep=keep),
+        *drop_partitions(engine, clock.now(), keep=keep_rollups, of=ROLLUPS),
+    ]
     if made or dropped:
         log.info("partitions", made=made, dropped=dropped)
 

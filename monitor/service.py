@@ -20,7 +20,15 @@ from prometheus_client import CollectorRegistry
 from monitor import telemetry
 from monitor.clock import Clock, SystemClock
 from monitor.config import ChannelConfig, Config, LogChannelConfig, Settings
-from monitor.control import Schedule, deliver, expire_letters, maintain, recompute, send_letters
+from monitor.control import (
+    Schedule,
+    deliver,
+    expire_letters,
+    maintain,
+    recompute,
+    recompute_old_hours,
+    send_letters,
+)
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
@@ -34,6 +42,7 @@ from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
 from monitor.store.leader import Leader
 from monitor.store.migrate import current_revision, newest_revision
+from monitor.store.rollups import MINUTE_WAITS
 from monitor.store.suspects import suspect
 from monitor.store.windows import Windows
 from monitor.supervisor import Supervisor
@@ -41,8 +50,8 @@ from monitor.web import WebServer, build_app
 
 log = structlog.get_logger("monitor.service")
 
-#: Seconds between two runs of the partition job.
-MAINTENANCE_S = 3_600.0
+#: Seconds between two runs of the partition job, and of the job that makes rollups of hours.
+MAINTENANCE_S, HOURS_S = 3_600.0, 60.0
 
 #: Seconds between two looks for dead letters that are not in their topic yet.
 LETTERS_S = 2.0
@@ -141,7 +150,7 @@ class Service:
         )
 
         def evaluate() -> None:
-            recompute(engine, metrics)
+            recompute(engine, metrics, slices=2)
             evaluator.evaluate(clock.now())
             metrics.parts.set(store.parts_waiting())
 
@@ -157,9 +166,13 @@ class Service:
                 clock,
                 max_lateness=timedelta(seconds=seconds(config.ingest.max_lateness)),
                 keep=timedelta(seconds=seconds(config.retention.calls)),
+                keep_rollups=timedelta(seconds=seconds(config.retention.rollups)),
             ),
         )
-        schedule.add("rollups", seconds(every.rollup_interval), partial(recompute, engine, metrics))
+        schedule.add(
+            "rollups", seconds(every.rollup_interval), partial(recompute, engine, metrics, waits=MINUTE_WAITS)
+        )
+        schedule.add("hours", HOURS_S, partial(recompute_old_hours, engine, metrics))
         schedule.add("evaluate", seconds(every.evaluation_interval), evaluate)
         schedule.add("deliver", seconds(every.delivery_interval), partial(deliver, delivery, alerts, metrics))
         schedule.add(

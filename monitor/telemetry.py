@@ -339,6 +339,17 @@ class ControlMetrics:
         self.minutes = Counter(
             "llm_monitor_rollup_minutes", "Minutes recomputed from their calls.", registry=registry
         )
+        self.hours = Counter(
+            "llm_monitor_rollup_hours", "Hours recomputed from their minutes.", registry=registry
+        )
+        self.dirty = Gauge(
+            "llm_monitor_dirty_minutes", "Minutes that wait to be recomputed.", registry=registry
+        )
+        self.dirty_age = Gauge(
+            "llm_monitor_dirty_minutes_age_seconds",
+            "How long the call that waits longest to be counted has waited.",
+            registry=registry,
+        )
         self.evaluations = Counter(
             "llm_monitor_evaluations", "Series evaluated, by verdict.", ("rule", "verdict"), registry=registry
         )

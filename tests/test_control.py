@@ -22,7 +22,6 @@ from monitor.errors import Transient
 from monitor.notify import Delivery, Notification
 from monitor.store import connect
 from monitor.store.alerts import Alerts
-from monitor.store.rollups import SLICE
 from monitor.telemetry import ControlMetrics
 from tests.town import Town, threshold
 
@@ -38,13 +37,13 @@ def engine(database: str) -> Iterator[sa.Engine]:
 
 
 def test_recompute_goes_on_until_nothing_is_dirty(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = [3, 3, 1, 0]
+    left = [1, 3, 1, 0]
     monkeypatch.setattr(control, "SLICE", 3)
-    monkeypatch.setattr(control, "recompute_dirty", lambda _, relate: left.pop(0))
+    monkeypatch.setattr(control, "recompute_dirty", lambda _, **__: left.pop(0))
     registry = CollectorRegistry()
     recompute(engine, ControlMetrics(registry))
     assert left == [0]
-    assert registry.get_sample_value("llm_monitor_rollup_minutes_total") == 7
+    assert registry.get_sample_value("llm_monitor_rollup_minutes_total") == 5
 
 
 def test_recompute_lets_the_others_run_after_some_slices(
@@ -52,9 +51,9 @@ def test_recompute_lets_the_others_run_after_some_slices(
 ) -> None:
     asked = count(1)
 
-    def always_more(_: sa.Engine, *, relate: object) -> int:
+    def always_more(_: sa.Engine, *, slice_: int, **__: object) -> int:
         next(asked)
-        return SLICE
+        return slice_
 
     monkeypatch.setattr(control, "recompute_dirty", always_more)
     recompute(engine, ControlMetrics(CollectorRegistry()))
@@ -64,7 +63,13 @@ def test_recompute_lets_the_others_run_after_some_slices(
 def test_maintenance_makes_the_coming_days_and_drops_the_old(engine: sa.Engine) -> None:
     clock = ManualClock(datetime.now(UTC) + timedelta(days=40))
     for _ in range(2):
-        maintain(engine, clock, max_lateness=timedelta(days=7), keep=timedelta(days=9))
+        maintain(
+            engine,
+            clock,
+            max_lateness=timedelta(days=7),
+            keep=timedelta(days=9),
+            keep_rollups=timedelta(days=99),
+        )
     with engine.begin() as connection:
         days = connection.execute(
             sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'calls'::regclass")
@@ -79,8 +84,16 @@ def test_retention_gives_way_to_a_reader_instead_of_queueing_inserts_behind_it(e
     with engine.begin() as reader:
         reader.execute(sa.text("SELECT count(*) FROM calls"))
         with pytest.raises(Transient, match="lock timeout"):
-            maintain(engine, clock, max_lateness=timedelta(days=7), keep=timedelta(days=9))
-    maintain(engine, clock, max_lateness=timedelta(days=7), keep=timedelta(days=9))
+            maintain(
+                engine,
+                clock,
+                max_lateness=timedelta(days=7),
+                keep=timedelta(days=9),
+                keep_rollups=timedelta(days=99),
+            )
+    maintain(
+        engine, clock, max_lateness=timedelta(days=7), keep=timedelta(days=9), keep_rollups=timedelta(days=99)
+    )
 
 
 def test_delivery_says_how_much_is_left(engine: sa.Engine) -> None:

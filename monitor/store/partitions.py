@@ -1,4 +1,4 @@
-"""The days of ``calls``: made ahead of time, dropped whole when retention has passed.
+"""The days of ``calls`` and the months of rollups: made ahead of time, dropped whole once retention is over.
 
 A row that falls outside every partition would abort its batch, so partitions exist for the whole range
 that decode accepts, and for some days ahead in case nobody makes them for a while.
@@ -6,7 +6,9 @@ that decode accepts, and for some days ahead in case nobody makes them for a whi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,83 +20,125 @@ DAYS_AHEAD = 4
 #: Days back that are made when nothing else is asked for: the default of ``ingest.max_lateness``.
 DAYS_BACK = 7
 
+#: How long we wait for those who read a partition that is to go.
+PATIENCE = "2s"
+
+#: Keys of the advisory locks that let one process at a time make partitions, and drop them.
+_PARTITION_LOCK = 0x6C6C6D02
+_DROP_LOCK = 0x6C6C6D05
+
 _EXISTING = sa.text(
     """
     SELECT child.relname
     FROM pg_inherits
     JOIN pg_class child ON child.oid = pg_inherits.inhrelid
-    WHERE pg_inherits.inhparent = 'calls'::regclass
+    WHERE pg_inherits.inhparent = CAST(:table AS regclass)
     """
 )
 
-#: Every day that there is a table of, attached or not: a day that was detached may not be dropped yet.
-_DAYS = sa.text(
+#: Every partition that there is a table of, attached or not: one that was detached may not be dropped yet.
+_TABLES = sa.text(
     """
     SELECT relname FROM pg_class
-    WHERE relkind = 'r' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'calls'::regclass)
-    AND relname LIKE 'calls\\_%'
+    WHERE relkind = 'r'
+    AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = CAST(:table AS regclass))
+    AND starts_with(relname, :table || '_')
     """
 )
 
-#: Whether a day's detaching was begun and not ended; no row where it is detached or gone.
+#: Whose partition it is, and whether its detaching was begun and not ended; no row where it is none any more.
 _PENDING = sa.text(
     """
-    SELECT inhdetachpending FROM pg_inherits
-    WHERE inhparent = 'calls'::regclass AND inhrelid = to_regclass(:name)
+    SELECT CAST(CAST(inhparent AS regclass) AS text) AS parent, inhdetachpending AS pending
+    FROM pg_inherits WHERE inhrelid = to_regclass(:name)
     """
 )
 
 _TRY_LOCK = sa.text("SELECT pg_try_advisory_lock(:key)")
 
-#: How long we wait for those who read a day that is to go.
-PATIENCE = "2s"
+
+class Kept(NamedTuple):
+    """Tables that are partitioned alike, and how: a partition's name ends in the day that it begins with."""
+
+    tables: tuple[str, ...]
+    suffix: str
+    """How that day is written (``strftime``)."""
+    longest: timedelta
+    """What a partition spans at most: a day, or a month of 31."""
+
+    def first(self, day: date) -> date:
+        """The day with which the partition of a day begins."""
+        return day if self.longest == timedelta(days=1) else day.replace(day=1)
+
+    def after(self, first: date) -> date:
+        """The day with which the next partition begins."""
+        return self.first(first + self.longest)
+
+    def name(self, table: str, first: date) -> str:
+        """The name of a partition."""
+        return f"{table}_{first:{self.suffix}}"
+
+    def begins(self, table: str, name: str) -> date | None:
+        """The day with which a partition made here begins, or ``None`` for any other."""
+        try:
+            return datetime.strptime(name, f"{table}_{self.suffix}").replace(tzinfo=UTC).date()
+        except ValueError:
+            return None
+
+
+CALLS = Kept(("calls",), "%Y%m%d", timedelta(days=1))
+ROLLUPS = Kept(("rollup_1m", "rollup_1h"), "%Y%m", timedelta(days=31))
 
 
 def ensure_partitions(
     connection: sa.Connection, now: datetime, *, max_lateness: timedelta = timedelta(days=DAYS_BACK)
 ) -> list[str]:
-    """Make the missing daily partitions from ``max_lateness`` back to ``DAYS_AHEAD`` ahead of ``now``.
+    """Make the missing partitions from ``max_lateness`` back to ``DAYS_AHEAD`` ahead of ``now``.
 
     Gives the names of those that were made. Two processes may do this at once: one waits for the other.
-    A table is made beside ``calls`` and then attached, which does not block inserts into its neighbours.
+    A table is made beside the others and then attached, which does not block inserts into its neighbours.
     """
-    first = (now - max_lateness).astimezone(UTC).date() - timedelta(days=1)
-    last = now.astimezone(UTC).date() + timedelta(days=DAYS_AHEAD)
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    existing = set(connection.execute(_EXISTING).scalars())
-    if not [day for day in days if _name(day) not in existing]:
+    oldest = (now - max_lateness).astimezone(UTC).date() - timedelta(days=1)
+    newest = now.astimezone(UTC).date() + timedelta(days=DAYS_AHEAD)
+    if not any(_missing(connection, oldest, newest)):
         return []
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PARTITION_LOCK})
-    existing = set(connection.execute(_EXISTING).scalars())
-    missing = [day for day in days if _name(day) not in existing]
-    for day in missing:
-        connection.execute(sa.text(f"CREATE TABLE {_name(day)} (LIKE calls INCLUDING ALL)"))
+    made = []
+    for kept, table, first in list(_missing(connection, oldest, newest)):
+        name = kept.name(table, first)
+        connection.execute(sa.text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
         connection.execute(
             sa.text(
-                f"ALTER TABLE calls ATTACH PARTITION {_name(day)} "
-                f"FOR VALUES FROM ('{day}T00:00:00Z') TO ('{day + timedelta(days=1)}T00:00:00Z')"
+                f"ALTER TABLE {table} ATTACH PARTITION {name} "
+                f"FOR VALUES FROM ('{first}T00:00:00Z') TO ('{kept.after(first)}T00:00:00Z')"
             )
         )
-    return [_name(day) for day in missing]
+        made.append(name)
+    return made
 
 
-def expired(connection: sa.Connection, now: datetime, *, keep: timedelta) -> list[str]:
-    """The names of the days whose every call is older than ``keep``, of a half dropped one too."""
-    oldest = (now - keep).astimezone(UTC).date()
-    names = connection.execute(_DAYS).scalars()
-    return [name for name in sorted(names) if (d := _day(name)) and d < oldest]
+def expired(connection: sa.Connection, now: datetime, *, keep: timedelta, of: Kept = CALLS) -> list[str]:
+    """The names of the partitions whose every row is older than ``keep``; also of those half dropped."""
+    oldest = of.first((now - keep).astimezone(UTC).date())
+    return [
+        name
+        for table in of.tables
+        for name in sorted(connection.execute(_TABLES, {"table": table}).scalars())
+        if (first := of.begins(table, name)) and first < oldest
+    ]
 
 
-def drop_partitions(engine: sa.Engine, now: datetime, *, keep: timedelta) -> list[str]:
-    """Drop the days whose every call is older than ``keep``; gives their names.
+def drop_partitions(engine: sa.Engine, now: datetime, *, keep: timedelta, of: Kept = CALLS) -> list[str]:
+    """Drop the partitions whose every row is older than ``keep``; gives their names.
 
-    Retention drops whole days, never rows. A plain DROP would lock all of ``calls``, and every insert would
-    wait behind us for the end of whoever reads it. So a day is detached first, which waits for readers
-    without making anybody wait for us, and dropped when it is a table by itself. Where a reader takes longer
-    than ``PATIENCE``, what is half done is finished another time. One process at a time does this.
+    Retention drops whole days of calls and whole months of rollups, never rows. A plain DROP would lock the
+    whole table, and everybody would wait behind us for the end of whoever reads it. So a partition is
+    detached first, which waits for readers without making anybody wait for us, and dropped when it is a table
+    by itself. Where a reader takes longer than ``PATIENCE``, what is half done is finished another time. One
+    process at a time does this.
 
     Raises:
-        Transient: somebody reads ``calls`` for long, or Postgres can't be reached.
+        Transient: somebody reads the table for long, or Postgres can't be reached.
     """
     dropped: list[str] = []
     with transient_if_unreachable(), engine.connect() as connection:
@@ -104,7 +148,7 @@ def drop_partitions(engine: sa.Engine, now: datetime, *, keep: timedelta) -> lis
             return []
         try:
             connection.execute(sa.text(f"SET lock_timeout = '{PATIENCE}'"))
-            for name in expired(connection, now, keep=keep):
+            for name in expired(connection, now, keep=keep, of=of):
                 _detach(connection, name)
                 connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}"))
                 dropped.append(name)
@@ -115,25 +159,24 @@ def drop_partitions(engine: sa.Engine, now: datetime, *, keep: timedelta) -> lis
 
 
 def _detach(connection: sa.Connection, name: str) -> None:
-    """Make a day a table by itself, if it isn't yet."""
-    pending = connection.execute(_PENDING, {"name": name}).scalar_one_or_none()
-    if pending is not None:
-        how = "FINALIZE" if pending else "CONCURRENTLY"
-        connection.execute(sa.text(f"ALTER TABLE calls DETACH PARTITION {name} {how}"))
+    """Make a partition a table by itself, if it isn't yet."""
+    attached = connection.execute(_PENDING, {"name": name}).one_or_none()
+    if attached is not None:
+        how = "FINALIZE" if attached.pending else "CONCURRENTLY"
+        connection.execute(sa.text(f"ALTER TABLE {attached.parent} DETACH PARTITION {name} {how}"))
 
 
-#: Keys of the advisory locks that let one process at a time make partitions, and drop them.
-_PARTITION_LOCK = 0x6C6C6D02
-_DROP_LOCK = 0x6C6C6D05
+def _missing(connection: sa.Connection, oldest: date, newest: date) -> Iterator[tuple[Kept, str, date]]:
+    """The partitions that days between these two need and that are not there: by table and first day."""
+    for kept in (CALLS, ROLLUPS):
+        for table in kept.tables:
+            existing = _existing(connection, table)
+            first = kept.first(oldest)
+            while first <= newest:
+                if kept.name(table, first) not in existing:
+                    yield kept, table, first
+                first = kept.after(first)
 
 
-def _name(day: date) -> str:
-    return f"calls_{day:%Y%m%d}"
-
-
-def _day(name: str) -> date | None:
-    """The day of a partition made here, or ``None`` for any other."""
-    try:
-        return datetime.strptime(name, "calls_%Y%m%d").replace(tzinfo=UTC).date()
-    except ValueError:
-        return None
+def _existing(connection: sa.Connection, table: str) -> list[str]:
+    return sorted(connection.execute(_EXISTING, {"table": table}).scalars())

@@ -1,4 +1,4 @@
-"""What alembic may compare: everything but the partitions of ``calls`` and their indexes.
+"""What alembic may compare: everything but the partitions of tables and their indexes.
 
 Without this, autogenerate proposes to drop every partition (alembic issue 539).
 """
@@ -9,7 +9,7 @@ import re
 
 import sqlalchemy as sa
 
-_PARTITION = re.compile(r"calls_\d{8}")
+_PARTITION = re.compile(r"calls_\d{8}|rollup_1[mh]_\d{6}")
 
 
 def include_object(

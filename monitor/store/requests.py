@@ -10,14 +10,15 @@ when some of them were not there yet. Where it differs from that score, ``fallba
 
 No pair of calls is missed, and none is decided twice at once. A call's mark becomes visible together with
 the call, and marks are taken before calls are read: of two calls of a request, whichever commits last has
-its mark taken by a recomputation that sees both. Recomputations follow one another, each after the one
+its mark taken by a recomputation that sees both, and to which it is new, as a mark has the time of its
+transaction, and so do the calls of that. Recomputations follow one another, each after the one
 before has committed, so that none decides on scores that another is about to change.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 from typing import Any, NamedTuple
@@ -56,17 +57,17 @@ Decide = Callable[[Sequence[Attempt]], Sequence[Related]]
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(FallbackScore)
 
-# From the calls of these minutes to their requests: those that gave no answer, and those with such a call
+# From the new calls of these minutes to their requests: those that gave no answer, and those with such a call
 # nearby, which for nearly every call is one look into a small index. LIMIT keeps it that; the constant
 # bounds tell the planner how few of a day's calls are meant.
 _ATTEMPTS = sa.text(
     """
     WITH failed AS (
         SELECT DISTINCT call.request_id
-        FROM unnest(CAST(:minutes AS timestamptz[])) AS minute
+        FROM unnest(CAST(:minutes AS timestamptz[]), CAST(:since AS timestamptz[])) AS dirty(minute, since)
         CROSS JOIN LATERAL (
             SELECT coalesce(request_id, trace_id, call_id) AS request_id, answered FROM calls
-            WHERE started_at >= minute AND started_at < minute + interval '1 minute'
+            WHERE started_at >= minute AND started_at < minute + interval '1 minute' AND ingested_at >= since
             AND started_at >= :start AND started_at < :end
         ) AS call
         LEFT JOIN LATERAL (
@@ -140,15 +141,16 @@ class _Stored(NamedTuple):
     related: Related
 
 
-def relate(connection: sa.Connection, minutes: Collection[datetime], decide: Decide) -> set[datetime]:
-    """Decide anew on the requests of these minutes' calls, and change the calls it changes.
+def relate(connection: sa.Connection, minutes: Mapping[datetime, datetime], decide: Decide) -> set[datetime]:
+    """Decide anew on the requests of these minutes' new calls, and change the calls it changes.
 
     The attempts of a request are given to ``decide`` by start and id, each with the score of it alone.
     Gives the minutes of changed calls that are not among ``minutes``.
 
     Args:
         connection: in the transaction that took the marks of the minutes.
-        minutes: what is being recomputed.
+        minutes: what is being recomputed, each with the time since which its calls are new: the others were
+            related when they came.
         decide: see ``Decide``; pure.
     """
     touched: set[datetime] = set()
@@ -157,14 +159,14 @@ def relate(connection: sa.Connection, minutes: Collection[datetime], decide: Dec
         first, last = hour[0] - NEAR, hour[-1] + MINUTE + NEAR
         changes = (
             stored._replace(related=related)
-            for request in _requests(connection, hour, first, last)
+            for request in _requests(connection, {minute: minutes[minute] for minute in hour}, first, last)
             for stored, related in zip(request, _decided(request, decide), strict=True)
             if related != stored.related and first <= stored.attempt.started_at < last
         )
         while some := list(islice(changes, _ROWS)):
             _update(connection, some)
             touched |= {changed.attempt.started_at.replace(second=0, microsecond=0) for changed in some}
-    return touched - set(minutes)
+    return touched - minutes.keys()
 
 
 def _decided(request: Sequence[_Stored], decide: Decide) -> Iterator[Related]:
@@ -176,7 +178,7 @@ def _decided(request: Sequence[_Stored], decide: Decide) -> Iterator[Related]:
 
 
 def _requests(
-    connection: sa.Connection, minutes: list[datetime], first: datetime, last: datetime
+    connection: sa.Connection, minutes: Mapping[datetime, datetime], first: datetime, last: datetime
 ) -> Iterator[list[_Stored]]:
     """The calls of each request of these minutes that has several, one of them without an answer.
 
@@ -185,9 +187,10 @@ def _requests(
     rows = connection.execute(
         _ATTEMPTS,
         {
-            "minutes": minutes,
-            "start": minutes[0],
-            "end": minutes[-1] + MINUTE,
+            "minutes": list(minutes),
+            "since": list(minutes.values()),
+            "start": min(minutes),
+            "end": max(minutes) + MINUTE,
             "first": first,
             "last": last,
             "oldest": first - NEAR,

@@ -1,12 +1,13 @@
-"""Recomputes the rollups of dirty minutes, in SQL, from the calls.
+"""Recomputes the rollups of dirty minutes, in SQL, from the calls, and those of dirty hours from the minutes.
 
 Calls are the truth and a rollup is a function of them: late calls, duplicates and replays need no path of
 their own, and any minute can be rebuilt at any time while its calls are kept.
 """
 
+# ruff: noqa: S608 - every statement is built from our own closed lists
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -14,101 +15,223 @@ from monitor.records import CAPTURES, OUTCOMES
 from monitor.store import requests
 from monitor.store.database import transient_if_unreachable
 from monitor.store.requests import Decide
-from monitor.store.tables import OUTCOME_COLUMNS, SUMS, UNCAPTURED_COLUMNS, dirty_minutes, rollup_1m
+from monitor.store.tables import COUNTED, HISTOGRAMS, SUMS, rollup_1m
 
-#: Minutes of one transaction: small enough that Grafana and ingest never wait for long.
-SLICE = 120
+#: Minutes of one transaction, and hours: so few that Grafana and ingest never wait for long.
+SLICE, HOURS = 120, 4
+
+#: How long the marks of a minute that is not over wait for more, so that its calls are read a few times and
+#: not with every batch; and how long an hour that is over waits, whose calls may still come late.
+MINUTE_WAITS, HOUR_WAITS = timedelta(seconds=15), timedelta(minutes=5)
+
+#: How long after its end a minute's calls are awaited that were on their way.
+_SETTLES = timedelta(seconds=5)
 
 #: One recomputation at a time, so that an older snapshot can't overwrite a newer one.
 _ROLLUP_LOCK = 0x6C6C6D03
 
+#: What sorts the calls of a slice in memory. Only one session does this.
+_MEMORY = sa.text("SET LOCAL work_mem = '64MB'")
+
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(:key)")
+
+# A minute is due when it is over, or has waited: with the times of this server, which the marks have too.
 _CLAIM = sa.text(
     """
-    DELETE FROM dirty_minutes
-    WHERE minute IN (SELECT DISTINCT minute FROM dirty_minutes ORDER BY minute DESC LIMIT :slice)
-    RETURNING minute
+    WITH due AS (
+        SELECT minute FROM dirty_minutes
+        GROUP BY minute
+        HAVING minute + interval '1 minute' <= clock_timestamp() - CAST(:settles AS interval)
+        OR min(marked_at) <= clock_timestamp() - CAST(:waits AS interval)
+        ORDER BY minute DESC LIMIT :slice
+    )
+    DELETE FROM dirty_minutes USING due WHERE dirty_minutes.minute = due.minute
+    RETURNING dirty_minutes.minute, marked_at
     """
 )
 
+_CLAIM_HOURS = sa.text(
+    """
+    DELETE FROM dirty_hours WHERE hour IN (
+        SELECT hour FROM dirty_hours
+        WHERE greatest(hour + interval '1 hour', marked_at) <= clock_timestamp() - CAST(:waits AS interval)
+        ORDER BY hour DESC LIMIT :slice
+    )
+    RETURNING hour
+    """
+)
+
+_DELETE_HOURS = sa.text("DELETE FROM rollup_1h WHERE bucket = ANY(CAST(:hours AS timestamptz[]))")
+_DELETE_MINUTES = sa.text("DELETE FROM rollup_1m WHERE bucket = ANY(CAST(:minutes AS timestamptz[]))")
+
+_MARK_HOURS = sa.text(
+    """
+    INSERT INTO dirty_hours (hour)
+    SELECT DISTINCT date_bin('1 hour', minute, 'epoch') FROM unnest(CAST(:minutes AS timestamptz[])) AS minute
+    ON CONFLICT DO NOTHING
+    """
+)
+
+# What is marked as of the epoch has all its calls related anew.
 _MARK = sa.text(
     """
-    INSERT INTO dirty_minutes
+    INSERT INTO dirty_minutes (minute, marked_at)
     SELECT generate_series(
         date_trunc('minute', greatest(oldest, CAST(:start AS timestamptz))), :end, interval '1 minute'
-    )
+    ), 'epoch'
     FROM (SELECT min(started_at) AS oldest FROM calls) AS kept
     WHERE oldest IS NOT NULL
     """
 )
 
-_COUNTERS = ",\n        ".join(
-    [
-        f"count(*) FILTER (WHERE {score} = '{outcome}') AS {score}_{outcome}"
+_WAITING = sa.text(
+    """
+    SELECT count(DISTINCT minute) AS minutes,
+        extract(epoch FROM now() - min(marked_at) FILTER (WHERE marked_at > 'epoch')) AS age
+    FROM dirty_minutes
+    """
+)
+
+_COUNTERS = {
+    **{
+        f"{score}_{outcome}": f"count(*) FILTER (WHERE {score} = '{outcome}')"
         for score, outcomes in OUTCOMES.items()
         for outcome in outcomes
-    ]
-    + [f"count(*) FILTER (WHERE NOT captured_{what}) AS uncaptured_{what}" for what in CAPTURES]
-    + [f"{made} AS {name}" for name, made in SUMS.items()]
-)
+    },
+    **{f"uncaptured_{what}": f"count(*) FILTER (WHERE NOT captured_{what})" for what in CAPTURES},
+    **SUMS,
+}
 
-# Each minute is read by itself through the index on started_at, however far apart the minutes are.
-_RECOMPUTE = sa.text(
-    f"""
-    WITH touched AS (
-        SELECT minute, call.*
-        FROM unnest(CAST(:minutes AS timestamptz[])) AS minute
-        CROSS JOIN LATERAL (
-            SELECT * FROM calls WHERE started_at >= minute AND started_at < minute + interval '1 minute'
-        ) AS call
+
+def _aggregates(made: dict[str, str]) -> str:
+    """The SQL of each counter and sum, with null for 0."""
+    return ",\n        ".join(f"nullif({made[name]}, 0) AS {name}" for name in COUNTED)
+
+
+def _insert(tier: str, counted: str, histograms: dict[str, str]) -> sa.TextClause:
+    """The statement that fills a tier from rows of ``touched``, whose ``bucket`` is that of the tier.
+
+    ``counted`` aggregates them; ``histograms`` has rows of (bucket, series_id, value_bucket, n) for each.
+    """
+    pairs = ", ".join(f"{of}_buckets, {of}_counts" for of in HISTOGRAMS)
+    merged = "".join(
+        f""",
+    {of} AS (
+        SELECT bucket, series_id, array_agg(value_bucket ORDER BY value_bucket) AS {of}_buckets,
+            array_agg(n ORDER BY value_bucket) AS {of}_counts
+        FROM ({histograms[of]} GROUP BY 1, 2, 3) AS counts
+        GROUP BY 1, 2
+    )"""
+        for of in HISTOGRAMS
+    )
+    joined = " ".join(f"LEFT JOIN {of} USING (bucket, series_id)" for of in HISTOGRAMS)
+    return sa.text(
+        f"""
+    WITH touched AS NOT MATERIALIZED (
+        {_TOUCHED[tier]}
     ),
     counted AS (
-        SELECT minute, series_id,
-        count(*) AS calls,
-        count(*) FILTER (WHERE status = 'error') AS errors,
-        {_COUNTERS},
-        coalesce(sum(input_tokens), 0) AS input_tokens,
-        coalesce(sum(output_tokens), 0) AS output_tokens,
-        coalesce(sum(duration_ms::double precision), 0) AS duration_sum_ms
-        FROM touched GROUP BY minute, series_id
+        SELECT bucket, series_id,
+        {counted}
+        FROM touched GROUP BY 1, 2
+    ){merged}
+    INSERT INTO {tier} (bucket, series_id, calls, {", ".join(COUNTED)}, {pairs})
+    SELECT bucket, series_id, calls, {", ".join(COUNTED)}, {pairs} FROM counted {joined}
+    """
+    )
+
+
+# Each minute or hour is read by itself through an index, however far apart they are.
+_TOUCHED = {
+    "rollup_1m": """
+        SELECT bucket, call.* FROM unnest(CAST(:buckets AS timestamptz[])) AS bucket
+        CROSS JOIN LATERAL (
+            SELECT * FROM calls WHERE started_at >= bucket AND started_at < bucket + interval '1 minute'
+        ) AS call""",
+    "rollup_1h": """
+        SELECT hour AS bucket, minutes.* FROM unnest(CAST(:buckets AS timestamptz[])) AS hour
+        CROSS JOIN LATERAL (
+            SELECT {columns} FROM rollup_1m
+            WHERE rollup_1m.bucket >= hour AND rollup_1m.bucket < hour + interval '1 hour'
+        ) AS minutes""".format(
+        columns=", ".join(column.name for column in rollup_1m.columns if column.name != "bucket")
     ),
-    histograms AS (
-        SELECT minute, series_id,
-        array_agg(duration_bucket ORDER BY duration_bucket) AS duration_buckets,
-        array_agg(n ORDER BY duration_bucket) AS duration_counts
-        FROM (
-            SELECT minute, series_id, histogram_bucket(duration_ms) AS duration_bucket, count(*)::int AS n
-            FROM touched WHERE duration_ms IS NOT NULL GROUP BY 1, 2, 3
-        ) AS buckets
-        GROUP BY minute, series_id
-    )
-    INSERT INTO rollup_1m (
-        bucket, series_id, calls, errors, {", ".join((*OUTCOME_COLUMNS, *UNCAPTURED_COLUMNS, *SUMS))},
-        input_tokens, output_tokens, duration_sum_ms, duration_buckets, duration_counts
-    )
-    SELECT counted.*, coalesce(duration_buckets, '{{}}'), coalesce(duration_counts, '{{}}')
-    FROM counted LEFT JOIN histograms USING (minute, series_id)
-    """  # noqa: S608 - built from our own closed lists
+}
+
+_MINUTES = _insert(
+    "rollup_1m",
+    f"count(*) AS calls,\n        {_aggregates(_COUNTERS)}",
+    {
+        of: f"SELECT bucket, series_id, histogram_bucket({of}_ms) AS value_bucket, count(*)::int AS n"
+        f" FROM touched WHERE {of}_ms IS NOT NULL"
+        for of in HISTOGRAMS
+    },
+)
+
+_HOURS = _insert(
+    "rollup_1h",
+    "sum(calls) AS calls,\n        " + _aggregates({name: f"sum({name})" for name in COUNTED}),
+    {
+        of: "SELECT bucket, series_id, value_bucket, sum(n)::int AS n FROM touched"
+        f" CROSS JOIN LATERAL unnest({of}_buckets, {of}_counts) AS pair(value_bucket, n)"
+        for of in HISTOGRAMS
+    },
 )
 
 
-def recompute_dirty(engine: sa.Engine, *, slice_: int = SLICE, relate: Decide | None = None) -> int:
+def recompute_dirty(
+    engine: sa.Engine, *, slice_: int = SLICE, relate: Decide | None = None, waits: timedelta = timedelta()
+) -> int:
     """Recompute up to ``slice_`` dirty minutes, newest first; gives how many there were.
 
     The marks are taken first and the calls read after, in the same transaction: every call whose mark was
-    taken is seen, and a call that commits later has a mark of its own. With ``relate``, the calls of a
-    request are related before they are counted (``requests.relate``), and the minutes where that changed
-    a call are recomputed with the others.
+    taken is seen, and a call that commits later has a mark of its own. The hours of the minutes are marked
+    in the same transaction.
+
+    Args:
+        engine: where.
+        slice_: minutes, at most.
+        relate: where given, the calls that came since a minute was last recomputed are related to the others
+            of their request (``requests.relate``) before they are counted, and the minutes where that
+            changed a call are recomputed with the others.
+        waits: how long the marks of a minute that is not over wait for more.
 
     Raises:
         Transient: Postgres can't be reached; the marks are still there.
     """
     with transient_if_unreachable(), engine.begin() as connection:
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ROLLUP_LOCK})
-        minutes = set(connection.execute(_CLAIM, {"slice": slice_}).scalars())
-        if minutes:
-            also = requests.relate(connection, minutes, relate) if relate else set()
-            _recompute(connection, sorted(minutes | also))
-        return len(minutes)
+        connection.execute(_LOCK, {"key": _ROLLUP_LOCK})
+        connection.execute(_MEMORY)
+        settles = min(waits, _SETTLES)
+        marks = connection.execute(_CLAIM, {"slice": slice_, "waits": waits, "settles": settles}).all()
+        since: dict[datetime, datetime] = {}
+        for minute, marked_at in marks:
+            since[minute] = min(marked_at, since.get(minute, marked_at))
+        if since:
+            also = requests.relate(connection, since, relate) if relate else set()
+            _recompute(connection, sorted(since.keys() | also))
+        return len(since)
+
+
+def recompute_hours(engine: sa.Engine, *, slice_: int = HOURS, waits: timedelta = timedelta()) -> int:
+    """Recompute up to ``slice_`` dirty hours that are over, newest first; gives how many there were.
+
+    Args:
+        engine: where.
+        slice_: hours, at most.
+        waits: how long an hour waits for more, once it is over and marked.
+
+    Raises:
+        Transient: Postgres can't be reached; the marks are still there.
+    """
+    with transient_if_unreachable(), engine.begin() as connection:
+        connection.execute(_LOCK, {"key": _ROLLUP_LOCK})
+        connection.execute(_MEMORY)
+        hours = sorted(connection.execute(_CLAIM_HOURS, {"slice": slice_, "waits": waits}).scalars())
+        if hours:
+            connection.execute(_DELETE_HOURS, {"hours": hours})
+            connection.execute(_HOURS, {"buckets": hours})
+        return len(hours)
 
 
 def rebuild(engine: sa.Engine, start: datetime, end: datetime) -> None:
@@ -129,10 +252,24 @@ def dirty_count(engine: sa.Engine) -> int:
     Raises:
         Transient: Postgres can't be reached.
     """
+    return waiting(engine)[0]
+
+
+def waiting(engine: sa.Engine) -> tuple[int, float]:
+    """How many minutes wait to be recomputed, and for how many seconds the call that waits longest does.
+
+    Minutes that a person had marked count, and their time does not.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
     with transient_if_unreachable(), engine.begin() as connection:
-        return connection.execute(sa.select(sa.func.count(sa.distinct(dirty_minutes.c.minute)))).scalar_one()
+        row = connection.execute(_WAITING).one()
+        return row.minutes, float(row.age or 0)
 
 
 def _recompute(connection: sa.Connection, minutes: list[datetime]) -> None:
-    connection.execute(sa.delete(rollup_1m).where(rollup_1m.c.bucket.in_(minutes)))
-    connection.execute(_RECOMPUTE, {"minutes": minutes})
+    """Replace the rollups of these minutes, and mark their hours."""
+    connection.execute(_DELETE_MINUTES, {"minutes": minutes})
+    connection.execute(_MARK_HOURS, {"minutes": minutes})
+    connection.execute(_MINUTES, {"buckets": minutes})

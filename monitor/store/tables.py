@@ -1,8 +1,9 @@
 """Every table, as SQLAlchemy Core sees it: the one place to read what is stored.
 
-The migrations build the same; a test compares them. ``calls`` is partitioned by day of ``started_at``;
-its partitions are made by ``partitions`` and are not part of this metadata. Outcomes are text columns with
-the values of the closed lists in ``monitor.records``; a rollup has one counter a score and outcome.
+The migrations build the same; a test compares them. ``calls`` is partitioned by day of ``started_at``, the
+rollups by month; the partitions are made by ``partitions`` and are not part of this metadata. Outcomes are
+text columns with the values of the closed lists in ``monitor.records``; a rollup has one counter a score and
+outcome.
 """
 
 from __future__ import annotations
@@ -164,54 +165,92 @@ UNCAPTURED_COLUMNS = tuple(f"uncaptured_{what}" for what in CAPTURES)
 
 #: What a rollup counts and sums besides, each with the SQL that makes it of the minute's calls.
 SUMS = {
+    "errors": "count(*) FILTER (WHERE status = 'error')",
     "json_recoverable": "count(*) FILTER (WHERE json_recoverable)",
     "tools_rated": "count(tools_risk)",
     "tools_risky": f"count(*) FILTER (WHERE tools_risk >= {RISKY})",
-    "tools_risk_sum": "coalesce(sum(tools_risk::double precision), 0)",
+    "tools_risk_sum": "sum(tools_risk::double precision)",
     "grounding_rated": "count(grounding_risk)",
     "grounding_risky": f"count(*) FILTER (WHERE grounding_risk >= {RISKY})",
-    "grounding_risk_sum": "coalesce(sum(grounding_risk::double precision), 0)",
+    "grounding_risk_sum": "sum(grounding_risk::double precision)",
     "requests": "count(*) FILTER (WHERE request_attempts > 0)",
     # Of calls that were stored before that was known, it is what they are by themselves.
     "requests_failed": (
         "count(*) FILTER (WHERE request_attempts > 0 AND NOT coalesce(request_answered, answered))"
     ),
     "requests_rescued": "count(*) FILTER (WHERE request_answered AND request_attempts > 1)",
-    "request_extra_ms": "coalesce(sum(request_extra_ms::double precision), 0)",
-    "request_extra_cost": "coalesce(sum(request_extra_cost), 0)",
+    "request_extra_ms": "sum(request_extra_ms::double precision)",
+    "request_extra_cost": "sum(request_extra_cost)",
     "costed": "count(cost)",
-    "cost": "coalesce(sum(cost), 0)",
+    "cost": "sum(cost)",
+    "input_tokens": "sum(input_tokens)",
+    "output_tokens": "sum(output_tokens)",
+    "duration_sum_ms": "sum(duration_ms::double precision)",
+    "ttft_sum_ms": "sum(ttft_ms::double precision)",
 }
 
-#: Those of them that are no counts.
-_REAL_SUMS = ("tools_risk_sum", "grounding_risk_sum", "request_extra_ms", "request_extra_cost", "cost")
+#: What a rollup has a histogram of: ``duration_buckets`` and ``duration_counts`` of ``duration_ms``, …
+HISTOGRAMS = ("duration", "ttft")
 
+#: Every sum of a rollup, with its type, by falling width: a row has no holes in it.
+_SUM_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
+    "input_tokens": sa.BigInteger,
+    "output_tokens": sa.BigInteger,
+    "duration_sum_ms": sa.Double,
+    "ttft_sum_ms": sa.Double,
+    "tools_risk_sum": sa.Double,
+    "grounding_risk_sum": sa.Double,
+    "request_extra_ms": sa.Double,
+    "request_extra_cost": sa.Double,
+    "cost": sa.Double,
+}
 
-def _counter(name: str) -> sa.Column[Any]:
-    """A counter of a rollup, or a sum of its calls: 0 where the version that wrote it doesn't know it yet."""
-    kind = sa.Double if name in _REAL_SUMS else sa.Integer
-    return sa.Column(name, kind, nullable=False, server_default=_ZERO)
-
-
-rollup_1m = sa.Table(
-    "rollup_1m",
-    metadata,
-    sa.Column("bucket", _TIME, primary_key=True),
-    sa.Column("series_id", sa.Integer, primary_key=True),
-    sa.Column("calls", sa.Integer, nullable=False),
-    sa.Column("errors", sa.Integer, nullable=False),
-    *(_counter(name) for name in (*OUTCOME_COLUMNS, *UNCAPTURED_COLUMNS, *SUMS)),
-    sa.Column("input_tokens", sa.BigInteger, nullable=False),
-    sa.Column("output_tokens", sa.BigInteger, nullable=False),
-    sa.Column("duration_sum_ms", sa.Double, nullable=False),
-    sa.Column("duration_buckets", ARRAY(sa.SmallInteger), nullable=False),
-    sa.Column("duration_counts", ARRAY(sa.Integer), nullable=False),
+#: Every counter and sum of a rollup but ``calls``.
+COUNTED = tuple(
+    sorted((*OUTCOME_COLUMNS, *UNCAPTURED_COLUMNS, *SUMS), key=lambda name: name not in _SUM_TYPES)
 )
 
+
+def _rollup(name: str) -> sa.Table:
+    """A tier of rollups. A counter or sum that is 0 is null, which takes a bit; most are, in most rows."""
+    wide = len(_SUM_TYPES)
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("bucket", _TIME, nullable=False),
+        *(sa.Column(counted, _SUM_TYPES[counted]) for counted in COUNTED[:wide]),
+        sa.Column("series_id", sa.Integer, nullable=False),
+        sa.Column("calls", sa.Integer, nullable=False),
+        *(sa.Column(counted, sa.Integer) for counted in COUNTED[wide:]),
+        *(
+            sa.Column(f"{of}_{part}", ARRAY(kind))
+            for of in HISTOGRAMS
+            for part, kind in (("buckets", sa.SmallInteger), ("counts", sa.Integer))
+        ),
+        # The key serves whoever asks for one series, the other whoever asks for a span.
+        sa.PrimaryKeyConstraint("series_id", "bucket"),
+        sa.Index(None, "bucket"),
+        postgresql_partition_by="RANGE (bucket)",
+    )
+
+
+rollup_1m = _rollup("rollup_1m")
+rollup_1h = _rollup("rollup_1h")
+
+# A mark for each batch and minute that it touched, with the time at which the batch's calls were ingested.
 dirty_minutes = sa.Table(
     "dirty_minutes",
     metadata,
     sa.Column("minute", _TIME, nullable=False, index=True),
+    sa.Column("marked_at", _TIME, nullable=False, server_default=_now()),
+)
+
+# Hours whose minutes are newer than their row of ``rollup_1h``, and are read by the minute until it is made.
+dirty_hours = sa.Table(
+    "dirty_hours",
+    metadata,
+    sa.Column("hour", _TIME, primary_key=True),
+    sa.Column("marked_at", _TIME, nullable=False, server_default=_now()),
 )
 
 consumer_offsets = sa.Table(

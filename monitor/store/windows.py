@@ -1,12 +1,12 @@
 """What rules and pages ask of the rollups: counts of a metric over spans of minutes, by labels.
 
 Metrics and spans come as plain values; out come counts. Everything but the example calls is answered from
-``rollup_1m``.
+rollups, by the hour where a span holds whole ones (the SQL function ``rollup``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from monitor.records import DIMENSIONS, RISKY
 from monitor.store.database import transient_if_unreachable
-from monitor.store.tables import REQUEST, calls, dead_letters, rollup_1m, series
+from monitor.store.tables import REQUEST, calls, dead_letters, series
 
 TimeSpan = tuple[datetime, datetime]
 
@@ -71,22 +71,24 @@ class Windows:
         """
         if "dead_letters" in query.numerator:
             return [self._dead_letters(span)]
+        rolled = _rollups(span, {*query.denominator, *query.numerator})
         labels = [series.c[name] for name in by]
         statement = (
             sa.select(
                 *labels,
-                _total(query.denominator).label("calls"),
-                _total(query.numerator).label("failures"),
+                sa.func.count().label("rows"),
+                _total(rolled, query.denominator).label("calls"),
+                _total(rolled, query.numerator).label("failures"),
             )
-            .select_from(rollup_1m.join(series, rollup_1m.c.series_id == series.c.series_id))
-            .where(rollup_1m.c.bucket >= span[0], rollup_1m.c.bucket < span[1], *_where(query))
+            .select_from(rolled.join(series, rolled.c.series_id == series.c.series_id))
+            .where(*_where(query))
             .group_by(*labels)
         )
         with transient_if_unreachable(), self._engine.begin() as connection:
             return [
                 Count({name: getattr(row, name) for name in by}, int(row.calls), int(row.failures))
                 for row in connection.execute(statement)
-                if row.calls is not None
+                if row.rows
             ]
 
     def _dead_letters(self, span: TimeSpan) -> Count:
@@ -96,9 +98,7 @@ class Windows:
             .select_from(dead_letters)
             .where(dead_letters.c.first_seen >= span[0], dead_letters.c.first_seen < span[1])
         )
-        good = sa.select(sa.func.coalesce(sa.func.sum(rollup_1m.c.calls), 0)).where(
-            rollup_1m.c.bucket >= span[0], rollup_1m.c.bucket < span[1]
-        )
+        good = sa.select(_total(_rollups(span, {"calls"}), ["calls"]))
         with transient_if_unreachable(), self._engine.begin() as connection:
             bad = connection.execute(letters).scalar_one()
             return Count({}, bad + int(connection.execute(good).scalar_one()), bad)
@@ -187,8 +187,16 @@ _DETAILS = {
 }
 
 
-def _total(columns: Sequence[str]) -> sa.ColumnElement[Any]:
-    first, *rest = [sa.func.sum(rollup_1m.c[name]) for name in columns]
+def _rollups(span: TimeSpan, names: Collection[str]) -> sa.TableValuedAlias:
+    """The rollups of a span, of which these counters are read."""
+    columns = [sa.column("series_id", sa.Integer), *(sa.column(name, sa.Integer) for name in sorted(names))]
+    start, stop = (sa.cast(at, sa.DateTime(timezone=True)) for at in span)
+    return sa.func.rollup(start, stop).table_valued(*columns).alias("rolled")
+
+
+def _total(rolled: sa.FromClause, columns: Sequence[str]) -> sa.ColumnElement[Any]:
+    """The sum of counters; where nothing was counted a counter is null."""
+    first, *rest = [sa.func.coalesce(sa.func.sum(rolled.c[name]), 0) for name in columns]
     total: sa.ColumnElement[Any] = first
     for column in rest:
         total = total + column

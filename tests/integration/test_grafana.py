@@ -101,6 +101,7 @@ def scored(
         status=Status.ERROR if failed else Status.OK,
         error=CallError("RateLimitError", ErrorCategory.RATE_LIMIT, 429) if failed else None,
         duration_ms=duration_ms,
+        ttft_ms=duration_ms,
         usage=Usage(input_tokens=100, output_tokens=10),
         captured=captured,
         source=Source("native", "calls"),

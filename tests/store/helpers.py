@@ -52,14 +52,15 @@ def rows(engine: sa.Engine, query: sa.Select[Any] | str) -> Sequence[sa.Row[Any]
         return connection.execute(sa.text(query) if isinstance(query, str) else query).all()
 
 
-def stored(engine: sa.Engine) -> Rollups:
-    """The rollups, by minute and service."""
+def stored(engine: sa.Engine, tier: str = "rollup_1m") -> Rollups:
+    """The rollups, by minute (or hour) and service, with zeros for what is null."""
     found = rows(
-        engine, "SELECT service, rollup_1m.* FROM rollup_1m JOIN series USING (series_id) ORDER BY bucket"
+        engine,
+        f"SELECT service, rolled.* FROM {tier} AS rolled JOIN series USING (series_id) ORDER BY bucket",
     )
     return {
         (row.bucket, row.service): {
-            name: value
+            name: value or ([] if name.endswith(("_buckets", "_counts")) else 0)
             for name, value in row._mapping.items()
             if name not in ("bucket", "service", "series_id")
         }

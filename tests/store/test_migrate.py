@@ -22,10 +22,9 @@ from monitor.records import Attempt, Related, alone
 from monitor.store import PostgresStore, connect
 from monitor.store import migrate as migrate_module
 from monitor.store.migrate import current_revision, migrate, newest_revision
-from monitor.store.partitions import ensure_partitions
 from monitor.store.reflection import include_object
 from monitor.store.rollups import recompute_dirty
-from monitor.store.tables import calls, dirty_minutes, metadata, rollup_1m
+from monitor.store.tables import calls, dirty_hours, dirty_minutes, metadata, rollup_1m
 from tests.examples import batch, scored
 from tests.services.paths import ROOT
 from tests.store.helpers import rows
@@ -134,7 +133,12 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
         config = migrate_module._config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-        ensure_partitions(connection, now)
+        connection.execute(
+            sa.text(
+                f"CREATE TABLE calls_{now:%Y%m%d} PARTITION OF calls"
+                f" FOR VALUES FROM ('{now:%Y-%m-%d}Z') TO ('{now + timedelta(days=1):%Y-%m-%d}Z')"
+            )
+        )
         connection.execute(sa.text(CALLS_OF_0001), {"at": now})
         counters = [
             column["name"]
@@ -156,7 +160,8 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
         "failed": False,
     }
     (rollup,) = rows(empty, sa.select(rollup_1m))
-    assert (rollup.calls, rollup.fallback_exhausted, rollup.uncaptured_tools) == (7, 0, 0)
+    assert [row.hour for row in rows(empty, sa.select(dirty_hours))] == [minute.replace(minute=0)]
+    assert (rollup.calls, rollup.fallback_exhausted, rollup.uncaptured_tools) == (7, None, None)
     with empty.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": include_object})
         assert compare_metadata(context, metadata) == []
@@ -200,7 +205,7 @@ def test_a_worker_and_a_leader_of_the_version_before_go_on_writing(engine: sa.En
         )
     recompute_dirty(engine)
     before, after = sorted(rows(engine, sa.select(rollup_1m)), key=lambda row: row.bucket)
-    assert (before.json_ok, before.requests, before.cost) == (1, 0, 0.0)
+    assert (before.json_ok, before.requests, before.cost) == (1, None, None)
     assert (after.calls, after.instructions_unknown, after.requests, after.requests_failed) == (4, 4, 4, 1)
 
 
@@ -224,7 +229,9 @@ def test_without_the_filter_alembic_would_drop_every_partition(engine: sa.Engine
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
     dropped = {item.name for kind, item in differences if kind == "remove_table"}
-    assert dropped == {name for name in tables(engine) if name.startswith("calls_")}
+    assert dropped == {
+        name for name in tables(engine) if name.startswith(("calls_", "rollup_1m_", "rollup_1h_"))
+    }
 
 
 def test_a_table_that_nobody_declared_is_seen(engine: sa.Engine) -> None:

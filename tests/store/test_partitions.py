@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from monitor.errors import Transient
 from monitor.store import PostgresStore, connect
-from monitor.store.partitions import DAYS_AHEAD, drop_partitions, ensure_partitions, expired
+from monitor.store.partitions import DAYS_AHEAD, ROLLUPS, drop_partitions, ensure_partitions, expired
 from monitor.store.rows import COLUMNS, row
-from monitor.store.tables import calls
+from monitor.store.tables import calls, rollup_1h, rollup_1m
 from tests.examples import batch, scored
 from tests.store.helpers import rows, run_at_once
 
@@ -47,6 +47,14 @@ def connection(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
+def ensure_days(
+    connection: sa.Connection, now: datetime, *, max_lateness: timedelta = timedelta(days=7)
+) -> list[str]:
+    """Make the partitions that are missing; gives the names of those of calls."""
+    made = ensure_partitions(connection, now, max_lateness=max_lateness)
+    return [name for name in made if name.startswith("calls")]
+
+
 def days(connection: sa.Connection) -> list[str]:
     """The names of the partitions."""
     found = connection.execute(
@@ -75,7 +83,7 @@ def insert(connection: sa.Connection, *starts: datetime) -> None:
 def test_every_accepted_call_has_a_partition(
     connection: sa.Connection, now: datetime, max_lateness: timedelta
 ) -> None:
-    made = ensure_partitions(connection, now, max_lateness=max_lateness)
+    made = ensure_days(connection, now, max_lateness=max_lateness)
     assert days(connection) == made
     insert(connection, now - max_lateness, now, now + DAY, now + (DAYS_AHEAD - 1) * DAY)
     first, last = (datetime.strptime(made[n], "calls_%Y%m%d").replace(tzinfo=UTC) for n in (0, -1))
@@ -103,15 +111,15 @@ def test_making_partitions_again_makes_none(connection: sa.Connection) -> None:
 
 
 def test_the_next_day_makes_one_more(connection: sa.Connection) -> None:
-    before = ensure_partitions(connection, NOW)
-    assert ensure_partitions(connection, NOW + DAY) == [name(NOW.date() + (1 + DAYS_AHEAD) * DAY)]
+    before = ensure_days(connection, NOW)
+    assert ensure_days(connection, NOW + DAY) == [name(NOW.date() + (1 + DAYS_AHEAD) * DAY)]
     assert days(connection)[:-1] == before
 
 
 def test_a_day_that_is_missing_in_the_middle_is_made(connection: sa.Connection) -> None:
-    made = ensure_partitions(connection, NOW)
+    made = ensure_days(connection, NOW)
     connection.execute(sa.text(f"DROP TABLE {made[3]}"))
-    assert ensure_partitions(connection, NOW) == [made[3]]
+    assert ensure_days(connection, NOW) == [made[3]]
     assert days(connection) == made
 
 
@@ -182,7 +190,7 @@ def test_a_day_that_may_still_receive_is_never_dropped(
     connection: sa.Connection, now: datetime, max_lateness: timedelta
 ) -> None:
     """The configuration wants retention to be two days longer than the lateness."""
-    made = ensure_partitions(connection, now, max_lateness=max_lateness)
+    made = ensure_days(connection, now, max_lateness=max_lateness)
     assert made
     assert expired(connection, now, keep=max_lateness + 2 * DAY) == []
 
@@ -244,4 +252,42 @@ def test_dropping_a_day_makes_no_save_wait_however_long_somebody_reads(database:
     found = rows(engine, "SELECT relname FROM pg_class WHERE relkind = 'r'")
     assert not {name for (name,) in found} & set(dropped)
     saver.dispose()
+    engine.dispose()
+
+
+# -------------------------------------------------------------------------------------------------- rollups
+
+
+@pytest.mark.parametrize("now", MOMENTS, ids=str)
+def test_every_minute_and_hour_of_a_call_has_a_month(connection: sa.Connection, now: datetime) -> None:
+    ensure_partitions(connection, now)
+    for table in (rollup_1m, rollup_1h):
+        for number, at in enumerate((now - WEEK, now, now + DAY)):
+            connection.execute(sa.insert(table).values(bucket=at, series_id=number, calls=1))
+
+
+def test_a_month_of_rollups_goes_once_its_last_day_is_too_old(connection: sa.Connection) -> None:
+    ensure_partitions(connection, NOW)
+    gone = ["rollup_1m_203102", "rollup_1h_203102"]
+    year = 365 * DAY
+
+    def old(now: datetime) -> list[str]:
+        return [name for name in expired(connection, now, keep=year, of=ROLLUPS) if "2031" in name]
+
+    assert old(datetime(2032, 2, 28, 23, 59, tzinfo=UTC)) == []
+    assert old(datetime(2032, 2, 29, tzinfo=UTC)) == gone
+    assert old(datetime(2032, 3, 30, tzinfo=UTC)) == gone
+
+
+def test_dropping_a_month_leaves_the_others_and_the_calls(database: str) -> None:
+    engine = connect(database)
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        before = days(connection)
+    assert drop_partitions(engine, now, keep=31 * DAY, of=ROLLUPS) == []
+    dropped = drop_partitions(engine, now + 500 * DAY, keep=31 * DAY, of=ROLLUPS)
+    assert {name[:9] for name in dropped} == {"rollup_1m", "rollup_1h"}
+    with engine.begin() as connection:
+        assert days(connection) == before
+        assert set(dropped) <= set(ensure_partitions(connection, now))
     engine.dispose()

@@ -74,6 +74,7 @@ def some_calls(draw: st.DrawFn) -> list[ScoredCall]:
                 service=draw(st.sampled_from(["checkout", "search"])),
                 status=draw(st.sampled_from(Status)),
                 duration_ms=draw(DURATIONS),
+                ttft_ms=draw(DURATIONS),
                 usage=Usage(draw(TOKENS), draw(TOKENS)),
                 captured=Captured(*draw(st.tuples(*[st.booleans()] * 4))),
             ),
@@ -294,8 +295,6 @@ def expected(seen: Iterable[ScoredCall]) -> Rollups:
 
 
 def rollup(calls: Sequence[ScoredCall]) -> dict[str, Any]:
-    durations = durations_of(calls)
-    buckets = Counter(math.ceil(math.log(clamped(duration)) / math.log(1.02)) for duration in durations)
     outcomes = Counter(f"{score}_{getattr(one.scores, score).outcome}" for one in calls for score in OUTCOMES)
     return {
         "calls": len(calls),
@@ -308,9 +307,19 @@ def rollup(calls: Sequence[ScoredCall]) -> dict[str, Any]:
         **sums(calls),
         "input_tokens": sum(one.call.usage.input_tokens or 0 for one in calls),
         "output_tokens": sum(one.call.usage.output_tokens or 0 for one in calls),
-        "duration_sum_ms": pytest.approx(math.fsum(durations)),
-        "duration_buckets": sorted(buckets),
-        "duration_counts": [buckets[bucket] for bucket in sorted(buckets)],
+        **histogram("duration", calls),
+        **histogram("ttft", calls),
+    }
+
+
+def histogram(of: str, calls: Sequence[ScoredCall]) -> dict[str, Any]:
+    """The sum and the histogram of a duration."""
+    durations = durations_of(calls, of)
+    buckets = Counter(math.ceil(math.log(clamped(duration)) / math.log(1.02)) for duration in durations)
+    return {
+        f"{of}_sum_ms": pytest.approx(math.fsum(durations)),
+        f"{of}_buckets": sorted(buckets),
+        f"{of}_counts": [buckets[bucket] for bucket in sorted(buckets)],
     }
 
 
@@ -341,9 +350,9 @@ def unique(seen: Iterable[ScoredCall]) -> list[ScoredCall]:
     return list({(one.call.started_at, one.call.call_id): one for one in seen}.values())
 
 
-def durations_of(calls: Iterable[ScoredCall]) -> list[float]:
+def durations_of(calls: Iterable[ScoredCall], of: str = "duration") -> list[float]:
     """The durations of those that have one, as a column of type real keeps them."""
-    known = [one.call.duration_ms for one in calls if one.call.duration_ms is not None]
+    known = [value for one in calls if (value := getattr(one.call, f"{of}_ms")) is not None]
     return list(struct.unpack(f"{len(known)}f", struct.pack(f"{len(known)}f", *known)))
 
 
