@@ -55,6 +55,7 @@ class Proxy:
         self._resets_wanted = 0
         self._open = asyncio.Event()
         self._open.set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
@@ -92,10 +93,10 @@ class Proxy:
 
     async def _close(self) -> None:
         self._server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._open.set()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.wait_for(asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}), 5)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -105,6 +106,7 @@ class Proxy:
             writer.transport.abort()
             return
         pair = (writer, up_writer)
+        self._writers.update(pair)
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._forward(reader, up_writer, pair, watched=True))
@@ -112,6 +114,7 @@ class Proxy:
         except* OSError:
             pass
         finally:
+            self._writers.difference_update(pair)
             for end in pair:
                 end.transport.abort()
 
