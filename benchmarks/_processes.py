@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from time import thread_time
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -59,6 +60,19 @@ def resident_mb(pid: int) -> float:
     """Megabytes of memory that a process has now; 0 if it has ended."""
     fields = _stat(pid)
     return int(fields[21]) * _PAGE / 1e6 if fields else 0.0
+
+
+def fixed_work_ms() -> float:
+    """Milliseconds of processor time that the same small piece of work takes now.
+
+    Processor time is no constant either: where others keep the caches and the other half of a core busy, all
+    work takes up to twice as much of it. This says by how much.
+    """
+    before = thread_time()
+    text = ""
+    for number in range(4_000):
+        text = f"{number:05d}{text[:200]}"
+    return (thread_time() - before) * 1_000
 
 
 def local_ports(pid: int) -> set[int]:

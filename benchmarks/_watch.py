@@ -58,11 +58,13 @@ class Watch:
     Attributes:
         moves: when each partition's next offset was seen to change, in seconds of ``time.monotonic``.
         peak_mb: the most memory that each worker was seen to have, in megabytes, by process id.
+        fixed_work_ms: what ``processes.fixed_work_ms`` said meanwhile.
     """
 
     def __init__(self, service: Service, postgres: int) -> None:
         self.moves: dict[int, list[tuple[int, float]]] = {}
         self.peak_mb: Counter[int] = Counter()
+        self.fixed_work_ms: list[float] = []
         self._service = service
         self._postgres = postgres
         self._connection = psycopg.connect(service.url, autocommit=True)
@@ -127,6 +129,7 @@ class Watch:
             with self._lock:
                 self._ask()
                 if time.monotonic() - looked > LOOK_S:
+                    self.fixed_work_ms.append(processes.fixed_work_ms())
                     self._look()
                     looked = time.monotonic()
 

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import sqlalchemy as sa
+from msgspec import structs
 
 from benchmarks import _processes as processes
 from benchmarks._chart import Chart, Line, svg
@@ -46,7 +47,7 @@ SERIES = 1_000
 #: Rows of the real store that are multiplied.
 TEMPLATES = 2_000
 #: Calls of one transaction, and of one measurement of ingest, which is made so often.
-BATCH, MEASURED, ROUNDS = 5_000, 20_000, 3
+BATCH, MEASURED, ROUNDS = 5_000, 10_000, 3
 SPANS = {"1 day": timedelta(days=1), "7 days": timedelta(days=7), "30 days": timedelta(days=30)}
 #: Bytes of a stored call with its rollups, before any was measured.
 BYTES = 1_200
@@ -90,7 +91,9 @@ class Town:
         self._engine = connect(url)
         self._now = datetime.now(UTC).replace(second=0, microsecond=0)
         self._stored = 0
-        self._seeds = count(1)
+        made = map(decoded, islice(messages(1, self._now, 1_000), MEASURED))
+        self._sample = [ScoredCall(call, score(call)) for call in made]
+        self._numbers = count(1)
         with self._engine.begin() as connection:
             ensure_partitions(connection, self._now, max_lateness=timedelta(days=DAYS + 1))
         self._make_templates()
@@ -134,16 +137,25 @@ class Town:
 
     # ------------------------------------------------------------------------------------------- filling
 
-    def _scored(self, calls: int) -> list[ScoredCall]:
-        """New calls of the workload, of a minute of their own."""
-        seed = next(self._seeds)
-        start = self._now - timedelta(minutes=seed)
-        made = map(decoded, islice(messages(seed, start, 1_000), calls))
-        return [ScoredCall(call, score(call)) for call in made]
+    def _scored(self) -> list[ScoredCall]:
+        """The sample as calls that are new, of a minute of their own."""
+        number = next(self._numbers)
+        return [
+            structs.replace(
+                one,
+                call=structs.replace(
+                    one.call,
+                    call_id=f"{number}-{one.call.call_id}",
+                    request_id=f"{number}-{one.call.request_id}",
+                    started_at=one.call.started_at - timedelta(minutes=number),
+                ),
+            )
+            for one in self._sample
+        ]
 
     def _make_templates(self) -> None:
         """Save the sample as the service does, set its rows aside, and make the series."""
-        self._save(self._scored(TEMPLATES))
+        self._save(self._sample[:TEMPLATES])
         names = {"service": 1, "model_served": 10, "prompt_version": 100}
         keys = {
             tuple(f"{name}-{n // names[name] % 10}" if name in names else "" for name in DIMENSIONS)
@@ -181,7 +193,7 @@ class Town:
 
     def _ingest(self) -> tuple[float, float, float]:
         """Microseconds of a save, of its rollups, and saves a second."""
-        calls = self._scored(MEASURED)
+        calls = self._scored()
         spent, started = self._spent(), perf_counter()
         self._save(calls)
         save, rate = self._spent() - spent, MEASURED / (perf_counter() - started)

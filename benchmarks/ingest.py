@@ -33,6 +33,12 @@ CPU_US, LIMIT_SHARE, SECOND_WORKER, AGAIN_S, DURABLE_S = 120, 0.35, 1.7, 10, 2
 #: Calls that warm a new service up before anything is measured.
 WARM = 1_000
 
+#: Seconds after which the rollups of the last calls are made, too: a little more than their interval.
+ROLLUPS_S = 6.0
+
+#: Seconds that all workers have to share the partitions out.
+JOIN_S = 5.0
+
 #: How often each process is killed, and calls a second meanwhile.
 KILLS = 3
 KILL_RATE = 200.0
@@ -84,12 +90,12 @@ def report_drain(where: Servers, workers: int, backlog: list[Message]) -> tuple[
         calls = already + len(backlog)
         service.wait_until("a drained backlog", lambda: watch.records() >= calls)
         wall = time.monotonic() - started
-        time.sleep(6)  # until the rollups are made, too
+        time.sleep(ROLLUPS_S)
         costs = watch.costs().since(before).per_call(len(backlog))
         memory = max(watch.peak_mb.values())
     rate = len(backlog) / wall
     line(f"drain, {workers} worker{'s' * (workers > 1)}", f"{rate:,.0f} calls/s")
-    _costs(costs)
+    _costs(costs, watch)
     line("  memory of a worker, at most", f"{memory:,} MB")
     return rate, costs
 
@@ -103,11 +109,11 @@ def report_steady(where: Servers, rate: float, seconds: float) -> None:
         before = watch.costs()
         places, sent = _send_paced(where, service.topic, load, rate)
         service.wait_until("a steady load", lambda: watch.records() >= WARM + calls)
-        time.sleep(6)
+        time.sleep(ROLLUPS_S)
         waits = watch.durable_after(places, sent)
         costs = watch.costs().since(before).per_call(calls)
     line(f"steady, {rate:,.0f} calls/s for {seconds:.0f} s, one worker", "")
-    _costs(costs)
+    _costs(costs, watch)
     line("  produced to durable, median", f"{waits[len(waits) // 2]:.2f} s")
     line("  produced to durable, p99", f"{waits[len(waits) * 99 // 100]:.2f} s", f"≤ {DURABLE_S} s")
 
@@ -162,16 +168,20 @@ def report_memory(where: Servers, rate: float) -> None:
 
 
 def _warm(where: Servers, service: Service, watch: Watch) -> None:
-    """Let a new service have seen every prompt, schema and tool."""
-    where.send(service.topic, made(WARM, 2, 1_000))
-    service.wait_until("a first call", lambda: watch.records() >= WARM)
-    time.sleep(1)
+    """Let every worker of a new service join and have seen every prompt, schema and tool."""
+    warm = made(WARM, 2, 1_000)
+    where.send(service.topic, warm[: WARM // 2])
+    service.wait_until("a first call", lambda: watch.records() >= WARM // 2)
+    time.sleep(JOIN_S)
+    where.send(service.topic, warm[WARM // 2 :])
+    service.wait_until("a first call of every worker", lambda: watch.records() >= WARM)
 
 
-def _costs(costs: Costs) -> None:
+def _costs(costs: Costs, watch: Watch) -> None:
     for name, cost in costs._asdict().items():
         line(f"  {name.replace('_', ', ')}", f"{cost:8.1f} µs")
     line("  all together", f"{sum(costs):8.1f} µs", f"≤ {CPU_US} µs")
+    line("  a fixed piece of work took meanwhile, median", f"{median(watch.fixed_work_ms):.2f} ms")
 
 
 def _send_paced(
@@ -218,7 +228,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1_000, help="of the steady load, calls a second")
     parser.add_argument("--only", nargs="*", default=("stages", "drain", "steady", "kills", "memory"))
     options = parser.parse_args()
-    print(f"{os.cpu_count()} cores, shared with Kafka and PostgreSQL; µs are processor time of one call\n")
+    print(f"{os.cpu_count()} cores, shared with Kafka and PostgreSQL; µs are processor time of one call")
+    idle = min(processes.fixed_work_ms() for _ in range(200))
+    print(f"a fixed piece of work takes {idle:.2f} ms at best: where it takes longer, so does everything\n")
     backlog = made(options.calls, 1, 1_000)
     with servers() as where:
         fastest = report_stages(where, backlog) if "stages" in options.only else 0.0
