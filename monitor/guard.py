@@ -28,8 +28,10 @@ from monitor.records import DeadLetter, Place, Record
 #: Ticks in the time that a record may take: it is stopped at most one of them late.
 TICKS = 10
 
-#: Seconds that a disposable process may take to begin, which says nothing of its record.
-START_S = 60.0
+#: Seconds that a disposable process may take to begin, and seconds that it may wait for a processor beyond
+#: the time that its work may take: neither says anything of its record.
+START_S = 30.0
+PATIENCE_S = 20.0
 
 
 class Guard:
@@ -98,16 +100,24 @@ class TryAlone:
     Args:
         work: what is done with a record: decode and score, with everything bound that they need. It goes to
             the process through a pipe, so it has to be a function of a module, or a ``partial`` of one.
-        timeout_s: seconds that the work may take.
+        timeout_s: seconds of processor time that the work may take.
         memory: bytes of data that the process may have.
         keep_content: whether a dead letter keeps the record's bytes.
+        patience_s: for how much longer it may go on without working.
     """
 
     def __init__(
-        self, work: Callable[[Record], object], *, timeout_s: float, memory: int, keep_content: bool
+        self,
+        work: Callable[[Record], object],
+        *,
+        timeout_s: float,
+        memory: int,
+        keep_content: bool,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._work = work
         self._timeout_s = timeout_s
+        self._deadline_s = timeout_s + patience_s
         self._memory = memory
         self._keep_content = keep_content
 
@@ -141,8 +151,8 @@ class TryAlone:
         """What became of the record, once its process has begun."""
         letter = None
         try:
-            letter = _next(said, self._timeout_s)
-            if _next(said, self._timeout_s):
+            letter = _next(said, self._deadline_s)
+            if _next(said, self._deadline_s):
                 return None
             bad = BadInput(DeadLetterReason.OUT_OF_MEMORY, f"more than {self._memory} bytes, tried alone")
         except TimeoutError:

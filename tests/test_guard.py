@@ -160,8 +160,16 @@ def be_killed(_record: Record) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def alone(work: Callable[[Record], object], *, keep_content: bool = False, timeout_s: float = 30) -> TryAlone:
-    return TryAlone(work, timeout_s=timeout_s, memory=MEMORY, keep_content=keep_content)
+def alone(
+    work: Callable[[Record], object],
+    *,
+    keep_content: bool = False,
+    timeout_s: float = 30,
+    patience_s: float = 30,
+) -> TryAlone:
+    return TryAlone(
+        work, timeout_s=timeout_s, memory=MEMORY, keep_content=keep_content, patience_s=patience_s
+    )
 
 
 @pytest.mark.parametrize("work", [read, fail, recurse_in])
@@ -185,7 +193,7 @@ def test_a_record_that_only_fails_is_left_to_the_worker(work: Callable[[Record],
 def test_a_record_that_ends_a_process_of_its_own_is_a_dead_letter(
     work: Callable[[Record], object], timeout_s: float, reason: str, detail: str
 ) -> None:
-    letter = alone(work, timeout_s=timeout_s)(RECORD)
+    letter = alone(work, timeout_s=timeout_s, patience_s=1 if work is sleep_in else 30)(RECORD)
     assert letter is not None
     assert (letter.reason, letter.detail) == (reason, detail)
     assert (letter.topic, letter.partition, letter.offset, letter.item) == ("calls", 3, 7, 0)
