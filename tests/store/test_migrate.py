@@ -140,6 +140,7 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
             )
         )
         connection.execute(sa.text(CALLS_OF_0001), {"at": now})
+        connection.execute(sa.text("GRANT SELECT ON calls TO PUBLIC"))
         counters = [
             column["name"]
             for column in sa.inspect(connection).get_columns("rollup_1m")
@@ -159,6 +160,12 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
         "filtered": False,
         "failed": False,
     }
+    (public,) = rows(
+        empty,
+        "SELECT array_agg(privilege_type) FROM pg_class, aclexplode(relacl)"
+        " WHERE relname = 'calls' AND grantee = 0",
+    )
+    assert public == (["SELECT"],), "who could read the calls still may"
     (rollup,) = rows(empty, sa.select(rollup_1m))
     assert [row.hour for row in rows(empty, sa.select(dirty_hours))] == [minute.replace(minute=0)]
     assert (rollup.calls, rollup.fallback_exhausted, rollup.uncaptured_tools) == (7, None, None)

@@ -167,6 +167,32 @@ def test_every_column_is_written_and_read_back_as_meant(engine: sa.Engine) -> No
         }
 
 
+def test_a_request_and_a_trace_are_found_by_their_ids_whichever_column_says_them(engine: sa.Engine) -> None:
+    of_its_own = scored("a", offset=0)
+    of_the_trace = scored("b", offset=1, trace_id="t", request_id="t")
+    of_another = scored("c", offset=2, trace_id="t", request_id="a")
+    PostgresStore(engine).save(batch([of_its_own, of_the_trace, of_another]))
+
+    def found(function: str, id_: str) -> list[str]:
+        return sorted(row.call_id for row in rows(engine, f"SELECT call_id FROM {function}('{id_}')"))
+
+    assert found("calls_of_request", "a") == ["a", "c"]
+    assert found("calls_of_request", "t") == ["b"]
+    assert found("calls_of_trace", "t") == ["b", "c"]
+    assert found("calls_of_trace", "a") == []
+    assert [row.request_id for row in rows(engine, sa.select(calls).order_by(calls.c.call_id))] == [
+        None,
+        None,
+        "a",
+    ]
+    for function in ("calls_of_request", "calls_of_trace"):
+        with engine.connect() as connection:
+            connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+            plan = connection.execute(sa.text(f"EXPLAIN SELECT * FROM {function}('a')")).scalars().all()
+        assert "Index" in "".join(plan)
+        assert "Function Scan" not in "".join(plan)
+
+
 def test_copy_writes_every_column_but_the_servers_own_and_what_is_only_known_later() -> None:
     later = {"fallback_alone", "request_model", "request_extra_ms", "request_extra_cost"}
     assert [name for name, _ in COLUMNS] == [
