@@ -90,6 +90,12 @@ class Watch:
         with self._lock:
             return self._service.records(self._connection)
 
+    def dirty(self) -> int:
+        """How many minutes wait for their rollups."""
+        with self._lock:
+            found = self._connection.execute("SELECT count(DISTINCT minute) FROM dirty_minutes").fetchall()
+            return int(found[0][0])
+
     def costs(self) -> Costs:
         """What was spent until now."""
         with self._lock:

@@ -38,7 +38,7 @@ from monitor.scorers import score
 from monitor.store import Batch, OffsetMove, PostgresStore, connect
 from monitor.store.migrate import migrate
 from monitor.store.partitions import ensure_partitions
-from monitor.store.rollups import recompute_dirty
+from monitor.store.rollups import recompute_dirty, recompute_hours
 from monitor.store.series import SeriesIds
 from tests.grafana_macros import expand, interval_for
 
@@ -186,7 +186,7 @@ class Town:
 
     def _recompute(self) -> None:
         """Mark all minutes of which calls have no rollups yet, and make them."""
-        while recompute_dirty(self._engine):
+        while recompute_dirty(self._engine) or recompute_hours(self._engine):
             pass
 
     # ----------------------------------------------------------------------------------------- measuring

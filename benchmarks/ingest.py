@@ -33,9 +33,6 @@ CPU_US, LIMIT_SHARE, SECOND_WORKER, AGAIN_S, DURABLE_S = 120, 0.35, 1.7, 10, 2
 #: Calls that warm a new service up before anything is measured.
 WARM = 1_000
 
-#: Seconds after which the rollups of the last calls are made, too: a little more than their interval.
-ROLLUPS_S = 6.0
-
 #: Seconds that all workers have to share the partitions out.
 JOIN_S = 5.0
 
@@ -90,8 +87,7 @@ def report_drain(where: Servers, workers: int, backlog: list[Message]) -> tuple[
         calls = already + len(backlog)
         service.wait_until("a drained backlog", lambda: watch.records() >= calls)
         wall = time.monotonic() - started
-        time.sleep(ROLLUPS_S)
-        costs = watch.costs().since(before).per_call(len(backlog))
+        costs = _all_costs(service, watch).since(before).per_call(len(backlog))
         memory = max(watch.peak_mb.values())
     rate = len(backlog) / wall
     line(f"drain, {workers} worker{'s' * (workers > 1)}", f"{rate:,.0f} calls/s")
@@ -109,9 +105,8 @@ def report_steady(where: Servers, rate: float, seconds: float) -> None:
         before = watch.costs()
         places, sent = _send_paced(where, service.topic, load, rate)
         service.wait_until("a steady load", lambda: watch.records() >= WARM + calls)
-        time.sleep(ROLLUPS_S)
         waits = watch.durable_after(places, sent)
-        costs = watch.costs().since(before).per_call(calls)
+        costs = _all_costs(service, watch).since(before).per_call(calls)
     line(f"steady, {rate:,.0f} calls/s for {seconds:.0f} s, one worker", "")
     _costs(costs, watch)
     line("  produced to durable, median", f"{waits[len(waits) // 2]:.2f} s")
@@ -175,6 +170,13 @@ def _warm(where: Servers, service: Service, watch: Watch) -> None:
     time.sleep(JOIN_S)
     where.send(service.topic, warm[WARM // 2 :])
     service.wait_until("a first call of every worker", lambda: watch.records() >= WARM)
+
+
+def _all_costs(service: Service, watch: Watch) -> Costs:
+    """What is spent when all is durable, with what is still to be spent on the rollups."""
+    durable = watch.costs()
+    service.wait_until("rollups", lambda: watch.dirty() == 0)
+    return watch.costs()._replace(workers=durable.workers, postgres_ingest=durable.postgres_ingest)
 
 
 def _costs(costs: Costs, watch: Watch) -> None:
