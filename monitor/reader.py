@@ -13,7 +13,7 @@ from time import perf_counter
 
 from monitor import telemetry
 from monitor.collected import Collected
-from monitor.decode import Decoded, Window
+from monitor.decode import Decoded, Window, native
 from monitor.decode.assemble import Assembled, Waits, assemble, given_up
 from monitor.decode.letters import Letters, costly_letter, dead_letter
 from monitor.errors import BadInput, DeadLetterReason, TookTooLong
@@ -111,7 +111,7 @@ class Reader:
 
         def letter(call: Call, why: str) -> DeadLetter:
             source = call.source
-            record = origins.get(Place(source.topic, source.partition, source.offset)) or _record(source)
+            record = origins.get(place_of(call)) or _record(source)
             bad = BadInput(DeadLetterReason.REFUSED_BY_STORE, why)
             return dead_letter(record, bad, keep_content=self._keep_content, item=source.item)
 
@@ -134,14 +134,24 @@ class Reader:
             else:
                 yield whole
 
-    def scored(self, calls: Collection[Call]) -> tuple[list[ScoredCall], list[DeadLetter]]:
-        """Score calls that were put together. A call of several values has none of its own."""
+    def scored(
+        self, calls: Collection[Call], suspects: Collection[Place]
+    ) -> tuple[list[ScoredCall], list[DeadLetter]]:
+        """Score calls that were put together. A call of several values has none of its own.
+
+        Raises:
+            Transient: a suspected call can't be tried alone now.
+        """
         scored: list[ScoredCall] = []
         failed: list[DeadLetter] = []
         for call in calls:
-            record = _record(call.source)
+            place, record = place_of(call), _record(call.source)
+            # What its record alone did not show may be in what it was put together to.
+            if place in suspects and (letter := self._try_alone(native.record(call))) is not None:
+                failed.append(letter)
+                continue
             try:
-                with self._guard(Place(record.topic, record.partition, record.offset)):
+                with self._guard(place):
                     good, bad = self._scored((call,), record)
             except (TookTooLong, MemoryError) as error:
                 failed.append(dead_letter(record, _bad(error), keep_content=False, item=call.source.item))
@@ -180,6 +190,11 @@ def _place(group: Sequence[Waiting]) -> Place:
     sources = [part.fragment.call.source for part in group if part.fragment.call]
     source = sources[-1] if sources else Source("")
     return Place(source.topic, source.partition, source.offset)
+
+
+def place_of(call: Call) -> Place:
+    """Where the record of a call is."""
+    return Place(call.source.topic, call.source.partition, call.source.offset)
 
 
 def _record(source: Source) -> Record:

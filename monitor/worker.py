@@ -31,7 +31,7 @@ from monitor.decode import Decoded, Window
 from monitor.decode.assemble import Waits, arrived
 from monitor.errors import Fenced, Raced, Transient
 from monitor.finder import Finder, Start
-from monitor.reader import Guarding, Reader, TryingAlone, unguarded, untried
+from monitor.reader import Guarding, Reader, TryingAlone, place_of, unguarded, untried
 from monitor.records import Call, Partition, Place, Record, ScoredCall, Scores, Waiting
 from monitor.saver import Saver, ThreadSaver
 from monitor.source import Polled, Source
@@ -267,7 +267,7 @@ class Worker:
         assigned = self._source.assignment()
         self._durable = self._finder.offsets(assigned)
         self._next = dict(self._durable)
-        self._suspects = self._store.suspects(assigned) if assigned else set()
+        self._suspects = self._store.suspects()
         self._source.seek(self._next)
         self._lost = False
         self._lag_told = -LAG_S
@@ -484,12 +484,12 @@ class Worker:
             self._metrics.late(assembled.late)
         counted = self._store.counted(whole)
         self._metrics.late(len(counted))
-        scored, failed = self._reader.scored(
-            [call for call in whole if (call.trace_id, call.call_id) not in counted]
-        )
+        whole = [call for call in whole if (call.trace_id, call.call_id) not in counted]
+        scored, failed = self._reader.scored(whole, self._suspects)
         return structs.replace(
             batch,
             calls=(*batch.calls, *scored),
             dead_letters=(*letters, *failed),
             parts=Parts(tuple(put), tuple(taken)),
+            suspects=(*batch.suspects, *self._suspects.intersection(map(place_of, whole))),
         )

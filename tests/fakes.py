@@ -110,9 +110,9 @@ class MemoryStore:
         self.parts = {id_: part for id_, part in (self.parts | claimed).items() if id_ not in marks}
         return sorted(groups)
 
-    def suspects(self, partitions: Sequence[Partition]) -> set[Place]:
+    def suspects(self) -> set[Place]:
         """See ``Store.suspects``."""
-        return {place for place in self.suspected if Partition(place.topic, place.partition) in partitions}
+        return self.suspected.copy()
 
     def parts_waiting(self) -> int:
         """See ``Store.parts_waiting``."""

@@ -16,10 +16,12 @@ from prometheus_client import CollectorRegistry
 
 from monitor import telemetry
 from monitor.clock import ManualClock
-from monitor.decode import Decoded, Window
-from monitor.decode.assemble import Assembled, assemble
+from monitor.decode import Decoded, Window, native
+from monitor.decode import decode as decode_record
+from monitor.decode.assemble import Assembled, arrived, assemble
 from monitor.errors import DeadLetterReason, Fenced, Permanent, TookTooLong, Transient
 from monitor.judges import Verdict
+from monitor.reader import place_of
 from monitor.records import (
     Call,
     DeadLetter,
@@ -676,6 +678,29 @@ def test_a_suspect_is_tried_alone_once_and_then_read_or_a_dead_letter(
     assert ids(store) == (["a", "b", "c"] if survives else ["a", "c"])
     assert [letter.offset for letter in store.dead_letters.values()] == ([] if survives else [1])
     assert store.suspected == {Place(*OTHER, 1)}
+
+
+@pytest.mark.parametrize("survives", [True, False], ids=["survives", "does not"])
+def test_a_call_of_several_records_one_of_which_is_suspected_is_tried_alone_as_a_whole(
+    store: Failing, survives: bool
+) -> None:
+    def try_alone(record: Record) -> DeadLetter | None:
+        tried.append(record.value or b"")
+        return None if survives or b"call_id" not in tried[-1] else dead_letter(record.offset)
+
+    tried: list[bytes] = []
+    kafka = MemoryKafka()
+    produce(kafka, "span", "event")
+    call = assemble([*arrived([TOLD["span"], TOLD["event"]], NOON)], NOON, WAITS).calls[0]
+    store.suspected = {place_of(call)}
+    worker = make_worker(MemorySource(kafka), store, decode=decode_parts, try_alone=try_alone, waits=WAITS)
+    worker.step()
+    worker.step()
+    assert ids(store) == (["r"] if survives else [])
+    assert len(store.dead_letters) == (0 if survives else 1)
+    assert decode_record(native.record(call)).calls[0].call_id == "r"
+    assert [value for value in tried if b"call_id" in value] == [native.record(call).value]
+    assert store.suspected == set()
 
 
 def test_while_nothing_can_be_tried_alone_a_suspect_waits(kafka: MemoryKafka, store: Failing) -> None:

@@ -51,7 +51,7 @@ class Batch(msgspec.Struct, frozen=True):
     replay: Replay | None = None
     """The dead letters that this is another try of: no offset moves, and the ledger takes them over."""
     suspects: tuple[Place, ...] = ()
-    """The suspected records that it moves past: they are no longer suspected of anything."""
+    """The suspected records that were dealt with in it: they are no longer suspected of anything."""
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -123,8 +123,8 @@ class Store(Protocol):
         """
         ...
 
-    def suspects(self, partitions: Sequence[Partition]) -> set[Place]:
-        """The records of these partitions that are suspected of having ended a worker.
+    def suspects(self) -> set[Place]:
+        """The records that are suspected of having ended a worker.
 
         Raises:
             Transient: the store can't be reached now.
@@ -252,10 +252,10 @@ class PostgresStore:
         with transient_if_unreachable(), self._engine.begin() as connection:
             return parts.claim(connection, now, limit=limit, lease=lease)
 
-    def suspects(self, partitions: Sequence[Partition]) -> set[Place]:
+    def suspects(self) -> set[Place]:
         """See ``Store.suspects``."""
         with transient_if_unreachable(), self._engine.begin() as connection:
-            return read_suspects(connection, partitions)
+            return read_suspects(connection)
 
     def parts_waiting(self) -> int:
         """See ``Store.parts_waiting``."""
