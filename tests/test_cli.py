@@ -101,7 +101,10 @@ def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     ("arguments", "expected"),
     [
         (["--help"], ["run", "migrate", "check", "score", "demo", "llm-monitor demo", "monitor.yaml"]),
-        (["run", "--help"], ["--config", "--only", "Ctrl-C", "one of them leads"]),
+        (
+            ["run", "--help"],
+            ["--config", "--workers", "one for each core", "--only", "Ctrl-C", "one of them leads"],
+        ),
         (["migrate", "--help"], ["--config", "Safe to run again"]),
         (["check", "--help"], ["--config", "without starting anything"]),
         (["score", "--help"], ["PATH", "--format", "native, otlp-json,", "standard error", "standard input"]),
@@ -124,7 +127,8 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["scroe"], ["score"], ["run", "--only", "some"], ["run", "--confg", "x"]]
+    "arguments",
+    [["scroe"], ["score"], ["run", "--only", "some"], ["run", "--workers", "0"], ["run", "--confg", "x"]],
 )
 def test_a_wrong_use_is_explained_with_exit_code_2(arguments: list[str]) -> None:
     done = run(*arguments)

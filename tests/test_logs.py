@@ -88,3 +88,17 @@ def test_what_is_below_the_level_is_left_out() -> None:
 def test_libraries_that_log_urls_are_quiet_at_every_level() -> None:
     program = "logging.getLogger('httpx').info('POST https://hooks.example.com/hunter2')"
     assert logged(program, "debug") == []
+
+
+def test_what_every_line_is_to_say_is_in_those_of_other_threads_and_libraries_too() -> None:
+    lines = logged(
+        "import threading\n"
+        "logs.configure('info', 'json', worker=3)\n"
+        "thread = threading.Thread(target=lambda: log.info('ours'))\n"
+        "thread.start(); thread.join()\n"
+        "logging.getLogger('library').warning('theirs')\n"
+    )
+    assert [(entry["event"], entry["worker"]) for entry in map(json.loads, lines)] == [
+        ("ours", 3),
+        ("theirs", 3),
+    ]
