@@ -27,7 +27,7 @@ from monitor.records import Partition, ScoredCall
 from monitor.resources import folder
 from monitor.scorers import score
 from monitor.store import Batch, OffsetMove, PostgresStore, connect
-from monitor.store.partitions import ensure_partitions
+from monitor.store.partitions import CALLS, ensure_partitions
 from monitor.store.rows import COLUMNS, row
 
 BATCH = 1_000
@@ -120,7 +120,7 @@ def measure(
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
-        ensure_partitions(connection, start)
+        ensure_partitions(connection, start, of=[CALLS])
     with engine.begin() as connection:
         before = connection.execute(sa.text("SELECT pg_current_wal_lsn()")).scalar_one()
     save(engine, calls)

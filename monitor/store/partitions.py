@@ -6,7 +6,7 @@ that decode accepts, and for some days ahead in case nobody makes them for a whi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -91,7 +91,11 @@ ROLLUPS = Kept(("rollup_1m", "rollup_1h"), "%Y%m", timedelta(days=31))
 
 
 def ensure_partitions(
-    connection: sa.Connection, now: datetime, *, max_lateness: timedelta = timedelta(days=DAYS_BACK)
+    connection: sa.Connection,
+    now: datetime,
+    *,
+    max_lateness: timedelta = timedelta(days=DAYS_BACK),
+    of: Sequence[Kept] = (CALLS, ROLLUPS),
 ) -> list[str]:
     """Make the missing partitions from ``max_lateness`` back to ``DAYS_AHEAD`` ahead of ``now``.
 
@@ -100,11 +104,11 @@ def ensure_partitions(
     """
     oldest = (now - max_lateness).astimezone(UTC).date() - timedelta(days=1)
     newest = now.astimezone(UTC).date() + timedelta(days=DAYS_AHEAD)
-    if not any(_missing(connection, oldest, newest)):
+    if not any(_missing(connection, of, oldest, newest)):
         return []
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PARTITION_LOCK})
     made = []
-    for kept, table, first in list(_missing(connection, oldest, newest)):
+    for kept, table, first in list(_missing(connection, of, oldest, newest)):
         name = kept.name(table, first)
         connection.execute(sa.text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
         connection.execute(
@@ -166,9 +170,11 @@ def _detach(connection: sa.Connection, name: str) -> None:
         connection.execute(sa.text(f"ALTER TABLE {attached.parent} DETACH PARTITION {name} {how}"))
 
 
-def _missing(connection: sa.Connection, oldest: date, newest: date) -> Iterator[tuple[Kept, str, date]]:
+def _missing(
+    connection: sa.Connection, of: Sequence[Kept], oldest: date, newest: date
+) -> Iterator[tuple[Kept, str, date]]:
     """The partitions that days between these two need and that are not there: by table and first day."""
-    for kept in (CALLS, ROLLUPS):
+    for kept in of:
         for table in kept.tables:
             existing = _existing(connection, table)
             first = kept.first(oldest)

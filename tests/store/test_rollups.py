@@ -6,7 +6,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -39,15 +39,28 @@ from monitor.records import (
     answered,
 )
 from monitor.store import Batch, OffsetMove, PostgresStore, ingest, offsets, rollups
-from monitor.store.rollups import dirty_count, rebuild, recompute_dirty
-from monitor.store.tables import OUTCOME_COLUMNS
+from monitor.store.rollups import dirty_count, rebuild, recompute_dirty, recompute_hours, waiting
+from monitor.store.tables import OUTCOME_COLUMNS, dirty_minutes
 from tests.examples import NOON, PARTITION, call, scored
 from tests.store.helpers import Rollups, empty, rows, run_at_once, stored
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 #: Minutes next to each other, across an hour and across midnight.
 MINUTES = [NOON, NOON + MINUTE, NOON - MINUTE, NOON + timedelta(hours=12), NOON - timedelta(days=2)]
+
+#: Spans from minute to minute, in whole hours and across them, by the hour and by the minute.
+SPANS = [
+    (start, stop, step)
+    for start, stop in [
+        (NOON - timedelta(days=3), NOON + timedelta(days=1)),
+        (NOON - timedelta(days=2, minutes=1), NOON + MINUTE),
+        (NOON - MINUTE, NOON + HOUR),
+        (NOON, NOON + MINUTE),
+        (NOON + MINUTE, NOON),
+    ]
+    for step in ("1 hour", "1 minute")
+]
 
 #: Durations as they are, and at the ends of what a histogram tells apart.
 DURATIONS = st.one_of(
@@ -107,22 +120,49 @@ def test_any_history_ends_in_the_rollups_that_its_calls_say(
 ) -> None:
     empty(engine)
     save = Saver(engine)
-    for event in history:
+    for number, event in enumerate(history):
         if isinstance(event, int):
             recompute_dirty(engine, slice_=event)
+            if number % 2:
+                recompute_hours(engine, slice_=event)
         else:
             save(event)
     recompute_all(engine)
     seen = [one for event in history if not isinstance(event, int) for one in event]
     incremental = stored(engine)
     assert incremental == expected(seen)
+    check_tiers(engine, seen)
+    while recompute_hours(engine):
+        pass
+    assert stored(engine, "rollup_1h") == expected(seen, HOUR)
+    check_tiers(engine, seen)
     check_quantiles(engine, seen)
 
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE rollup_1m SET calls = -1"))
+        connection.execute(sa.text("UPDATE rollup_1h SET calls = -1"))
     rebuild(engine, min(MINUTES), max(MINUTES))
     recompute_all(engine)
+    while recompute_hours(engine):
+        pass
     assert stored(engine) == incremental
+    assert stored(engine, "rollup_1h") == expected(seen, HOUR)
+
+
+def check_tiers(engine: sa.Engine, seen: Iterable[ScoredCall]) -> None:
+    """Every span has all its calls once and no others, whichever of its hours are made."""
+    calls = unique(seen)
+    for start, stop, step in SPANS:
+        (found,) = rows(
+            engine,
+            "SELECT coalesce(sum(calls), 0) AS calls, coalesce(sum(ttft_sum_ms), 0) AS ms,"
+            f" bool_or(bucket < '{start}' OR bucket >= '{stop}') AS outside"
+            f" FROM rollup('{start}', '{stop}', '{step}')",
+        )
+        inside = [one for one in calls if start <= one.call.started_at < stop]
+        assert found.calls == len(inside)
+        assert found.ms == pytest.approx(math.fsum(durations_of(inside, "ttft")))
+        assert not found.outside
 
 
 def check_quantiles(engine: sa.Engine, seen: Iterable[ScoredCall]) -> None:
@@ -131,9 +171,13 @@ def check_quantiles(engine: sa.Engine, seen: Iterable[ScoredCall]) -> None:
     for q in (0.0, 0.5, 0.9, 0.95, 0.99, 1.0):
         (found,) = rows(
             engine,
-            f"SELECT histogram_quantile({q}, array_agg(b), array_agg(CAST(n AS bigint))) AS value"
-            " FROM rollup_1m, unnest(duration_buckets, duration_counts) AS h(b, n)",
+            f"SELECT percentile({q})"
+            " WITHIN GROUP (ORDER BY histogram(duration_buckets, duration_counts)) AS value,"
+            f" (SELECT histogram_quantile({q}, array_agg(b), array_agg(CAST(n AS bigint)))"
+            " FROM rollup_1h, unnest(duration_buckets, duration_counts) AS h(b, n)) AS by_the_hour"
+            " FROM rollup_1m",
         )
+        assert found.by_the_hour == found.value
         if durations:
             exact = durations[max(math.ceil(q * len(durations)), 1) - 1]
             assert found.value == pytest.approx(exact, rel=0.01)
@@ -238,6 +282,43 @@ def test_the_newest_minutes_come_first_and_no_more_than_the_slice(engine: sa.Eng
     assert done == [2, 2, 1]
 
 
+def test_a_minute_that_is_not_over_waits_for_more_and_one_that_is_does_not(engine: sa.Engine) -> None:
+    now = datetime.now(UTC)
+    save = Saver(engine)
+    save([scored("old", now - 2 * MINUTE), scored("new", now + MINUTE)])
+    assert recompute_dirty(engine, waits=HOUR) == 1
+    assert recompute_dirty(engine, waits=HOUR) == 0
+    assert (waiting(engine)[0], len(stored(engine))) == (1, 1)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE dirty_minutes SET marked_at = marked_at - interval '2 hours'"))
+    save([scored("newer", now + MINUTE)])
+    assert waiting(engine)[1] >= 7200
+    assert recompute_dirty(engine, waits=HOUR) == 1
+    assert waiting(engine) == (0, 0)
+
+
+def test_an_hour_is_made_once_it_is_over_and_has_waited(engine: sa.Engine) -> None:
+    now = datetime.now(UTC)
+    Saver(engine)([scored("old", now - 2 * HOUR), scored("new", now + HOUR)])
+    recompute_all(engine)
+    assert recompute_hours(engine, waits=HOUR) == 0
+    assert recompute_hours(engine, slice_=1) == 1
+    assert recompute_hours(engine) == 0
+    assert [calls["calls"] for calls in stored(engine, "rollup_1h").values()] == [1]
+
+
+def test_an_hour_whose_calls_are_gone_is_gone(engine: sa.Engine) -> None:
+    Saver(engine)([scored("a")])
+    recompute_all(engine)
+    assert recompute_hours(engine) == 1
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM calls"))
+        connection.execute(sa.insert(dirty_minutes).values(minute=NOON))
+    recompute_all(engine)
+    assert recompute_hours(engine) == 1
+    assert [stored(engine), stored(engine, "rollup_1h")] == [{}, {}]
+
+
 def test_a_minute_without_calls_has_no_rollup(engine: sa.Engine) -> None:
     Saver(engine)([scored("a"), scored("b", NOON + 3 * MINUTE)])
     rebuild(engine, NOON, NOON + 3 * MINUTE)
@@ -285,13 +366,14 @@ def recompute_all(engine: sa.Engine) -> None:
     assert dirty_count(engine) == 0
 
 
-def expected(seen: Iterable[ScoredCall]) -> Rollups:
+def expected(seen: Iterable[ScoredCall], width: timedelta = MINUTE) -> Rollups:
     """The same, computed from the calls one by one."""
-    minutes: dict[tuple[datetime, str], list[ScoredCall]] = {}
+    buckets: dict[tuple[datetime, str], list[ScoredCall]] = {}
     for one in unique(seen):
-        minute = one.call.started_at.replace(second=0, microsecond=0)
-        minutes.setdefault((minute, one.call.service), []).append(one)
-    return {key: rollup(calls) for key, calls in minutes.items()}
+        at = one.call.started_at
+        bucket = at - (at - NOON) % width
+        buckets.setdefault((bucket, one.call.service), []).append(one)
+    return {key: rollup(calls) for key, calls in buckets.items()}
 
 
 def rollup(calls: Sequence[ScoredCall]) -> dict[str, Any]:
