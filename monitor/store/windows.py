@@ -92,12 +92,8 @@ class Windows:
             ]
 
     def _dead_letters(self, span: TimeSpan) -> Count:
-        """Dead letters by when they were first seen, among all that was read in that time."""
-        letters = (
-            sa.select(sa.func.count())
-            .select_from(dead_letters)
-            .where(dead_letters.c.first_seen >= span[0], dead_letters.c.first_seen < span[1])
-        )
+        """Dead letters by the time of their records, among all that was read of that time."""
+        letters = sa.select(sa.func.count()).select_from(dead_letters).where(*_within(span))
         good = sa.select(_total(_rollups(span, {"calls"}), ["calls"]))
         with transient_if_unreachable(), self._engine.begin() as connection:
             bad = connection.execute(letters).scalar_one()
@@ -159,14 +155,14 @@ class Windows:
                 place.label("call_id"),
                 sa.literal("").label("request_id"),
                 sa.null().label("trace_id"),
-                letter.first_seen.label("started_at"),
+                _letter_at().label("started_at"),
                 sa.literal("").label("model_served"),
                 sa.literal("").label("prompt_version"),
                 letter.reason.label("outcome"),
                 letter.detail.label("detail"),
             )
-            .where(letter.first_seen >= span[0], letter.first_seen < span[1])
-            .order_by(letter.first_seen.desc())
+            .where(*_within(span))
+            .order_by(_letter_at().desc())
             .limit(limit)
         )
         return self._read_examples(statement)
@@ -201,6 +197,21 @@ def _total(rolled: sa.FromClause, columns: Sequence[str]) -> sa.ColumnElement[An
     for column in rest:
         total = total + column
     return total
+
+
+def _letter_at() -> sa.ColumnElement[Any]:
+    """The time of a dead letter: its record's, as calls are counted by theirs.
+
+    So a backlog that is worked off looks as it would have looked in time. A record that says it is of the
+    future is of when it was seen.
+    """
+    return sa.func.least(dead_letters.c.recorded_at, dead_letters.c.first_seen)
+
+
+def _within(span: TimeSpan) -> list[sa.ColumnElement[bool]]:
+    """Dead letters of a span; the first condition says nothing more, but has an index."""
+    at = _letter_at()
+    return [dead_letters.c.first_seen >= span[0], at >= span[0], at < span[1]]
 
 
 def _where(query: Query) -> list[sa.ColumnElement[bool]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -166,6 +167,15 @@ def test_dead_letters_are_counted_among_all_that_was_read(
     assert windows.counts(query("dead_letters"), HOUR, ()) == [Count({}, 5, 2)]
 
 
+def test_a_dead_letter_counts_in_the_time_of_its_record_however_late_it_was_read(
+    windows: Windows, save: Save, engine: sa.Engine
+) -> None:
+    save(one(JsonOutcome.OK))
+    late, ahead = NOON + timedelta(hours=5), NOON + timedelta(days=300)
+    bury(engine, late, late, NOON, recorded_at=[NOON, NOON - timedelta(hours=1), ahead])
+    assert windows.counts(query("dead_letters"), HOUR, ()) == [Count({}, 3, 2)]
+
+
 # ------------------------------------------------------------------------------------------------ examples
 
 
@@ -257,9 +267,9 @@ def test_a_database_that_is_away_is_transient() -> None:
     engine.dispose()
 
 
-def bury(engine: sa.Engine, *times: datetime) -> None:
+def bury(engine: sa.Engine, *times: datetime, recorded_at: Sequence[datetime | None] = ()) -> None:
     with engine.begin() as connection:
-        for offset, at in enumerate(times):
+        for offset, (at, recorded) in enumerate(zip_longest(times, recorded_at)):
             connection.execute(
                 sa.insert(dead_letters).values(
                     topic="calls",
@@ -271,5 +281,6 @@ def bury(engine: sa.Engine, *times: datetime) -> None:
                     size=8,
                     sha256=b"",
                     first_seen=at,
+                    recorded_at=recorded,
                 )
             )
