@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -28,14 +28,15 @@ from monitor import telemetry
 from monitor.clock import Clock
 from monitor.collected import Collected, count
 from monitor.decode import Decoded, Window
-from monitor.decode.assemble import Waits, arrived
+from monitor.decode.assemble import Waits
 from monitor.errors import Fenced, Raced, Transient
 from monitor.finder import Finder, Start
-from monitor.reader import Guarding, Reader, TryingAlone, place_of, unguarded, untried
-from monitor.records import Call, Partition, Place, Record, ScoredCall, Scores, Waiting
+from monitor.joiner import Joiner
+from monitor.reader import Guarding, Reader, TryingAlone, unguarded, untried
+from monitor.records import Call, Partition, Place, Record, ScoredCall, Scores
 from monitor.saver import Saver, ThreadSaver
 from monitor.source import Polled, Source
-from monitor.store import Batch, OffsetMove, Parts, Saved, Store
+from monitor.store import Batch, OffsetMove, Saved, Store
 
 #: Longest time, in seconds, of one poll without records, or of one wait for the saver. Also how soon a stop
 #: is noticed. And the time of a poll while a batch that is due waits for the saver.
@@ -44,15 +45,6 @@ SHORT_POLL_S = 0.05
 
 #: First and longest wait, in seconds, before an unsaved batch is tried again.
 BACKOFF_S = (0.2, 10.0)
-
-#: How often a worker looks for parts whose wait ended, how many of them one transaction takes, and how many
-#: transactions may follow one another before the next poll.
-SWEEP = timedelta(seconds=1)
-SWEEP_PARTS = 500
-SWEEP_ROUNDS = 10
-
-#: How long a worker has to finish what it claimed before another does.
-LEASE = timedelta(seconds=30)
 
 #: Seconds between two looks at how far the logs are ahead.
 LAG_S = 10.0
@@ -134,6 +126,7 @@ class Worker:
         self._store = store
         self._reader = Reader(decode, score, guard, try_alone, keep_content=keep_content, metrics=metrics)
         self._finder = Finder(source, store, start, metrics)
+        self._joiner = Joiner(store, self._reader, judge, clock, waits, metrics)
         self._judge = judge
         self._clock = clock
         self._max_lateness = max_lateness
@@ -142,13 +135,11 @@ class Worker:
         self._batch_records = batch_records
         self._batch_bytes = batch_bytes
         self._metrics = metrics
-        self._waits = waits
         self._saver = saver or ThreadSaver()
         self._on_turn = on_turn
         self._stop = threading.Event()
         self._wait = wait or self._stop.wait
         self._monotonic = monotonic
-        self._swept: datetime | None = None
         self._lag_told = -LAG_S
         self._suspects: set[Place] = set()
         #: Where each partition goes on: after what was saved, and after what was collected.
@@ -314,7 +305,7 @@ class Worker:
         while True:
             saved = self._settle() or saved
             if self._unsaved is None:
-                self._sweep()
+                self._joiner.sweep(self._suspects)
                 if self._is_due():
                     self._unsaved = _Unsaved(self._collected)
                     self._collected = Collected()
@@ -331,7 +322,10 @@ class Worker:
             return False
         try:
             if unsaved.batch is None:
-                unsaved.batch, unsaved.judged = self._together(unsaved.collected), False
+                unsaved.batch, unsaved.judged = (
+                    self._joiner.together(unsaved.collected, self._suspects),
+                    False,
+                )
         except Transient as error:
             self._put_off(unsaved, error)
             return False
@@ -419,77 +413,3 @@ class Worker:
             self._metrics.lag(
                 {partition: max(0, ends[partition] - self._durable[partition]) for partition in ends}
             )
-
-    # --------------------------------------------------------------------------------------------- parts
-
-    def _sweep(self) -> None:
-        """Finish the calls that have waited long enough: once a second, some rounds of them.
-
-        What was claimed and could not be finished is free again when its lease is over.
-        """
-        now = self._clock.now()
-        if self._swept is not None and now - self._swept < SWEEP:
-            return
-        self._swept = now
-        try:
-            for _ in range(SWEEP_ROUNDS):
-                groups = self._store.claim_due(now, limit=SWEEP_PARTS, lease=LEASE)
-                if not groups:
-                    return
-                with telemetry.span("ingest.sweep", groups=len(groups)):
-                    self._finish(groups)
-        except Transient as error:
-            self._metrics.waiting(error)
-        else:
-            self._swept = None
-
-    def _finish(self, groups: Collection[str]) -> None:
-        batch = self._put_together(Batch((), (), {}), groups, ())
-        batch = structs.replace(batch, calls=tuple(self._judge(batch.calls)))
-        try:
-            saved = self._store.save(batch)
-        except Raced as error:
-            self._metrics.raced(error)
-        else:
-            count(self._metrics, batch, saved)
-
-    def _together(self, collected: Collected) -> Batch:
-        """What was collected, with what waits of its groups put together.
-
-        Raises:
-            Transient: the store can't be reached.
-        """
-        batch = structs.replace(collected.batch(), refused=self._reader.refused(collected.origins))
-        if not collected.fragments:
-            return batch
-        groups = {fragment.group for fragment in collected.fragments}
-        return self._put_together(batch, groups, arrived(collected.fragments, self._clock.now()))
-
-    def _put_together(self, batch: Batch, groups: Collection[str], fresh: Collection[Waiting]) -> Batch:
-        """The batch with what waits of these groups, and what has just arrived of them.
-
-        Raises:
-            Transient: the store can't be reached.
-        """
-        letters = list(batch.dead_letters)
-        put: list[Waiting] = []
-        taken: list[int] = []
-        whole: list[Call] = []
-        waiting = [*self._store.waiting(groups), *fresh]
-        for assembled in self._reader.assembled(waiting, self._clock.now(), self._waits):
-            whole += assembled.calls
-            letters += assembled.dead_letters
-            put += assembled.put
-            taken += assembled.taken
-            self._metrics.late(assembled.late)
-        counted = self._store.counted(whole)
-        self._metrics.late(len(counted))
-        whole = [call for call in whole if (call.trace_id, call.call_id) not in counted]
-        scored, failed = self._reader.scored(whole, self._suspects)
-        return structs.replace(
-            batch,
-            calls=(*batch.calls, *scored),
-            dead_letters=(*letters, *failed),
-            parts=Parts(tuple(put), tuple(taken)),
-            suspects=(*batch.suspects, *self._suspects.intersection(map(place_of, whole))),
-        )
