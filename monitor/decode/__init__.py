@@ -136,7 +136,7 @@ def item_with_hash(record: Record, sha256: bytes) -> bytes | None:
     if hashlib.sha256(value).digest() == sha256:
         return value
     try:
-        _, items = _taken_apart(value, AUTO, text.MAX_ITEMS)
+        _, items = _taken_apart(text.within(value, len(value)), AUTO, text.MAX_ITEMS)
     except BadInput:
         return None
     return next((item for item in items if hashlib.sha256(item).digest() == sha256), None)
