@@ -6,6 +6,8 @@ read, with the records that were lost before they could be.
 
 from __future__ import annotations
 
+import msgspec
+
 from monitor import telemetry
 from monitor.records import DeadLetter, Fragment, Partition, Place, Record, ScoredCall
 from monitor.store import Batch, OffsetMove, Saved
@@ -53,6 +55,23 @@ class Collected:
     def batch(self) -> Batch:
         """What is whole already, to be saved with the offsets."""
         return Batch(tuple(self.calls), tuple(self.dead_letters), self.offsets, suspects=tuple(self.suspects))
+
+
+class Unsaved(msgspec.Struct):
+    """A batch on its way to the store, with what is known of its attempts.
+
+    While an attempt is under way only the saver's thread touches it.
+    """
+
+    collected: Collected
+    backoff: float
+    """Seconds until the next attempt, should this one fail."""
+    batch: Batch | None = None
+    """What is to be saved; ``None`` while it has to be put together, for the first time or anew."""
+    judged: bool = False
+    under_way: bool = False
+    not_before: float = 0.0
+    """When the next attempt may begin, in seconds of the monotonic clock."""
 
 
 def count(metrics: telemetry.IngestMetrics, batch: Batch, saved: Saved) -> None:

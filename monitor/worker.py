@@ -21,12 +21,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
-import msgspec
 from msgspec import structs
 
 from monitor import telemetry
 from monitor.clock import Clock
-from monitor.collected import Collected, count
+from monitor.collected import Collected, Unsaved, count
 from monitor.decode import Decoded, Window
 from monitor.decode.assemble import Waits
 from monitor.errors import Fenced, Raced, Transient
@@ -51,21 +50,6 @@ LAG_S = 10.0
 
 #: Seconds that a stop waits for the save under way. Whatever becomes of it later, the offsets tell.
 STOP_S = 5.0
-
-
-class _Unsaved(msgspec.Struct):
-    """A batch on its way to the store.
-
-    While an attempt is under way only the saver's thread touches it.
-    """
-
-    collected: Collected
-    batch: Batch | None = None
-    """What is to be saved; ``None`` while it has to be put together, for the first time or anew."""
-    judged: bool = False
-    under_way: bool = False
-    not_before: float = 0.0
-    backoff: float = BACKOFF_S[0]
 
 
 class Worker:
@@ -146,7 +130,7 @@ class Worker:
         self._durable: dict[Partition, int] = {}
         self._next: dict[Partition, int] = {}
         self._collected = Collected()
-        self._unsaved: _Unsaved | None = None
+        self._unsaved: Unsaved | None = None
         self._lost = True
 
     def stop(self) -> None:
@@ -307,7 +291,7 @@ class Worker:
             if self._unsaved is None:
                 self._joiner.sweep(self._suspects)
                 if self._is_due():
-                    self._unsaved = _Unsaved(self._collected)
+                    self._unsaved = Unsaved(self._collected, BACKOFF_S[0])
                     self._collected = Collected()
             if not self._begin():
                 return saved
@@ -333,7 +317,7 @@ class Worker:
         self._saver.begin(partial(self._make_durable, unsaved, unsaved.batch))
         return True
 
-    def _make_durable(self, unsaved: _Unsaved, batch: Batch) -> Saved:
+    def _make_durable(self, unsaved: Unsaved, batch: Batch) -> Saved:
         """One attempt, in the saver's thread."""
         if not unsaved.judged:
             batch = unsaved.batch = structs.replace(batch, calls=tuple(self._judge(batch.calls)))
@@ -391,7 +375,7 @@ class Worker:
             self._metrics.fenced(error)
         self._unsaved = None
 
-    def _put_off(self, unsaved: _Unsaved, error: Transient) -> None:
+    def _put_off(self, unsaved: Unsaved, error: Transient) -> None:
         """Try again, later each time."""
         self._metrics.waiting(error)
         if unsaved.collected.fragments:
