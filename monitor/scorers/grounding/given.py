@@ -106,7 +106,8 @@ def _parts(call: Call) -> Iterator[tuple[Message, Part]]:
 
 def _carries_passage(message: Message, text: str) -> bool:
     """Whether a message has a block that calls itself context, or is long. Long instructions don't."""
-    if _MARKED.search(text, 0, MAX_SEARCHED):
+    # Without one of these characters there is no such block, and most texts have none.
+    if (":" in text or "<" in text) and _MARKED.search(text, 0, MAX_SEARCHED):
         return True
     return message.role == "user" and len(text) >= LONG_PASSAGE and not _only_creates(text)
 

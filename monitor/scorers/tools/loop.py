@@ -222,10 +222,11 @@ def _most_of_another(distinct: frozenset[str]) -> int:
 
     It has to have one that English has not: "in" alone may be any.
     """
-    foreign = {language for word in distinct - FUNCTION_WORDS for language in LANGUAGES.get(word, ())}
+    telling = distinct & LANGUAGES.keys()
+    foreign = {language for word in telling - FUNCTION_WORDS for language in LANGUAGES[word]}
     if not foreign:
         return 0
-    every = Counter(language for word in distinct for language in LANGUAGES.get(word, ()))
+    every = Counter(language for word in telling for language in LANGUAGES[word])
     return max([every[language] for language in foreign])
 
 
