@@ -50,12 +50,11 @@ class LetterTopic:
             Permanent: a setting that the client does not accept.
         """
         try:
-            sent = [(unsent, self._send(unsent, unsent.letter.value)) for unsent in letters]
-            for unsent, future in sent:
+            for unsent, future in [(unsent, self._send(unsent)) for unsent in letters]:
                 try:
                     future.get(timeout=PATIENCE_S)
-                except _TOO_LARGE:
-                    self._send(unsent, None).get(timeout=PATIENCE_S)
+                except _TOO_LARGE:  # for the broker
+                    self._write(unsent, None).get(timeout=PATIENCE_S)
         except KafkaError as error:
             raise Transient(f"Kafka: {self._topic}: {type(error).__name__}: {error}") from error
 
@@ -65,7 +64,13 @@ class LetterTopic:
             with suppress(KafkaError):
                 self._opened.close(timeout=PATIENCE_S)
 
-    def _send(self, unsent: Unsent, value: bytes | None) -> Any:
+    def _send(self, unsent: Unsent) -> Any:
+        try:
+            return self._write(unsent, unsent.letter.value)
+        except _TOO_LARGE:  # for us
+            return self._write(unsent, None)
+
+    def _write(self, unsent: Unsent, value: bytes | None) -> Any:
         key = "/".join(map(str, key_of(unsent.letter))).encode()
         return self._producer().send(self._topic, value=value or b"", key=key, headers=_headers(unsent))
 
