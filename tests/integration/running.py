@@ -53,7 +53,7 @@ class Running:
         self.engine = connect(database)
         self._folder = folder
         self._environment = environment or {}
-        self._config = folder / f"monitor-{self.port}.yaml"
+        self.config = folder / f"monitor-{self.port}.yaml"
         self.log = folder / f"service-{self.port}.log"
         sections: dict[str, Any] = {
             "kafka": {
@@ -75,7 +75,7 @@ class Running:
         }
         for name, section in more.items():
             sections[name] = {**sections.get(name, {}), **section} if isinstance(section, dict) else section
-        self._config.write_text(yaml.safe_dump(sections))
+        self.config.write_text(yaml.safe_dump(sections))
         self._child: Child | None = None
 
     def __enter__(self) -> Self:
@@ -92,7 +92,7 @@ class Running:
         """Start the process."""
         self._child = Child(
             "llm-monitor",
-            [sys.executable, "-m", "monitor", "run", "--config", self._config],
+            [sys.executable, "-m", "monitor", "run", "--config", self.config],
             log=self.log,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **self._environment},
         )
