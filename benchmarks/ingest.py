@@ -33,6 +33,9 @@ CPU_US, LIMIT_SHARE, SECOND_WORKER, AGAIN_S, DURABLE_S = 120, 0.35, 1.7, 10, 2
 #: Calls that warm a new service up before anything is measured.
 WARM = 1_000
 
+#: Seconds for which the service is watched while it has nothing to do.
+IDLE_S = 5.0
+
 #: Seconds that all workers have to share the partitions out.
 JOIN_S = 5.0
 
@@ -81,6 +84,9 @@ def report_drain(where: Servers, workers: int, backlog: list[Message]) -> tuple[
     """A backlog that waits is drained; gives calls a second and what a call cost."""
     with Service(where, workers) as service, Watch(service, where.postgres_pid()) as watch:
         _warm(where, service, watch)
+        idle = watch.costs()
+        time.sleep(IDLE_S)
+        idle = watch.costs().since(idle)
         with service.frozen():
             where.send(service.topic, backlog)
             before, already, started = watch.costs(), watch.records(), time.monotonic()
@@ -92,6 +98,7 @@ def report_drain(where: Servers, workers: int, backlog: list[Message]) -> tuple[
     rate = len(backlog) / wall
     line(f"drain, {workers} worker{'s' * (workers > 1)}", f"{rate:,.0f} calls/s")
     _costs(costs, watch)
+    line("  the idle service, with PostgreSQL, in a second", f"{sum(idle) / IDLE_S * 1_000:8.1f} ms")
     line("  memory of a worker, at most", f"{memory:,} MB")
     return rate, costs
 
