@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -165,7 +164,8 @@ def _binary(value: bytes, name: str) -> BinaryFormat | None:
     if name != AUTO:
         named = registry.registered()[name]
         return named if isinstance(named, BinaryFormat) else None
-    return next((binary for binary in _binary_formats() if binary.recognises(value)), None)
+    binaries = (found for found in registry.registered().values() if isinstance(found, BinaryFormat))
+    return next((binary for binary in binaries if binary.recognises(value)), None)
 
 
 def _read(item: bytes, binary: BinaryFormat | None, name: str, context: Context) -> Iterable[Found]:
@@ -178,23 +178,14 @@ def _read(item: bytes, binary: BinaryFormat | None, name: str, context: Context)
 def _format_of(value: Any, name: str) -> Format:
     if not isinstance(value, dict):
         raise BadInput(DeadLetterReason.UNKNOWN_FORMAT, "JSON, but not an object")
-    for candidate in _json_formats():
-        # The refused ones come first, and are refused whatever they were said to be.
-        if candidate.recognises(value) if candidate.refused or name == AUTO else candidate.name == name:
+    candidates = [one for one in registry.registered().values() if isinstance(one, Format)]
+    refused = next((one for one in candidates if one.refused and one.recognises(value)), None)
+    if refused is not None:  # whatever it was said to be
+        return refused
+    for candidate in candidates:
+        if candidate.name == name or (name == AUTO and candidate.recognises(value)):
             return candidate
     raise BadInput(DeadLetterReason.UNKNOWN_FORMAT, f"none of {', '.join(formats())} recognises it")
-
-
-@cache
-def _binary_formats() -> tuple[BinaryFormat, ...]:
-    return tuple(one for one in registry.registered().values() if isinstance(one, BinaryFormat))
-
-
-@cache
-def _json_formats() -> tuple[Format, ...]:
-    """The formats of JSON, those that are refused first."""
-    found = (one for one in registry.registered().values() if isinstance(one, Format))
-    return tuple(sorted(found, key=lambda one: not one.refused))
 
 
 def _usable(found: Found, number: int, window: Window | None) -> Found:

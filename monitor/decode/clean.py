@@ -1,8 +1,8 @@
 """The one place where values are made safe: a call as a format read it comes in, one fit to store goes out.
 
-What can be kept is kept: an absurd duration, token count or status becomes null, a long name is cut, and
-marks in the place of content are dropped. Only a call without a usable id or time is refused. What is parsed
-comes without NUL characters (``text.parse``), as do the strings of binary formats.
+What can be kept is kept: an absurd duration, token count or status becomes null, a long name is cut, NUL
+characters (which Postgres refuses in any text) are dropped, and so are marks in the place of content. Only a
+call without a usable id or time is refused.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from operator import is_
 from sys import intern
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import structs
 
 from monitor.decode import withheld
@@ -27,6 +28,7 @@ from monitor.records import (
     CallError,
     Captured,
     Contract,
+    Document,
     Expected,
     Fragment,
     Output,
@@ -83,7 +85,7 @@ def clean(call: Call) -> Call:
         schema=call.captured.schema and contract is call.contract,
     )
     trace_id = identifier(call.trace_id)
-    return structs.replace(
+    cleaned = structs.replace(
         call,
         **dict(zip(DIMENSIONS, map(name_of, dimensions(call)), strict=True)),
         call_id=call_id,
@@ -103,6 +105,7 @@ def clean(call: Call) -> Call:
         usage=_usage(call.usage),
         captured=captured,
     )
+    return _without_nul(cleaned)
 
 
 def fragment(found: Fragment) -> Fragment:
@@ -114,6 +117,9 @@ def fragment(found: Fragment) -> Fragment:
     group, span_id = identifier(found.group), identifier(found.span_id)
     if group is None or span_id is None:
         raise BadInput(DeadLetterReason.INVALID_RECORD, "a part of a call without a trace or a span")
+    documents = withheld.shown(found.documents)
+    if any("\x00" in said for document in documents for said in structs.astuple(document) if said):
+        documents = msgspec.convert(_drop_nul(msgspec.to_builtins(documents)), tuple[Document, ...])
     return structs.replace(
         found,
         group=group,
@@ -124,7 +130,7 @@ def fragment(found: Fragment) -> Fragment:
         started_at=utc(found.started_at),
         ended_at=utc(found.ended_at),
         first_token_at=None if found.first_token_at is None else utc(found.first_token_at),
-        documents=withheld.shown(found.documents),
+        documents=documents,
         models=tuple(name_of(model) for model in found.models),
     )
 
@@ -264,3 +270,23 @@ def _depth_within(value: Any, limit: int) -> bool:
             if isinstance(child, _CONTAINERS)
         ]
     return not level
+
+
+def _without_nul(call: Call) -> Call:
+    """The call with NUL removed from every string in it, at any depth.
+
+    The encoded form shows at C speed whether there is one, which nearly always there is not.
+    """
+    if b"\\u0000" not in msgspec.json.encode(call):
+        return call
+    return msgspec.convert(_drop_nul(msgspec.to_builtins(call, builtin_types=(datetime,))), Call)
+
+
+def _drop_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, list | tuple):
+        return [_drop_nul(element) for element in value]
+    if isinstance(value, dict):
+        return {_drop_nul(key): _drop_nul(element) for key, element in value.items()}
+    return value

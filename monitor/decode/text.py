@@ -1,8 +1,7 @@
 """Bytes to JSON values: strict about what JSON is (RFC 8259), forgiving about characters and numbers.
 
-Bytes or text come in; parsed values go out, whose strings can be encoded as UTF-8 and hold no NUL (which
-Postgres refuses in any text), and whose numbers are finite. What isn't JSON raises ``BadInput``, with a
-detail that never quotes the input.
+Bytes or text come in; parsed values go out, whose strings can be encoded as UTF-8 and whose numbers are
+finite. What isn't JSON raises ``BadInput``, with a detail that never quotes the input.
 """
 
 from __future__ import annotations
@@ -64,35 +63,18 @@ def split(value: bytes, max_items: int = MAX_ITEMS) -> list[bytes]:
 def parse(text: bytes | str) -> Any:
     """One JSON value.
 
-    Bad UTF-8 and lone surrogates become U+FFFD, NUL characters are dropped; numbers that neither an integer
-    of a few thousand digits nor a finite float can hold become null.
+    Bad UTF-8 and lone surrogates become U+FFFD; numbers that neither an integer of a few thousand
+    digits nor a finite float can hold become null.
 
     Raises:
         BadInput: ``not_json`` or ``too_deep``.
     """
     try:
-        value = msgspec.json.decode(text)
+        return msgspec.json.decode(text)
     except RecursionError:
         raise BadInput(DeadLetterReason.TOO_DEEP, "nested too deeply to parse") from None
     except ValueError:
-        value = _parse_tolerantly(text)
-    return without_nul(value) if may_hold_nul(text) else value
-
-
-def may_hold_nul(text: bytes | str) -> bool:
-    """Whether a NUL may be in a string of this JSON: it is written as this escape, and in no other way."""
-    return b"\\u0000" in text if isinstance(text, bytes) else "\\u0000" in text
-
-
-def without_nul(value: Any) -> Any:
-    """Parsed JSON without NUL characters, in names as in values."""
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, list | tuple):
-        return [without_nul(element) for element in value]
-    if isinstance(value, dict):
-        return {without_nul(key): without_nul(element) for key, element in value.items()}
-    return value
+        return _parse_tolerantly(text)
 
 
 def _lines(text: bytes, max_items: int) -> list[bytes]:

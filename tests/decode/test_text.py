@@ -23,7 +23,7 @@ from monitor.errors import BadInput
         (b'"\\ude00\\ud83d"', "\ufffd\ufffd"),
         (b'{"\\ud800": ["\\udfff"]}', {"\ufffd": ["\ufffd"]}),
         (b'"\xf0\x9f\x98"', "\ufffd"),
-        (b'"\\u0000"', ""),
+        (b'"\\u0000"', "\x00"),
     ],
 )
 def test_json_is_read_and_its_characters_repaired(text: bytes | str, value: object) -> None:

@@ -11,8 +11,6 @@ from typing import Any
 
 import msgspec
 
-from monitor.decode import text
-
 #: The tokens that JSON writes otherwise: strings, names, tuples, and numbers that are keys. A string without
 #: an end is one to the end, so that no character is looked at twice.
 _TOKEN = re.compile(
@@ -30,7 +28,7 @@ _SPECIAL = re.compile(r'\\x([0-9a-f]{2})|\\U([0-9a-f]{8})|\\([\'"\\])|"')
 def read(source: str) -> Any:
     """The value of a literal; ``None`` for what is none, or has a value that JSON has not."""
     try:
-        return text.without_nul(msgspec.json.decode(_TOKEN.sub(_token, source)))
+        return msgspec.json.decode(_TOKEN.sub(_token, source))
     except (ValueError, RecursionError):
         return None
 

@@ -163,14 +163,9 @@ def _log_record(raw: bytes, origin: Origin) -> Read:
 
 
 def _attributes(pairs: Iterable[KeyValue], depth: int = 0) -> Attributes:
-    found = {_text(pair.key): _value(pair.value, depth) for pair in pairs}
+    found = {pair.key: _value(pair.value, depth) for pair in pairs}
     wire.bounded(len(found), depth)
     return found
-
-
-def _text(value: str) -> str:
-    """A text without NUL characters, as ``text.parse`` gives them."""
-    return value.replace("\x00", "")
 
 
 def _value(value: AnyValue, depth: int = 0) -> Any:
@@ -183,6 +178,4 @@ def _value(value: AnyValue, depth: int = 0) -> Any:
         wire.bounded(0, depth)
         return [_value(element, depth + 1) for element in value.array_value.values]
     plain = getattr(value, kind)
-    if isinstance(plain, str):
-        return _text(plain)
     return None if isinstance(plain, float) and not math.isfinite(plain) else plain
