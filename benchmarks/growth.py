@@ -186,7 +186,7 @@ class Town:
         }
 
     def _analyze(self, connection: psycopg.Connection[Any], day: int) -> None:
-        """Let the planner know a day's calls and the rollups, as autovacuum does where calls come over a day."""
+        """Let the planner know a day's calls and the rollups, as autovacuum would while they come."""
         start = self._now - timedelta(days=DAYS - day)
         for at in (start, start + timedelta(days=1)):
             connection.execute(f"ANALYZE calls_{at:%Y%m%d}".encode())
