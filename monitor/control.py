@@ -48,6 +48,24 @@ ROUNDS = 100
 SLICE_S = 1.0
 
 
+class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # it has no types
+    """A scheduler of jobs at intervals that goes on when the machine's clock is put back.
+
+    Its jobs are due at times of day: put back by an hour, none of them would run for an hour.
+    """
+
+    _latest: datetime | None = None
+
+    def _process_jobs(self) -> float | None:
+        now = datetime.now(self.timezone)
+        if self._latest is not None and now < self._latest:
+            for job in self.get_jobs():
+                job.modify(next_run_time=now)
+        self._latest = now
+        wait: float | None = super()._process_jobs()
+        return wait
+
+
 class Schedule:
     """The jobs of the leader, each at its interval.
 
@@ -59,7 +77,7 @@ class Schedule:
     def __init__(self, leads: Callable[[], bool], metrics: telemetry.ControlMetrics) -> None:
         self._leads = leads
         self._metrics = metrics
-        self._scheduler = BackgroundScheduler(
+        self._scheduler = _Scheduler(
             timezone="UTC",
             executors={"default": ThreadPoolExecutor(4)},
             job_defaults={"coalesce": True, "max_instances": 1},

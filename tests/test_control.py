@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from apscheduler.executors import base as executors
+from apscheduler.schedulers import base as schedulers
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -242,3 +244,27 @@ def test_every_query_of_the_runbook_runs(engine: sa.Engine) -> None:
     for query in queries:
         with engine.begin() as connection:
             connection.execute(sa.text(query.replace(":", r"\:")))
+
+
+def test_jobs_go_on_when_the_clock_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = timedelta()
+
+    class Stepped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + step
+
+    for module in (control, schedulers, executors):
+        monkeypatch.setattr(module, "datetime", Stepped)
+    ran = threading.Event()
+    schedule = Schedule(lambda: True, ControlMetrics(CollectorRegistry()))
+    schedule.add("often", 0.05, ran.set)
+    schedule.start()
+    try:
+        assert ran.wait(30)
+        step = timedelta(hours=-1)
+        for _ in range(3):
+            ran.clear()
+            assert ran.wait(30)
+    finally:
+        schedule.close()

@@ -25,7 +25,11 @@ STOPPED_S = 10.0
 def workers(service: Running) -> list[int]:
     """The process ids of a service's workers."""
     children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
-    return [int(pid) for pid in children if b"monitor.ingest" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [
+        int(pid)
+        for pid in children
+        if b"monitor.workers.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
 
 
 def metric(service: Running, name: str) -> float:
