@@ -130,7 +130,9 @@ def owners(services: Iterable[Running]) -> Owners:
 def worker_pid(service: Running) -> int:
     """The process of worker 0."""
     pids = [
-        pid for pid in tree(service.pid) if b"monitor.ingest" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        pid
+        for pid in tree(service.pid)
+        if b"monitor.workers.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     return min(pids)
 

@@ -109,8 +109,8 @@ def run(
     the partitions, and one of them leads. A worker that ends is started again. Ctrl-C or SIGTERM ends all
     after the batch they are at; nothing is lost either way.
     """
-    from monitor.ingest import make_judge
     from monitor.service import Service, check_channels
+    from monitor.workers.process import make_judge
 
     settings = _settings(config)
     check_channels(settings.config, SystemClock())
@@ -137,9 +137,9 @@ def migrate(config: ConfigOption = None) -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Check the configuration and the rules without starting anything."""
-    from monitor.ingest import make_judge
     from monitor.service import check_channels
     from monitor.store import connect
+    from monitor.workers.process import make_judge
 
     settings = _settings(config)
     check_channels(settings.config, SystemClock())
@@ -194,7 +194,7 @@ def replay(
     """
     from rich.console import Console
 
-    from monitor.replay import USABLE, replaying
+    from monitor.letters.replay import USABLE, replaying
     from monitor.service import check_revision
     from monitor.store import connect
     from monitor.store.letters import SETTLED, Wanted, count

@@ -1,8 +1,8 @@
 """Wires one replica: web first, then control, then the workers' supervisor until it is told to stop.
 
 In comes a checked configuration; out goes a running service: control in this process, and each worker in a
-process of its own, which ``monitor.ingest`` wires. On purpose one straight line. Whatever was started is
-stopped in reverse order, whatever happens.
+process of its own, which ``monitor.workers.process`` wires. On purpose one straight line. Whatever was
+started is stopped in reverse order, whatever happens.
 """
 
 from __future__ import annotations
@@ -33,10 +33,8 @@ from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
 from monitor.letter_topic import LetterTopic
-from monitor.link import Start, WorkerProcess
 from monitor.notify import Channel, Delivery, LogChannel, WebhookChannel
 from monitor.patience import until_it_works
-from monitor.snapshots import Totals
 from monitor.store import PostgresStore, connect
 from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
@@ -45,8 +43,10 @@ from monitor.store.migrate import current_revision, newest_revision
 from monitor.store.rollups import MINUTE_WAITS
 from monitor.store.suspects import suspect
 from monitor.store.windows import Windows
-from monitor.supervisor import Supervisor
 from monitor.web import WebServer, build_app
+from monitor.workers.link import Start, WorkerProcess
+from monitor.workers.snapshots import Totals
+from monitor.workers.supervisor import Supervisor
 
 log = structlog.get_logger("monitor.service")
 

@@ -16,8 +16,8 @@ from itertools import count
 from msgspec import structs
 
 from monitor.errors import Fenced, Raced, Transient
+from monitor.ingest.saver import Task
 from monitor.records import Call, DeadLetter, FragmentKind, Partition, Place, Record, ScoredCall, Waiting
-from monitor.saver import Task
 from monitor.source import Polled
 from monitor.store import Batch, Saved
 from monitor.store.ingest import APART

@@ -15,8 +15,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from monitor.errors import Transient
+from monitor.letters.reread import KafkaLog
 from monitor.records import Place
-from monitor.reread import KafkaLog
 from tests.integration.poison.sitecustomize import KINDS
 from tests.integration.running import Running
 from tests.services.plugin import Kafka

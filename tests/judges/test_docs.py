@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry
 
 from monitor.config import JudgeConfig, load_config
 from monitor.errors import ConfigError
-from monitor.ingest import make_judge
 from monitor.judges import Reason, load_judge
 from monitor.judges.openai import Options
 from monitor.records import Document, GroundingOutcome
 from monitor.telemetry import JudgeMetrics
+from monitor.workers.process import make_judge
 from tests.judges.fakes import answered_call, with_grounding
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "judges.md").read_text()

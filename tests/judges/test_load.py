@@ -11,9 +11,9 @@ import pytest
 
 from monitor.config import JudgeConfig
 from monitor.errors import ConfigError
-from monitor.ingest import make_judge
 from monitor.judges.load import GROUP, load_judge
 from monitor.judges.openai import OpenAIJudge
+from monitor.workers.process import make_judge
 from tests.judges.endpoint import PRICES
 from tests.judges.fakes import SECRET, FakeJudge
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from monitor.errors import Transient
-from monitor.saver import Saver, ThreadSaver
+from monitor.ingest.saver import Saver, ThreadSaver
 from monitor.store import Saved
 from tests.fakes import MemorySaver
 

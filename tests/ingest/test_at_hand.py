@@ -3,7 +3,7 @@
 import mmap
 import os
 
-from monitor.at_hand import SIZE, AtHand
+from monitor.ingest.at_hand import SIZE, AtHand
 from monitor.records import Place
 
 PLACE = Place("calls", 3, 2**40)

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from monitor.at_hand import SIZE, AtHand
-from monitor.collected import Collected
 from monitor.decode import Decoded, Window
-from monitor.guard import Guard
-from monitor.reader import Reader, untried
+from monitor.ingest.at_hand import SIZE, AtHand
+from monitor.ingest.collected import Collected
+from monitor.ingest.guard import Guard
+from monitor.ingest.reader import Reader, untried
 from monitor.records import Call, Place, Record, Scores
 from monitor.telemetry import IngestMetrics
 from tests.examples import call, scores

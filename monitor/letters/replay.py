@@ -18,24 +18,24 @@ import sqlalchemy as sa
 from msgspec import structs
 from prometheus_client import CollectorRegistry
 
-from monitor.at_hand import SIZE, AtHand
 from monitor.clock import Clock, SystemClock
-from monitor.collected import Collected
 from monitor.config import Config
 from monitor.decode import Window, item_with_hash
 from monitor.decode.assemble import arrived
 from monitor.durations import seconds
 from monitor.errors import ConfigError, DeadLetterReason
-from monitor.guard import Guard, TryAlone
-from monitor.reader import Guarding, Reader, TryingAlone
+from monitor.ingest.at_hand import SIZE, AtHand
+from monitor.ingest.collected import Collected
+from monitor.ingest.guard import Guard, TryAlone
+from monitor.ingest.reader import Guarding, Reader, TryingAlone
+from monitor.ingest.work import Work
+from monitor.letters.reread import KafkaLog, Log
 from monitor.records import DeadLetter, Place, Record
-from monitor.reread import KafkaLog, Log
 from monitor.store import Batch, Parts, PostgresStore
 from monitor.store.database import transient_if_unreachable
 from monitor.store.letters import NO_CALL, SETTLED, WAITING, Replay, Wanted, find, key_of, still
 from monitor.store.partitions import ensure_partitions
 from monitor.telemetry import IngestMetrics
-from monitor.work import Work
 
 #: Letters that are in memory at once; each may have some megabytes.
 PAGE = 50

@@ -15,13 +15,13 @@ from monitor.clock import ManualClock
 from monitor.config import GroundingConfig, IngestConfig
 from monitor.decode.letters import dead_letter
 from monitor.errors import BadInput, DeadLetterReason, Transient
-from monitor.reader import unguarded
+from monitor.ingest.reader import unguarded
+from monitor.ingest.work import Work
+from monitor.letters.replay import Replayer
+from monitor.letters.reread import Log
 from monitor.records import DeadLetter, Place, Record
-from monitor.replay import Replayer
-from monitor.reread import Log
 from monitor.store import PostgresStore, connect
 from monitor.store.letters import Wanted
-from monitor.work import Work
 from tests.decode.otlp.build import chat, span, traces
 from tests.examples import NOON, batch, record
 from tests.store.helpers import contents, empty, rows

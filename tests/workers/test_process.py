@@ -8,7 +8,7 @@ import pytest
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
-from monitor.ingest import CLIENT, client_settings
+from monitor.workers.process import CLIENT, client_settings
 
 
 def test_the_kafka_client_is_told_what_brings_a_killed_worker_back_soon() -> None:

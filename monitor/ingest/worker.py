@@ -25,15 +25,15 @@ from msgspec import structs
 
 from monitor import telemetry
 from monitor.clock import Clock
-from monitor.collected import Collected, Unsaved, count
 from monitor.decode import Decoded, Window
 from monitor.decode.assemble import Waits
 from monitor.errors import Fenced, Raced, Transient
-from monitor.finder import Finder, Start
-from monitor.joiner import Joiner
-from monitor.reader import Guarding, Reader, TryingAlone, unguarded, untried
+from monitor.ingest.collected import Collected, Unsaved, count
+from monitor.ingest.finder import Finder, Start
+from monitor.ingest.joiner import Joiner
+from monitor.ingest.reader import Guarding, Reader, TryingAlone, unguarded, untried
+from monitor.ingest.saver import Saver, ThreadSaver
 from monitor.records import Call, Partition, Place, Record, ScoredCall, Scores
-from monitor.saver import Saver, ThreadSaver
 from monitor.source import Polled, Source
 from monitor.store import Batch, OffsetMove, Saved, Store
 
@@ -73,8 +73,8 @@ class Worker:
         batch_bytes: the same in bytes of values.
         metrics: where to count.
         waits: how long parts of calls wait for the rest.
-        guard: watches over the work on one record; see ``monitor.reader``.
-        try_alone: tries a suspected record in a process of its own; see ``monitor.reader``.
+        guard: watches over the work on one record; see ``monitor.ingest.reader``.
+        try_alone: tries a suspected record in a process of its own; see ``monitor.ingest.reader``.
         saver: what runs the saves.
         on_turn: called at every turn of the loop, for the health check.
         wait: waits that many seconds or until a stop, and says whether a stop was asked for.

@@ -20,8 +20,9 @@ from monitor.decode import Decoded, Window, native
 from monitor.decode import decode as decode_record
 from monitor.decode.assemble import Assembled, arrived, assemble
 from monitor.errors import DeadLetterReason, Fenced, Permanent, TookTooLong, Transient
+from monitor.ingest.reader import place_of
+from monitor.ingest.worker import BACKOFF_S, Worker
 from monitor.judges import Verdict
-from monitor.reader import place_of
 from monitor.records import (
     Call,
     DeadLetter,
@@ -34,7 +35,6 @@ from monitor.records import (
 )
 from monitor.source import Polled
 from monitor.store import Batch, Saved
-from monitor.worker import BACKOFF_S, Worker
 from tests.examples import NOON, PARTITION, batch, call, dead_letter, scored, scores
 from tests.fakes import MemoryKafka, MemorySaver, MemorySource, MemoryStore
 from tests.fragments import WAITS, content, fragment, whole
@@ -1253,7 +1253,7 @@ def test_parts_that_putting_together_fails_on_cost_themselves_only(
             raise KeyError("secret")
         return assemble(group, *others)
 
-    monkeypatch.setattr("monitor.reader.assemble", broken)
+    monkeypatch.setattr("monitor.ingest.reader.assemble", broken)
     monkeypatch.setitem(TOLD, "other", whole("o", group="another trace"))
     two = Raced(store)
     produce(two.topics[0], "whole", "other")

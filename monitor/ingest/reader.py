@@ -12,11 +12,11 @@ from datetime import datetime
 from time import perf_counter
 
 from monitor import telemetry
-from monitor.collected import Collected
 from monitor.decode import Decoded, Window, native
 from monitor.decode.assemble import Assembled, Waits, assemble, given_up
 from monitor.decode.letters import Letters, costly_letter, dead_letter
 from monitor.errors import BadInput, DeadLetterReason, TookTooLong
+from monitor.ingest.collected import Collected
 from monitor.records import Call, DeadLetter, Place, Record, ScoredCall, Scores, Source, Waiting
 
 #: Watches over the work on the record at this place, and raises ``TookTooLong`` in it.

@@ -26,25 +26,25 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAs
 from prometheus_client import CollectorRegistry
 
 from monitor import logs, telemetry
-from monitor.at_hand import AtHand
 from monitor.clock import SystemClock
 from monitor.config import JudgeConfig
 from monitor.decode.assemble import Waits
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent
-from monitor.guard import Guard, TryAlone, limit_memory
+from monitor.ingest.at_hand import AtHand
+from monitor.ingest.guard import Guard, TryAlone, limit_memory
+from monitor.ingest.work import Work
+from monitor.ingest.worker import Worker
 from monitor.judges import Bounds, Judge, Judging, Pick, Thresholds, load_judge
-from monitor.link import Line, Report, Start, shared_at_hand
 from monitor.patience import until_it_works
 from monitor.records import ScoredCall
-from monitor.snapshots import snapshot
 from monitor.source import CHUNK_RECORDS, KafkaSource
 from monitor.store import PostgresStore, connect
 from monitor.store.database import SAVE_TIMEOUT_S
-from monitor.work import Work
-from monitor.worker import Worker
+from monitor.workers.link import Line, Report, Start, shared_at_hand
+from monitor.workers.snapshots import snapshot
 
-log = structlog.get_logger("monitor.ingest")
+log = structlog.get_logger("monitor.workers.process")
 
 #: Seconds between two reports.
 REPORT_S = 1.0

@@ -9,10 +9,11 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from monitor.errors import Permanent, Transient
-from monitor.link import Report
 from monitor.records import Place
-from monitor.snapshots import Totals, snapshot
-from monitor.supervisor import (
+from monitor.telemetry import SupervisorMetrics
+from monitor.workers.link import Report
+from monitor.workers.snapshots import Totals, snapshot
+from monitor.workers.supervisor import (
     BACKOFF_S,
     GRACE_S,
     LASTED_S,
@@ -22,7 +23,6 @@ from monitor.supervisor import (
     SUSPECT_RETRY_S,
     Supervisor,
 )
-from monitor.telemetry import SupervisorMetrics
 
 PLACE = Place("calls", 3, 41)
 

@@ -18,10 +18,10 @@ from typing import IO
 
 import msgspec
 
-from monitor.at_hand import SIZE, AtHand
 from monitor.config import Config
+from monitor.ingest.at_hand import SIZE, AtHand
 from monitor.records import Place
-from monitor.snapshots import Family
+from monitor.workers.snapshots import Family
 
 _LENGTH = struct.Struct("<I")
 
@@ -51,7 +51,7 @@ class Report(msgspec.Struct, frozen=True):
 class WorkerProcess:
     """A worker, in a process of its own, as its supervisor sees it.
 
-    Start it from a thread that lives as long as the worker is to live: see ``monitor.ingest``.
+    Start it from a thread that lives as long as the worker is to live: see ``monitor.workers.process``.
 
     Args:
         start: what it has to know.
@@ -69,7 +69,7 @@ class WorkerProcess:
             files = theirs.fileno(), shared.fileno()
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "monitor.ingest", *map(str, files)],
+                    [sys.executable, "-m", "monitor.workers.process", *map(str, files)],
                     stdin=subprocess.DEVNULL,
                     pass_fds=files,
                 )

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from msgspec import structs
 
-from monitor.at_hand import SIZE, AtHand
 from monitor.errors import TookTooLong
-from monitor.guard import Guard, TryAlone, limit_memory
+from monitor.ingest.at_hand import SIZE, AtHand
+from monitor.ingest.guard import Guard, TryAlone, limit_memory
 from monitor.records import Place, Record
 
 PLACE = Place("calls", 3, 7)

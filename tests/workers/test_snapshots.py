@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.snapshots import Totals, snapshot
+from monitor.workers.snapshots import Totals, snapshot
 
 
 class Life:

@@ -12,10 +12,10 @@ from msgspec import structs
 
 from monitor import telemetry
 from monitor.clock import Clock
-from monitor.collected import Collected, count
 from monitor.decode.assemble import Waits, arrived
 from monitor.errors import Raced, Transient
-from monitor.reader import Reader, place_of
+from monitor.ingest.collected import Collected, count
+from monitor.ingest.reader import Reader, place_of
 from monitor.records import Call, Place, ScoredCall, Waiting
 from monitor.store import Batch, Parts, Store
 
@@ -64,7 +64,8 @@ class Joiner:
         What was claimed and could not be finished is free again when its lease is over.
         """
         now = self._clock.now()
-        if self._swept is not None and now - self._swept < SWEEP:
+        # A clock that was put back must not keep parts waiting until it is where it had been.
+        if self._swept is not None and timedelta() <= now - self._swept < SWEEP:
             return
         self._swept = now
         try:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from monitor import telemetry
-from monitor.collected import count
 from monitor.errors import Permanent
+from monitor.ingest.collected import count
 from monitor.records import Partition, Record
 from monitor.source import Polled, Source
 from monitor.store import Batch, OffsetMove, Store

@@ -20,9 +20,9 @@ from typing import Any, Self
 
 import msgspec
 
-from monitor.at_hand import AtHand
 from monitor.decode.letters import dead_letter
 from monitor.errors import BadInput, DeadLetterReason, TookTooLong, Transient
+from monitor.ingest.at_hand import AtHand
 from monitor.records import DeadLetter, Place, Record
 
 #: Ticks in the time that a record may take: it is stopped at most one of them late.

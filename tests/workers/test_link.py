@@ -11,7 +11,7 @@ import pytest
 
 from monitor.config import Config, DatabaseConfig, JudgeConfig, KafkaConfig
 from monitor.demo.child import free_port
-from monitor.link import Report, Start, WorkerProcess
+from monitor.workers.link import Report, Start, WorkerProcess
 
 #: Seconds that anything may take.
 PATIENCE_S = 60.0

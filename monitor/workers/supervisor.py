@@ -20,11 +20,11 @@ import structlog
 
 from monitor import telemetry
 from monitor.errors import Permanent, Transient
-from monitor.link import Report
 from monitor.records import Place
-from monitor.snapshots import Totals
+from monitor.workers.link import Report
+from monitor.workers.snapshots import Totals
 
-log = structlog.get_logger("monitor.supervisor")
+log = structlog.get_logger("monitor.workers.supervisor")
 
 #: Seconds between two looks at the workers.
 TURN_S = 0.1
@@ -74,7 +74,7 @@ class End(StrEnum):
 
 
 class Process(Protocol):
-    """One worker's process. ``monitor.link.WorkerProcess`` is the real one."""
+    """One worker's process. ``monitor.workers.link.WorkerProcess`` is the real one."""
 
     @property
     def pid(self) -> int:
