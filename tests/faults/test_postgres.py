@@ -6,6 +6,7 @@ import signal
 import time
 
 import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 
 from monitor.demo.embedded import PostgresServer
@@ -58,32 +59,32 @@ def test_nothing_is_lost_while_postgres_is_read_only(
             proof.mended()
 
 
-def test_nothing_is_lost_while_somebody_holds_a_lock(
-    proof: Proof, own_postgres: PostgresServer, long_form: bool
-) -> None:
+def test_nothing_is_lost_while_somebody_holds_a_lock(proof: Proof, long_form: bool) -> None:
     held_s = 30 if long_form else 5
     with proof.of(f"calls locked for {held_s} s"):
         for _ in range(3 if long_form else 1):
-            with psycopg.connect(own_postgres.url()) as connection:
-                connection.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
+            with proof.service.engine.begin() as connection:
+                connection.execute(sa.text("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE"))
                 time.sleep(held_s)
             proof.mended()
 
 
-def test_nothing_is_lost_when_every_statement_is_slow(
-    proof: Proof, own_postgres: PostgresServer, long_form: bool
-) -> None:
+def test_nothing_is_lost_when_every_statement_is_slow(proof: Proof, long_form: bool) -> None:
+    service = proof.service
     with proof.of("a save that takes 2 s more"):
-        with psycopg.connect(own_postgres.url(), autocommit=True) as connection:
-            connection.execute(
-                "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql"
-                " AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$"
-            )
-            connection.execute("CREATE TRIGGER slow AFTER UPDATE ON consumer_offsets EXECUTE FUNCTION wait()")
-            time.sleep(60 if long_form else 6)
-            connection.execute("DROP TRIGGER slow ON consumer_offsets")
-            connection.execute("DROP FUNCTION wait()")
+        with service.engine.begin() as connection:
+            connection.execute(sa.text(_WAIT))
+            connection.execute(sa.text(_SLOW))
+        time.sleep(60 if long_form else 6)
+        with service.engine.begin() as connection:
+            connection.execute(sa.text("DROP TRIGGER slow ON consumer_offsets"))
         proof.mended()
+
+
+_WAIT = """
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$
+"""
+_SLOW = "CREATE TRIGGER slow AFTER UPDATE ON consumer_offsets EXECUTE FUNCTION wait()"
 
 
 def _set(server: PostgresServer, name: str, value: str) -> None:

@@ -119,6 +119,15 @@ def _join_and_leave(traffic: Traffic, *, seconds: float) -> None:
             member.poll(timeout_ms=100, max_records=1)
 
 
+def test_nothing_is_lost_while_the_service_is_stopped(proof: Proof, long_form: bool) -> None:
+    stopped_s = 600 if long_form else 5
+    with proof.of(f"service stopped for {stopped_s} s"):
+        proof.service.stop()
+        time.sleep(stopped_s)
+        proof.service.start()
+        proof.mended()
+
+
 def test_memory_stays_bounded_under_ten_times_the_load(
     stage: Stage, record: Callable[[Row], None], long_form: bool
 ) -> None:
