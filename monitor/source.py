@@ -64,6 +64,11 @@ class Polled(msgspec.Struct, frozen=True):
         """The records of all partitions."""
         return tuple(record for chunk in self.chunks.values() for record in chunk)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        return sum(len(record.value) for chunk in self.chunks.values() for record in chunk if record.value)
+
 
 class Source(Protocol):
     """What ingest needs of Kafka. ``KafkaSource`` and the tests' fake pass the same contract tests."""

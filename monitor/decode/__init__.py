@@ -198,7 +198,7 @@ def _usable(found: Found, number: int, window: Window | None) -> Found:
             call = None if found.call is None else _checked(found.call, number, window)
             return structs.replace(clean.fragment(found), call=call)
     except BadInput as bad:
-        return bad
+        return bad.with_traceback(None)
     return found
 
 

@@ -119,7 +119,8 @@ def load(package: str, path: Iterable[str]) -> None:
 def each(parts: Iterable[T], read: Callable[[T], Iterable[Found]]) -> Iterator[Found]:
     """What is found in each part. One that can't be read costs itself only.
 
-    Anything but ``BadInput`` that a decoder raises is a bug of ours, and becomes one.
+    Anything but ``BadInput`` that a decoder raises is a bug of ours, and becomes one. None brings its
+    traceback along: its frames hold what was read and, in a circle, the error itself.
     """
     for part in parts:
         try:
@@ -129,6 +130,6 @@ def each(parts: Iterable[T], read: Callable[[T], Iterable[Found]]) -> Iterator[F
         except MemoryError:
             yield BadInput(DeadLetterReason.OUT_OF_MEMORY, "needs more memory than there is")
         except BadInput as bad:
-            yield bad
+            yield bad.with_traceback(None)
         except Exception as bug:  # noqa: BLE001 - the declared edge: one part must not cost its neighbours
             yield BadInput(DeadLetterReason.DECODER_FAILED, type(bug).__name__)

@@ -77,6 +77,7 @@ class Worker:
         try_alone: tries a suspected record in a process of its own; see ``monitor.ingest.reader``.
         saver: what runs the saves.
         on_turn: called at every turn of the loop, for the health check.
+        on_read: called after every poll with the bytes of the values that it gave, which may be none.
         wait: waits that many seconds or until a stop, and says whether a stop was asked for.
         monotonic: seconds that never go back.
     """
@@ -103,6 +104,7 @@ class Worker:
         try_alone: TryingAlone = untried,
         saver: Saver | None = None,
         on_turn: Callable[[], None] = lambda: None,
+        on_read: Callable[[int], None] = lambda _size: None,
         wait: Callable[[float], bool] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -121,6 +123,7 @@ class Worker:
         self._metrics = metrics
         self._saver = saver or ThreadSaver()
         self._on_turn = on_turn
+        self._on_read = on_read
         self._stop = threading.Event()
         self._wait = wait or self._stop.wait
         self._monotonic = monotonic
@@ -173,6 +176,7 @@ class Worker:
         if lost:
             self._collected = Collected()
         polled = self._poll()
+        self._on_read(polled.size)
         if self._source.take_rebalanced() or lost:
             self._find_place()
             return None

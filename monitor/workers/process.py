@@ -1,15 +1,16 @@
-"""One worker: wires source, decode, scores, judge and store, in a process of its own, and is its entry point.
+"""One worker: wires source, decode, scores, judge and store, in a process that a nursery forks.
 
 In comes what its supervisor says over the line; out go batches to Postgres, a report every second, and a
 log in the same format. It ends after the batch it is at when it gets a SIGTERM or SIGINT, and at once when
-its supervisor is gone: somebody else may be its supervisor's successor already.
+its supervisor is gone: somebody else may be its supervisor's successor already. Run as a module this is the
+nursery itself.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -32,6 +33,7 @@ from monitor.decode.assemble import Waits
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent
 from monitor.ingest.at_hand import AtHand
+from monitor.ingest.garbage import Garbage
 from monitor.ingest.guard import Guard, TryAlone, limit_memory
 from monitor.ingest.work import Work
 from monitor.ingest.worker import Worker
@@ -42,6 +44,7 @@ from monitor.source import CHUNK_RECORDS, KafkaSource
 from monitor.store import PostgresStore, connect
 from monitor.store.database import SAVE_TIMEOUT_S
 from monitor.workers.link import Line, Report, Start, shared_at_hand
+from monitor.workers.nursery import serve
 from monitor.workers.snapshots import snapshot
 
 log = structlog.get_logger("monitor.workers.process")
@@ -67,8 +70,6 @@ _ASSIGNORS = {
         CooperativeStickyAssignor,
     )
 }
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Ingest:
@@ -138,6 +139,8 @@ class Ingest:
             guard = Guard(self._at_hand, seconds(ingest.record_timeout))
             cleanup.callback(guard.stop)
             guard.start()
+            garbage = Garbage()
+            garbage.take_over()
             self._worker = Worker(
                 source,
                 store,
@@ -165,6 +168,7 @@ class Ingest:
                     keep_content=ingest.keep_content,
                 ),
                 on_turn=self._on_turn,
+                on_read=garbage.read,
             )
             if not self._stopping.is_set():
                 self._worker.run()
@@ -247,11 +251,11 @@ def client_settings(configured: Mapping[str, Any], instance: str) -> dict[str, A
 
 
 def main() -> None:
-    """Be the worker that the supervisor says, until it is told to stop; the arguments are two open files."""
-    line_number, memory_number = map(int, sys.argv[1:])
-    if sys.platform == "linux":
-        # Whatever this process is doing, in Python or in C, it does not outlive its supervisor.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Be a nursery, and the workers that it forks; the argument is the open socket of its supervisor.
+
+    A worker works until it is told to stop.
+    """
+    line_number, memory_number = serve(socket.socket(fileno=int(sys.argv[1])))
     line = Line(line_number)
     start = line.start()
     logs.configure(start.config.log.level, start.config.log.format, worker=start.number)
