@@ -1,8 +1,8 @@
 """When a worker looks for garbage: by what it has read, and not by what it has allocated.
 
 In comes, at every turn of the loop, how many bytes were read; out goes, now and then, what is held by circles
-only. Python would look after every 700 new objects, and often at all that is held: thousands of calls, none of
-them garbage, for a fifth of the time of decoding and scoring (530 µs a call, 425 without). Those leave no
+only. Python would look after every 700 new objects, and often at all that is held: thousands of calls, none
+of them garbage, for a fifth of the time of decoding and scoring (530 µs a call, 425 without). Those leave no
 circles behind, not even of junk (the tests hold that), so that this is for what we did not think of and for
 the libraries' own.
 """
