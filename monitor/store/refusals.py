@@ -8,6 +8,7 @@ from typing import TypeVar
 import psycopg
 import sqlalchemy as sa
 
+from monitor.errors import Transient
 from monitor.store.database import one_line
 
 Cursor = psycopg.Cursor[tuple[object, ...]]
@@ -32,6 +33,10 @@ def copy_bisecting(
 
     ``copy`` writes some of them and gives how many were new. What it raises itself goes through, and
     nothing of what it wrote stays.
+
+    Raises:
+        Transient: a day or month has no partition. That says nothing of a row: decode lets through only times
+            for which the leader makes partitions, so the leader has been away for days.
     """
     if not items:
         return 0, {}
@@ -47,6 +52,9 @@ def copy_bisecting(
                 with connection.begin_nested():
                     stored += copy(cursor, items[start:end])
             except _REFUSALS as error:
+                if isinstance(error, psycopg.errors.CheckViolation) and error.diag.constraint_name is None:
+                    why = "is a replica with control running? It makes the days to come"
+                    raise Transient(f"Postgres: {one_line(error)}: {why}") from error
                 if end - start == 1:
                     refused[start] = one_line(error)
                 else:

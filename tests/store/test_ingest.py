@@ -71,8 +71,6 @@ POISON = {
     "an int beyond 64 bits": scored("bad", offset=1, attempt=2**70),
     "a time without a zone": scored("bad", NOON.replace(tzinfo=None), offset=1),
     "a required field that is missing": scored("bad", offset=1, status=None),
-    "a day long past": scored("bad", NOON - timedelta(days=400), offset=1),
-    "a day far ahead": scored("bad", NOON + timedelta(days=400), offset=1),
 }
 
 
@@ -116,10 +114,18 @@ def test_duplicates_are_counted_beside_refusals(engine: sa.Engine) -> None:
 
 
 def test_a_refused_call_marks_no_minute(engine: sa.Engine) -> None:
-    """Its day may be gone, and then its minute's rollup must not be computed again from nothing."""
-    past = NOON - timedelta(days=400)
-    PostgresStore(engine).save(batch([scored("a"), scored("old", past)]))
+    later = NOON + timedelta(minutes=1)
+    PostgresStore(engine).save(batch([scored("a"), scored("bad", later, offset=1, trace_id="\x00")]))
     assert rows(engine, "SELECT minute FROM dirty_minutes") == [(NOON,)]
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_day_that_nobody_made_is_waited_for_and_costs_no_call(engine: sa.Engine, days: int) -> None:
+    before = everything(engine)
+    calls = [scored("a"), scored("b", NOON + timedelta(days=days), offset=1)]
+    with pytest.raises(Transient, match="is a replica with control running"):
+        PostgresStore(engine).save(batch(calls))
+    assert everything(engine) == before
 
 
 def test_a_fenced_batch_keeps_nothing_of_its_refusals(engine: sa.Engine) -> None:
