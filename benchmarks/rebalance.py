@@ -30,7 +30,6 @@ import psycopg
 from kafka import KafkaAdminClient, KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks._processes import tree
 from monitor.demo.embedded import PostgresServer, embedded_postgres_bin
 from monitor.store.migrate import migrate
 from tests.integration.running import Running
@@ -127,16 +126,6 @@ def owners(services: Iterable[Running]) -> Owners:
     return found
 
 
-def worker_pid(service: Running) -> int:
-    """The process of worker 0."""
-    pids = [
-        pid
-        for pid in tree(service.pid)
-        if b"monitor.workers.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-    return min(pids)
-
-
 def measure(first: Running, second: Running) -> dict[str, tuple[float | None, float | None]]:
     """Both pauses after each event."""
     watch = Watch(first)
@@ -171,7 +160,7 @@ def measure(first: Running, second: Running) -> dict[str, tuple[float | None, fl
     with watch.watching():
         first.wait_for("readiness", lambda: first.readyz() == "")
         time.sleep(3)
-        event("a worker killed", lambda: os.kill(worker_pid(first), signal.SIGKILL), (first,), "0")
+        event("a worker killed", lambda: os.kill(min(first.workers()), signal.SIGKILL), (first,), "0")
         event("a service more", second.start, (first, second), None)
         event("a service less", second.stop, (first,), None)
         event("the service killed", kill_all, (first,), "all")

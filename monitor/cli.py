@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import structlog
@@ -19,15 +19,18 @@ import typer
 
 from monitor import __version__, logs
 from monitor.clock import SystemClock
-from monitor.config import Settings, load_config
 from monitor.decode import formats
 from monitor.durations import seconds
 from monitor.errors import DeadLetterReason, MonitorError
 from monitor.files import SUFFIXES, Unreadable, expand, read_records
-from monitor.offline import Offline, Placed, Skipped
 from monitor.progress import counting, reading
 from monitor.scoreline import score_line
 from monitor.summary import SUMMARY_WIDTH, Summary
+from monitor.workers.nursery import Nursery
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+    from monitor.offline import Placed, Skipped
 
 app = typer.Typer(
     name="llm-monitor",
@@ -109,18 +112,21 @@ def run(
     the partitions, and one of them leads. A worker that ends is started again. Ctrl-C or SIGTERM ends all
     after the batch they are at; nothing is lost either way.
     """
-    from monitor.service import Service, check_channels
-    from monitor.workers.process import make_judge
+    with Nursery() as nursery:
+        if only is not Part.CONTROL:
+            nursery.open()  # before our own imports, which take as long as its do
+        from monitor.service import Service, check_channels
+        from monitor.workers.process import make_judge
 
-    settings = _settings(config)
-    check_channels(settings.config, SystemClock())
-    wanted = 0
-    if only is not Part.CONTROL:
-        make_judge(settings.config.judge)
-        wanted = workers or settings.config.ingest.workers or _cores()
-    service = Service(settings)
-    _stop_on_signal(service.stop)
-    service.run(workers=wanted, control=only is not Part.INGEST)
+        settings = _settings(config)
+        check_channels(settings.config, SystemClock())
+        wanted = 0
+        if only is not Part.CONTROL:
+            make_judge(settings.config.judge)
+            wanted = workers or settings.config.ingest.workers or _cores()
+        service = Service(settings, nursery)
+        _stop_on_signal(service.stop)
+        service.run(workers=wanted, control=only is not Part.INGEST)
 
 
 @app.command()
@@ -304,6 +310,8 @@ def score(
         raise typer.BadParameter(f"it can be {', '.join(('auto', *formats()))}", param_hint="--format")
     from rich.console import Console
 
+    from monitor.offline import Offline, Skipped
+
     offline, table = Offline(format_), Summary()
     scored = skipped = 0
 
@@ -356,6 +364,8 @@ def _total(scored: int, skipped: int, empty: int, format_name: str, *, searched:
 
 
 def _settings(path: Path | None) -> Settings:
+    from monitor.config import load_config
+
     settings = load_config(path, os.environ)
     logs.configure(settings.config.log.level, settings.config.log.format)
     return settings

@@ -45,6 +45,7 @@ from monitor.store.suspects import suspect
 from monitor.store.windows import Windows
 from monitor.web import WebServer, build_app
 from monitor.workers.link import Start, WorkerProcess
+from monitor.workers.nursery import Nursery
 from monitor.workers.snapshots import Totals
 from monitor.workers.supervisor import Supervisor
 
@@ -62,14 +63,16 @@ class Service:
 
     Args:
         settings: the checked configuration.
+        nursery: where its workers come from.
         clock: what time it is.
 
     Attributes:
         registry: the metrics.
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, nursery: Nursery, clock: Clock | None = None) -> None:
         self._settings = settings
+        self._nursery = nursery
         self._config = settings.config
         self._clock = clock or SystemClock()
         self._stopping = threading.Event()
@@ -88,7 +91,7 @@ class Service:
         """Run until ``stop``: so many workers (0 for none), control, or both.
 
         Waits for Kafka and Postgres as long as it takes; ``/readyz`` says so meanwhile. Call it from the
-        main thread: workers end with the thread that started them.
+        main thread, where the nursery is: workers end with the thread that it was opened in.
 
         Raises:
             ConfigError: the database is not at the revision that this release needs.
@@ -122,7 +125,7 @@ class Service:
         given = config.kafka.client.get("group_instance_id")
         instance = given or f"llm-monitor-{uuid4().hex}"
         return Supervisor(
-            lambda number: WorkerProcess(Start(number, config, f"{instance}-{number}")),
+            lambda number: WorkerProcess(self._nursery, Start(number, config, f"{instance}-{number}")),
             workers=workers,
             record_timeout_s=seconds(config.ingest.record_timeout),
             suspect=partial(suspect, engine),

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import socket
 import struct
-import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from typing import IO
@@ -21,6 +20,7 @@ import msgspec
 from monitor.config import Config
 from monitor.ingest.at_hand import SIZE, AtHand
 from monitor.records import Place
+from monitor.workers.nursery import Nursery
 from monitor.workers.snapshots import Family
 
 _LENGTH = struct.Struct("<I")
@@ -51,32 +51,27 @@ class Report(msgspec.Struct, frozen=True):
 class WorkerProcess:
     """A worker, in a process of its own, as its supervisor sees it.
 
-    Start it from a thread that lives as long as the worker is to live: see ``monitor.workers.process``.
-
     Args:
+        nursery: where it comes from.
         start: what it has to know.
 
     Raises:
         OSError: the machine can't start another process now.
     """
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, nursery: Nursery, start: Start) -> None:
         ours, theirs = socket.socketpair()
         with theirs, tempfile.TemporaryFile() as shared:
             shared.truncate(SIZE)
             self._memory = mmap.mmap(shared.fileno(), SIZE)
             self._at_hand = AtHand(self._memory)
-            files = theirs.fileno(), shared.fileno()
             try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "monitor.workers.process", *map(str, files)],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=files,
-                )
+                self._pid = nursery.fork((theirs.fileno(), shared.fileno()))
             except OSError:
                 ours.close()
                 self._memory.close()
                 raise
+        self._nursery = nursery
         self._socket = ours
         self._received = bytearray()
         self._decoder = msgspec.msgpack.Decoder(Report)
@@ -87,11 +82,11 @@ class WorkerProcess:
     @property
     def pid(self) -> int:
         """Its process id."""
-        return self._process.pid
+        return self._pid
 
     def status(self) -> int | None:
         """Its exit status, minus the signal that killed it; ``None`` while it runs."""
-        return self._process.poll()
+        return self._nursery.status(self._pid)
 
     def reports(self) -> list[Report]:
         """What it has said since it was last asked. Never waits."""
@@ -119,15 +114,15 @@ class WorkerProcess:
 
     def terminate(self) -> None:
         """Ask it to end after the batch that it is at."""
-        self._process.terminate()
+        self._nursery.send(self._pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """End it at once."""
-        self._process.kill()
+        self._nursery.send(self._pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Forget it; it must have ended."""
-        self._process.wait()
+        self._nursery.wait(self._pid)
         self._socket.close()
         self._memory.close()
 

@@ -22,16 +22,6 @@ from tests.integration.running import Running
 STOPPED_S = 10.0
 
 
-def workers(service: Running) -> list[int]:
-    """The process ids of a service's workers."""
-    children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
-    return [
-        int(pid)
-        for pid in children
-        if b"monitor.workers.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-
-
 def metric(service: Running, name: str) -> float:
     """The sum of a metric over its labels."""
     lines = httpx.get(f"http://127.0.0.1:{service.port}/metrics", timeout=10).text.splitlines()
@@ -47,7 +37,7 @@ def test_nothing_is_lost_when_workers_are_killed(proof: Proof, long_form: bool) 
                 proof.service.start()
             proof.service.wait_until_ready()
             time.sleep(random.uniform(0, 2))
-            os.kill(random.choice(workers(proof.service)), signal.SIGKILL)
+            os.kill(random.choice(proof.service.workers()), signal.SIGKILL)
             proof.mended()
 
 
@@ -61,7 +51,7 @@ def test_a_worker_that_was_stopped_past_its_session_saves_nothing_stale(
 
     with proof.of("SIGSTOP of a worker past its session, SIGCONT", note=lambda: f"fenced {bites()} times"):
         for _ in range(20 if long_form else 2):
-            [stopped, _] = workers(proof.service)
+            [stopped, _] = proof.service.workers()
             os.kill(stopped, signal.SIGSTOP)
             time.sleep(STOPPED_S)
             os.kill(stopped, signal.SIGCONT)
@@ -137,11 +127,11 @@ def test_memory_stays_bounded_under_ten_times_the_load(
     with proof.of(f"ten times the load for {overload_s} s", note=lambda: f"at most {peak} MB a worker"):
         until = time.monotonic() + overload_s
         while time.monotonic() < until:
-            peak = max(peak, *(resident_mb(pid) for pid in workers(service)))
+            peak = max(peak, *(resident_mb(pid) for pid in service.workers()))
             time.sleep(0.2)
         proof.traffic.stop()
         proof.mended()
-        peak = max(peak, *(resident_mb(pid) for pid in workers(service)))
+        peak = max(peak, *(resident_mb(pid) for pid in service.workers()))
     assert peak < 300
 
 

@@ -103,6 +103,10 @@ class Running:
         assert self._child is not None
         return self._child.pid
 
+    def workers(self) -> list[int]:
+        """The process ids of its workers, which a process of its own forks."""
+        return [worker for nursery in _children(self.pid) for worker in _children(nursery)]
+
     def kill(self) -> None:
         """SIGKILL: no time for anything."""
         assert self._child is not None
@@ -167,3 +171,11 @@ class Running:
 
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-3_000:] if self.log.exists() else ""
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that a process has started and that have not ended."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []

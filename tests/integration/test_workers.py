@@ -33,11 +33,6 @@ def values(first: int, count: int) -> list[bytes]:
     ]
 
 
-def children(pid: int) -> set[int]:
-    """The processes that a process has started and that have not ended."""
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-
 def alive(pid: int) -> bool:
     """Whether a process runs: a zombie does not."""
     try:
@@ -87,7 +82,7 @@ def test_workers_that_are_killed_or_hang_are_replaced_and_everything_counts_once
     service.wait_for("both to read", lambda: partitions(metrics) == [2, 2])
     service.send(values(0, 1_000))
     service.wait_for_records(100)
-    first, second = sorted(children(service.pid))
+    first, second = sorted(service.workers())
 
     os.kill(first, signal.SIGKILL)
     service.wait_for("a restart", lambda: ("llm_monitor_worker_restarts_total", "0") in metrics.look())
@@ -95,7 +90,7 @@ def test_workers_that_are_killed_or_hang_are_replaced_and_everything_counts_once
     service.wait_for_records(2_000)
     service.wait_for("both to read", lambda: partitions(metrics) == [2, 2] and service.readyz() == "")
     assert metrics.look()["llm_monitor_worker_restarts_total", "0"] == 1
-    assert second in children(service.pid), "the other was left alone"
+    assert second in service.workers(), "the other was left alone"
 
     os.kill(second, signal.SIGSTOP)  # it hangs, and can say nothing
     service.send(values(2_000, 1_000))
@@ -108,7 +103,7 @@ def test_workers_that_are_killed_or_hang_are_replaced_and_everything_counts_once
     [(calls,)] = service.query("SELECT count(DISTINCT call_id) FROM calls")
     assert calls == 3_000
 
-    workers = children(service.pid)
+    workers = service.workers()
     service.stop()
     assert not [pid for pid in workers if alive(pid)], "a stop leaves no process"
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]
@@ -119,7 +114,7 @@ def test_workers_that_are_killed_or_hang_are_replaced_and_everything_counts_once
 def test_a_supervisor_that_is_killed_leaves_no_process_and_the_next_one_goes_on(service: Running) -> None:
     service.send(values(0, 500))
     service.wait_for_records(100)
-    workers = children(service.pid)
+    workers = service.workers()
     hanging = min(workers)
     os.kill(hanging, signal.SIGSTOP)
     service.kill()

@@ -12,6 +12,7 @@ import pytest
 from monitor.config import Config, DatabaseConfig, JudgeConfig, KafkaConfig
 from monitor.demo.child import free_port
 from monitor.workers.link import Report, Start, WorkerProcess
+from monitor.workers.nursery import Nursery
 
 #: Seconds that anything may take.
 PATIENCE_S = 60.0
@@ -26,9 +27,15 @@ def config(judge: JudgeConfig = JudgeConfig()) -> Config:  # noqa: B008 - frozen
     )
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as opened:
+        yield opened
+
+
 @contextmanager
-def worker(start: Start) -> Iterator[WorkerProcess]:
-    process = WorkerProcess(start)
+def worker(nursery: Nursery, start: Start) -> Iterator[WorkerProcess]:
+    process = WorkerProcess(nursery, start)
     try:
         yield process
     finally:
@@ -52,9 +59,10 @@ def first_words(process: WorkerProcess) -> Report:
 
 
 def test_a_worker_says_what_it_waits_for_and_ends_when_it_is_asked(
+    nursery: Nursery,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with worker(Start(3, config(), "instance-3")) as process:
+    with worker(nursery, Start(3, config(), "instance-3")) as process:
         said = first_words(process)
         assert said.problems
         assert {"llm_monitor_records", "llm_monitor_judge_cost_dollars"} <= {f.name for f in said.metrics}
@@ -68,8 +76,8 @@ def test_a_worker_says_what_it_waits_for_and_ends_when_it_is_asked(
     assert all('"worker": 3' in line for line in capfd.readouterr().err.splitlines())
 
 
-def test_a_worker_that_needs_a_person_says_so_in_its_last_words() -> None:
-    with worker(Start(0, config(judge=JudgeConfig(use="nobody")), "instance-0")) as process:
+def test_a_worker_that_needs_a_person_says_so_in_its_last_words(nursery: Nursery) -> None:
+    with worker(nursery, Start(0, config(judge=JudgeConfig(use="nobody")), "instance-0")) as process:
         wait_for(lambda: process.status() is not None)
         said = process.reports()
         assert process.status() == 1
