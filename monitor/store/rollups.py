@@ -8,6 +8,7 @@ their own, and any minute can be rebuilt at any time while its calls are kept.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -141,18 +142,22 @@ def _insert(tier: str, counted: str, histograms: dict[str, str]) -> sa.TextClaus
     )
 
 
-# Each minute or hour is read by itself through an index, however far apart they are.
+# Each minute or hour is read by itself through an index, however far apart they are: OFFSET 0 keeps the planner
+# from joining them to all that lies between. The constant bounds tell it which partitions are meant at all;
+# planning for every day that is kept took longer than a slice.
 _TOUCHED = {
     "rollup_1m": """
         SELECT bucket, call.* FROM unnest(CAST(:buckets AS timestamptz[])) AS bucket
         CROSS JOIN LATERAL (
             SELECT * FROM calls WHERE started_at >= bucket AND started_at < bucket + interval '1 minute'
+            AND started_at >= :first AND started_at < :last OFFSET 0
         ) AS call""",
     "rollup_1h": """
         SELECT hour AS bucket, minutes.* FROM unnest(CAST(:buckets AS timestamptz[])) AS hour
         CROSS JOIN LATERAL (
             SELECT {columns} FROM rollup_1m
             WHERE rollup_1m.bucket >= hour AND rollup_1m.bucket < hour + interval '1 hour'
+            AND rollup_1m.bucket >= :first AND rollup_1m.bucket < :last OFFSET 0
         ) AS minutes""".format(
         columns=", ".join(column.name for column in rollup_1m.columns if column.name != "bucket")
     ),
@@ -230,7 +235,7 @@ def recompute_hours(engine: sa.Engine, *, slice_: int = HOURS, waits: timedelta 
         hours = sorted(connection.execute(_CLAIM_HOURS, {"slice": slice_, "waits": waits}).scalars())
         if hours:
             connection.execute(_DELETE_HOURS, {"hours": hours})
-            connection.execute(_HOURS, {"buckets": hours})
+            connection.execute(_HOURS, _span(hours, timedelta(hours=1)))
         return len(hours)
 
 
@@ -272,4 +277,9 @@ def _recompute(connection: sa.Connection, minutes: list[datetime]) -> None:
     """Replace the rollups of these minutes, and mark their hours."""
     connection.execute(_DELETE_MINUTES, {"minutes": minutes})
     connection.execute(_MARK_HOURS, {"minutes": minutes})
-    connection.execute(_MINUTES, {"buckets": minutes})
+    connection.execute(_MINUTES, _span(minutes, timedelta(minutes=1)))
+
+
+def _span(buckets: list[datetime], width: timedelta) -> dict[str, Any]:
+    """The parameters of a statement that fills a tier: these buckets, in order, and from when to when."""
+    return {"buckets": buckets, "first": buckets[0], "last": buckets[-1] + width}
