@@ -142,9 +142,9 @@ def _insert(tier: str, counted: str, histograms: dict[str, str]) -> sa.TextClaus
     )
 
 
-# Each minute or hour is read by itself through an index, however far apart they are: OFFSET 0 keeps the planner
-# from joining them to all that lies between. The constant bounds tell it which partitions are meant at all;
-# planning for every day that is kept took longer than a slice.
+# Each minute or hour is read by itself through an index, however far apart they are: OFFSET 0 keeps the
+# planner from joining them to all that lies between. The constant bounds tell it which partitions are meant;
+# planning for every day that is kept took longer than a thin slice.
 _TOUCHED = {
     "rollup_1m": """
         SELECT bucket, call.* FROM unnest(CAST(:buckets AS timestamptz[])) AS bucket
