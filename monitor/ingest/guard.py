@@ -29,9 +29,10 @@ from monitor.records import DeadLetter, Place, Record
 TICKS = 10
 
 #: Seconds that a disposable process may take to begin, and seconds that it may wait for a processor beyond
-#: the time that its work may take: neither says anything of its record.
-START_S = 30.0
-PATIENCE_S = 20.0
+#: the time that its work may take: neither says anything of its record. A trial, with twice that patience,
+#: has to end before its worker is taken for stuck.
+START_S = 15.0
+PATIENCE_S = 10.0
 
 
 class Guard:

@@ -22,6 +22,10 @@ from monitor.records import Call, DeadLetter, Place, Record, ScoredCall, Scores,
 #: Watches over the work on the record at this place, and raises ``TookTooLong`` in it.
 Guarding = Callable[[Place], AbstractContextManager[object]]
 
+#: Seconds after which no other record of a chunk is begun: those that cost too much may follow one another,
+#: and what is known of them has to be saved before the next one ends the process.
+CHUNK_S = 5.0
+
 #: Tries a record in a process of its own; gives its dead letter if that did not end well.
 TryingAlone = Callable[[Record], DeadLetter | None]
 
@@ -46,6 +50,8 @@ class Reader:
         try_alone: what becomes of a suspected record in a process of its own.
         keep_content: whether a dead letter may keep the record's bytes, without the credentials in them.
         metrics: where to count.
+        on_record: called before each record and each trial, for the health check: any of them may take long.
+        clock: seconds of a clock that never goes back.
     """
 
     def __init__(
@@ -57,25 +63,35 @@ class Reader:
         *,
         keep_content: bool,
         metrics: telemetry.IngestMetrics,
+        on_record: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
         self._decode = decode
         self._score = score
-        self._guard = guard
-        self._try_alone = try_alone
+        self._guarding = guard
+        self._trying_alone = try_alone
         self._keep_content = keep_content
         self._metrics = metrics
+        self._on_record = on_record
+        self._clock = clock
 
     def read(
         self, records: Sequence[Record], window: Window, suspects: Collection[Place], into: Collected
-    ) -> None:
+    ) -> int:
         """Decode and score records, and add what is in them to what was collected.
+
+        Gives how many of them: those that would be begun after ``CHUNK_S`` seconds are not.
 
         Raises:
             Transient: a suspected record can't be tried alone now.
         """
         decoding = scoring = 0.0
-        empty = 0
+        empty = read = 0
+        until = self._clock() + CHUNK_S
         for record in records:
+            if read and self._clock() >= until:
+                break
+            read += 1
             place = Place(record.topic, record.partition, record.offset)
             if suspects and place in suspects:
                 into.suspects.append(place)
@@ -84,11 +100,11 @@ class Reader:
                     continue
             try:
                 with self._guard(place):
-                    began = perf_counter()
+                    began = self._clock()
                     decoded = self._decode(record, window)
-                    scored_from = perf_counter()
+                    scored_from = self._clock()
                     scored, failed = self._scored(decoded.calls, record)
-                    scoring += perf_counter() - scored_from
+                    scoring += self._clock() - scored_from
                     decoding += scored_from - began
             except (TookTooLong, MemoryError) as error:
                 into.dead_letters.append(
@@ -105,6 +121,15 @@ class Reader:
         self._metrics.spent(decode=decoding, score=scoring)
         if empty:
             self._metrics.without_call(empty)
+        return read
+
+    def _guard(self, place: Place) -> AbstractContextManager[object]:
+        self._on_record()
+        return self._guarding(place)
+
+    def _try_alone(self, record: Record) -> DeadLetter | None:
+        self._on_record()
+        return self._trying_alone(record)
 
     def refused(self, origins: Mapping[Place, Record]) -> Callable[[Call, str], DeadLetter]:
         """What makes the dead letter of a call that the store refuses, where these records are known."""

@@ -110,7 +110,16 @@ class Worker:
     ) -> None:
         self._source = source
         self._store = store
-        self._reader = Reader(decode, score, guard, try_alone, keep_content=keep_content, metrics=metrics)
+        self._reader = Reader(
+            decode,
+            score,
+            guard,
+            try_alone,
+            keep_content=keep_content,
+            metrics=metrics,
+            on_record=on_turn,
+            clock=monotonic,
+        )
         self._finder = Finder(source, store, start, metrics)
         self._joiner = Joiner(store, self._reader, judge, clock, waits, metrics)
         self._judge = judge
@@ -265,8 +274,9 @@ class Worker:
         collected = self._collected
         if collected.began_at is None:
             collected.began_at = self._monotonic()
-        for partition, chunk in fresh.items():
-            self._reader.read(chunk, window, self._suspects, collected)
+        left = dict(fresh)
+        for partition, whole in fresh.items():
+            chunk = whole[: self._reader.read(whole, window, self._suspects, collected)]
             after = chunk[-1].offset + 1
             move = OffsetMove(
                 self._next[partition],
@@ -279,6 +289,11 @@ class Worker:
             collected.records += len(chunk)
             collected.size += sum(len(record.value) for record in chunk if record.value)
             self._next[partition] = after
+            if len(chunk) < len(whole):
+                # It took too long: the rest is read anew, when the loop has turned.
+                self._source.seek({partition: self._next[partition] for partition in left})
+                break
+            del left[partition]
         self._metrics.in_flight(collected.size + (self._unsaved.collected.size if self._unsaved else 0))
 
     # -------------------------------------------------------------------------------------------- saving

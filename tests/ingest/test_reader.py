@@ -63,7 +63,9 @@ def score(call: Call) -> Scores:
 
 def read(guard: Guard, *records: Record, keep_content: bool = False) -> tuple[Reader, Collected]:
     metrics = IngestMetrics(CollectorRegistry())
-    reader = Reader(decode, score, guard, untried, keep_content=keep_content, metrics=metrics)
+    reader = Reader(
+        decode, score, guard, untried, keep_content=keep_content, metrics=metrics, clock=lambda: 0.0
+    )
     collected = Collected()
     reader.read(records, WINDOW, (), collected)
     return reader, collected

@@ -20,7 +20,7 @@ from monitor.decode import Decoded, Window, native
 from monitor.decode import decode as decode_record
 from monitor.decode.assemble import Assembled, arrived, assemble
 from monitor.errors import DeadLetterReason, Fenced, Permanent, TookTooLong, Transient
-from monitor.ingest.reader import place_of
+from monitor.ingest.reader import CHUNK_S, place_of
 from monitor.ingest.worker import BACKOFF_S, Worker
 from monitor.judges import Verdict
 from monitor.records import (
@@ -415,6 +415,30 @@ def test_a_batch_waits_for_more_records_until_its_linger_is_over(kafka: MemoryKa
     assert worker.step() == Saved(3, 0, 0)
 
 
+def test_of_a_chunk_that_takes_too_long_the_rest_is_read_when_the_loop_has_turned(store: Failing) -> None:
+    kafka, seconds, turns = MemoryKafka(partitions=2), Seconds(), list[float]()
+    for partition in (0, 1):
+        for number in range(3):
+            kafka.produce(f"{partition}-{number}".encode(), partition)
+
+    def decode_slowly(record: Record, window: Window) -> Decoded:
+        seconds.now += CHUNK_S / 2
+        return decode(record, window)
+
+    worker = make_worker(
+        MemorySource(kafka),
+        store,
+        monotonic=seconds,
+        decode=decode_slowly,
+        on_turn=lambda: turns.append(seconds.now),
+    )
+    for _ in range(12):
+        worker.step()
+    assert sorted(ids(store)) == ["0-0", "0-1", "0-2", "1-0", "1-1", "1-2"]
+    assert max(len(batch.calls) for batch in store.tried) < 6
+    assert max(later - earlier for earlier, later in pairwise(turns)) <= CHUNK_S / 2
+
+
 @pytest.mark.parametrize("limits", [{"batch_records": 4}, {"batch_bytes": 4}], ids=["records", "bytes"])
 def test_a_full_batch_waits_for_nothing(kafka: MemoryKafka, store: Failing, limits: dict[str, int]) -> None:
     produce(kafka, *"abcdef")
@@ -771,7 +795,7 @@ def test_while_the_store_is_away_the_next_batch_is_collected_and_no_more_is_read
         worker.step()
     assert source.position(PARTITION) == 4
     assert source.kept_alive == 16
-    assert len(turns.seconds) == 21
+    assert len(turns.seconds) == 21 + 4  # every turn, and every record that was read
     store.saves.clear()
     seconds.now += BACKOFF_S[1]
     for _ in range(6):
