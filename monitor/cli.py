@@ -1,4 +1,4 @@
-"""The command line: ``run``, ``migrate``, ``check``, ``replay``, ``score``, ``demo``; exit codes."""
+"""The command line: ``run``, ``migrate``, ``check``, ``replay``, ``rebuild``, ``score``, ``demo``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -226,6 +227,50 @@ def replay(
     Console(file=sys.stdout).print(replay_table(counts))
     if not any(outcome in (*SETTLED, USABLE) for _, outcome in counts):
         raise typer.Exit(1)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@app.command()
+def rebuild(
+    start: Annotated[
+        datetime,
+        typer.Option("--from", parser=_moment, metavar="TIME", help="From then on: 2026-11-22T13:30."),
+    ],
+    end: Annotated[
+        datetime | None,
+        typer.Option("--to", parser=_moment, metavar="TIME", help="Up to then. Default: now. UTC."),
+    ] = None,
+    config: ConfigOption = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is done.")] = True,
+) -> None:
+    """Compute the rollups of a span again from its calls, and relate the attempts of each request anew.
+
+    The replica that leads does the work, newest minutes first; this only marks them and looks on, and may be
+    stopped. Minutes whose calls retention has dropped stay as they are.
+    """
+    from monitor.service import check_revision
+    from monitor.store import connect, rollups
+
+    engine = connect(_settings(config).config.database.url)
+    check_revision(engine)
+    end = end or SystemClock().now()
+    marked = left = rollups.rebuild(engine, start, end)
+    typer.echo(f"marked {marked:,} minutes" if marked else "no call of that time is kept")
+    with counting("rebuilding", marked) as advance:
+        while wait and left:
+            time.sleep(1)
+            before, left = left, rollups.still_to_rebuild(engine, start, end)
+            advance(before - left)
+    engine.dispose()
+    if marked and wait:
+        typer.echo("rebuilt")
 
 
 @app.command()

@@ -8,13 +8,18 @@ import re
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from monitor import __version__
+from monitor.store import PostgresStore, connect
 from monitor.store.migrate import newest_revision
+from monitor.store.rollups import recompute_dirty, still_to_rebuild
+from tests.examples import NOON, batch, scored
 from tests.paths import PAIRS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -511,6 +516,43 @@ def test_run_on_a_database_without_tables_says_what_to_run(config: Path, empty_d
         f"llm-monitor: the database is at revision none, this release needs {newest_revision()}:"
         " run llm-monitor migrate with the same configuration"
     )
+
+
+def test_a_rebuild_marks_the_minutes_of_a_span_and_waits_for_them(config: Path, database: str) -> None:
+    engine = connect(database)
+    minutes = [NOON + timedelta(minutes=n) for n in range(3)]
+    PostgresStore(engine).save(batch([scored(str(n), minute) for n, minute in enumerate(minutes)]))
+    while recompute_dirty(engine):
+        pass
+
+    def rebuild(*options: str) -> str:
+        done = run("rebuild", "-c", config, *options, LLM_MONITOR_DATABASE__URL=database)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    assert rebuild("--from", f"{NOON - timedelta(days=9):%Y-%m-%d}", "--no-wait") == "marked 3 minutes\n"
+    assert rebuild("--from", f"{minutes[2]:%Y-%m-%dT%H:%M:%S}", "--to", "2100-01-01", "--no-wait") == (
+        "marked 1 minutes\n"
+    )
+    assert rebuild("--from", f"{minutes[2] + timedelta(hours=1):%Y-%m-%dT%H:%M}") == (
+        "no call of that time is kept\n"
+    )
+    assert recompute_dirty(engine) == 3
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(rebuild, "--from", NOON.isoformat())
+        while not recompute_dirty(engine, slice_=1):
+            assert not asked.done()
+        assert still_to_rebuild(engine, NOON, NOON + timedelta(hours=1)) == 2
+        while recompute_dirty(engine):
+            pass
+        assert asked.result() == "marked 3 minutes\nrebuilt\n"
+    engine.dispose()
+
+
+def test_a_rebuild_from_a_time_that_is_none_is_a_usage_error() -> None:
+    done = run("rebuild", "--from", "yesterday")
+    assert done.returncode == 2
+    assert "Invalid isoformat string: 'yesterday'" in done.stderr
 
 
 def test_the_id_of_a_line_is_the_inputs_own(tmp_path: Path) -> None:

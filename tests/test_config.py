@@ -250,6 +250,11 @@ def test_a_runbook_is_relative_to_its_base_unless_it_is_a_full_address(tmp_path:
             "monitor.yaml:13: retention.calls must be at least two days longer than ingest.max_lateness (7d),"
             " or a late call finds its day dropped",
         ),
+        (
+            "retention:\n  calls: 30d\n  rollups: 29d\n",
+            "monitor.yaml:14: retention.rollups must be at least retention.calls (30d):"
+            " every call that is kept is counted",
+        ),
         ("web: {port: 70000}\n", "monitor.yaml:12: web.port must be between 0 and 65535"),
         ("web: {port: http}\n", "monitor.yaml:12: expected a whole number, got text"),
         ("web: {host: 1}\n", "monitor.yaml:12: expected text, got a whole number: put it in quotes"),

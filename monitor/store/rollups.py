@@ -78,10 +78,19 @@ _MARK = sa.text(
     """
     INSERT INTO dirty_minutes (minute, marked_at)
     SELECT generate_series(
-        date_trunc('minute', greatest(oldest, CAST(:start AS timestamptz))), :end, interval '1 minute'
+        date_trunc('minute', greatest(oldest, CAST(:start AS timestamptz))),
+        least(newest, CAST(:end AS timestamptz)), interval '1 minute'
     ), 'epoch'
-    FROM (SELECT min(started_at) AS oldest FROM calls) AS kept
+    FROM (SELECT min(started_at) AS oldest, max(started_at) AS newest FROM calls) AS kept
     WHERE oldest IS NOT NULL
+    """
+)
+
+_MARKED = sa.text(
+    """
+    SELECT count(DISTINCT minute) FROM dirty_minutes
+    WHERE marked_at = 'epoch' AND minute >= date_trunc('minute', CAST(:start AS timestamptz))
+    AND minute <= :end
     """
 )
 
@@ -239,16 +248,27 @@ def recompute_hours(engine: sa.Engine, *, slice_: int = HOURS, waits: timedelta 
         return len(hours)
 
 
-def rebuild(engine: sa.Engine, start: datetime, end: datetime) -> None:
+def rebuild(engine: sa.Engine, start: datetime, end: datetime) -> int:
     """Mark every minute from ``start`` to ``end`` dirty, so that it is computed again from its calls.
 
-    Minutes before the oldest call that is kept stay as they are: their calls were dropped.
+    Gives how many minutes that are. Those before the oldest call that is kept stay as they are, as their
+    calls were dropped; those after the newest have none.
 
     Raises:
         Transient: Postgres can't be reached.
     """
     with transient_if_unreachable(), engine.begin() as connection:
-        connection.execute(_MARK, {"start": start, "end": end})
+        return connection.execute(_MARK, {"start": start, "end": end}).rowcount
+
+
+def still_to_rebuild(engine: sa.Engine, start: datetime, end: datetime) -> int:
+    """How many minutes that ``rebuild`` marked from ``start`` to ``end`` are not recomputed yet.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    with transient_if_unreachable(), engine.begin() as connection:
+        return int(connection.execute(_MARKED, {"start": start, "end": end}).scalar_one())
 
 
 def dirty_count(engine: sa.Engine) -> int:

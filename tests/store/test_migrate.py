@@ -140,7 +140,7 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
             )
         )
         connection.execute(sa.text(CALLS_OF_0001), {"at": now})
-        connection.execute(sa.text("GRANT SELECT ON calls TO PUBLIC"))
+        connection.execute(sa.text("GRANT SELECT ON calls, rollup_1m TO PUBLIC"))
         counters = [
             column["name"]
             for column in sa.inspect(connection).get_columns("rollup_1m")
@@ -160,12 +160,15 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
         "filtered": False,
         "failed": False,
     }
-    (public,) = rows(
+    public = rows(
         empty,
-        "SELECT array_agg(privilege_type) FROM pg_class, aclexplode(relacl)"
-        " WHERE relname = 'calls' AND grantee = 0",
+        "SELECT relname, privilege_type FROM pg_class, aclexplode(relacl)"
+        " WHERE grantee = 0 AND relnamespace = 'public'::regnamespace",
     )
-    assert public == (["SELECT"],), "who could read the calls still may"
+    readable = {"calls", "rollup_1m", "rollup_1h", "dirty_hours"}
+    assert set(public) == {(name, "SELECT") for name in readable}, (
+        "who could read calls and rollups still may"
+    )
     (rollup,) = rows(empty, sa.select(rollup_1m))
     assert [row.hour for row in rows(empty, sa.select(dirty_hours))] == [minute.replace(minute=0)]
     assert (rollup.calls, rollup.fallback_exhausted, rollup.uncaptured_tools) == (7, None, None)
