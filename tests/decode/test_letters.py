@@ -37,12 +37,29 @@ def test_a_header_is_kept_as_text_of_bounded_size(value: bytes, kept: str) -> No
     assert headers(("team", value)) == (("team", kept),)
 
 
-@pytest.mark.parametrize("name", ["authorization", "x-api-key", "Cookie", "session_token"])
+@pytest.mark.parametrize("name", ["authorization", "x-api-key", "Cookie", "session_token", "X-Session-Id"])
 def test_a_header_with_the_name_of_a_credential_is_left_out(name: str) -> None:
     assert headers((name, b"hush"), ("team", b"blue")) == (("team", "blue"),)
 
 
-@pytest.mark.parametrize("value", [b"Bearer abcdefgh", b"sk-0123456789abcdef", b"Basic dTpw"])
+SECRETS = {
+    "a scheme": b"Bearer abcdefgh",
+    "basic": b"Basic dTpw",
+    "two bytes a letter": "Bearer abcdefgh".encode("utf-16"),
+    "openai": b"sk-0123456789abcdef",
+    "github": b"ghp_abcdefghijklmnopqrstuvwxyz",
+    "slack": b"xoxb-1234567890-abcdefghij",
+    "google": b"AIzaSyA1234567890abcdefghijk",
+    "google's token": b"ya29.a0AfH6SMBabcdefghijkl",
+    "aws": b"ASIAQWERTYUIOPASDFGH",
+    "hugging face": b"hf_abcdefghijklmnopqrstuvwxyz",
+    "a JSON Web Token": b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J",
+    "a private key": b"-----BEGIN EC PRIVATE KEY-----",
+    "after something else": b"auth is ghp_abcdefghijklmnopqrstuvwxyz",
+}
+
+
+@pytest.mark.parametrize("value", SECRETS.values(), ids=SECRETS)
 def test_a_header_that_looks_like_a_credential_is_left_out(value: bytes) -> None:
     assert headers(("note", value)) == ()
 
