@@ -16,7 +16,7 @@ from monitor.decode.assemble import Waits, arrived
 from monitor.errors import Raced, Transient
 from monitor.ingest.collected import Collected, count
 from monitor.ingest.reader import Reader, place_of
-from monitor.records import Call, Place, ScoredCall, Waiting
+from monitor.records import Call, FragmentKind, Place, ScoredCall, Waiting
 from monitor.store import Batch, Parts, Store
 
 #: How often a worker looks for parts whose wait ended, how many of them one transaction takes, and how many
@@ -27,6 +27,9 @@ SWEEP_ROUNDS = 10
 
 #: How long a worker has to finish what it claimed before another does.
 LEASE = timedelta(seconds=30)
+
+#: Parts that wait for the rest of their own call, unless it is whole and waits for what stands around it.
+_HALVES = frozenset({FragmentKind.CALL, FragmentKind.CONTENT})
 
 
 class Joiner:
@@ -57,11 +60,14 @@ class Joiner:
         self._waits = waits
         self._metrics = metrics
         self._swept: datetime | None = None
+        self._halved: set[str] = set()
 
     def sweep(self, suspects: set[Place]) -> None:
         """Finish the calls that have waited long enough: once a second, some rounds of them.
 
-        What was claimed and could not be finished is free again when its lease is over.
+        What was claimed and could not be finished is free again when its lease is over. Groups of which a
+        part has just begun to wait are looked at once more: another worker may have put the rest beside it
+        at the same moment, and neither saw the other's.
         """
         now = self._clock.now()
         # A clock that was put back must not keep parts waiting until it is where it had been.
@@ -69,6 +75,8 @@ class Joiner:
             return
         self._swept = now
         try:
+            if self._finish(self._halved, suspects):
+                self._halved = set()
             for _ in range(SWEEP_ROUNDS):
                 groups = self._store.claim_due(now, limit=SWEEP_PARTS, lease=LEASE)
                 if not groups:
@@ -80,15 +88,25 @@ class Joiner:
         else:
             self._swept = None
 
-    def _finish(self, groups: Collection[str], suspects: set[Place]) -> None:
+    def _finish(self, groups: Collection[str], suspects: set[Place]) -> bool:
+        """Save what can be finished of these groups; whether no other worker was at it too.
+
+        Raises:
+            Transient: the store can't be reached.
+        """
+        if not groups:
+            return True
         batch = self._put_together(Batch((), (), {}), groups, (), suspects)
+        if not (batch.dead_letters or batch.parts.taken):
+            return True
         batch = structs.replace(batch, calls=tuple(self._judge(batch.calls)))
         try:
             saved = self._store.save(batch)
         except Raced as error:
             self._metrics.raced(error)
-        else:
-            count(self._metrics, batch, saved)
+            return False
+        count(self._metrics, batch, saved)
+        return True
 
     def together(self, collected: Collected, suspects: set[Place]) -> Batch:
         """What was collected, with what waits of its groups put together.
@@ -100,7 +118,14 @@ class Joiner:
         if not collected.fragments:
             return batch
         groups = {fragment.group for fragment in collected.fragments}
-        return self._put_together(batch, groups, arrived(collected.fragments, self._clock.now()), suspects)
+        batch = self._put_together(batch, groups, arrived(collected.fragments, self._clock.now()), suspects)
+        self._halved -= groups
+        self._halved.update(
+            part.fragment.group
+            for part in batch.parts.put
+            if part.fragment.kind in _HALVES and part.due_at - part.arrived_at > self._waits.context
+        )
+        return batch
 
     def _put_together(
         self, batch: Batch, groups: Collection[str], fresh: Collection[Waiting], suspects: set[Place]
