@@ -13,19 +13,23 @@ from monitor.store.tables import suspects
 
 
 def suspect(engine: sa.Engine, place: Place, detail: str) -> None:
-    """Write down that this record may have ended its worker; ``detail`` says how. Once is enough.
+    """Write down that this record may have ended its worker; ``detail`` says how. Each call is one worker.
 
     It takes at most some seconds: whoever writes this watches over workers.
 
     Raises:
         Transient: Postgres can't be reached, or can't write now.
     """
-    statement = insert(suspects).values(
-        topic=place.topic, partition=place.partition, kafka_offset=place.offset, detail=detail
+    statement = (
+        insert(suspects)
+        .values(topic=place.topic, partition=place.partition, kafka_offset=place.offset, detail=detail)
+        .on_conflict_do_update(
+            constraint="suspects_pkey", set_={"deaths": suspects.c.deaths + 1, "detail": detail}
+        )
     )
     with transient_if_unreachable(), engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL statement_timeout = '5s'"))
-        connection.execute(statement.on_conflict_do_nothing())
+        connection.execute(statement)
 
 
 def read_suspects(connection: sa.Connection) -> set[Place]:
@@ -33,6 +37,20 @@ def read_suspects(connection: sa.Connection) -> set[Place]:
     table = suspects.c
     query = sa.select(table.topic, table.partition, table.kafka_offset)
     return {Place(*found) for found in connection.execute(query)}
+
+
+def deaths(engine: sa.Engine, place: Place) -> int:
+    """How many workers have ended at this record.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    table = suspects.c
+    query = sa.select(table.deaths).where(
+        table.topic == place.topic, table.partition == place.partition, table.kafka_offset == place.offset
+    )
+    with transient_if_unreachable(), engine.begin() as connection:
+        return connection.execute(query).scalar_one_or_none() or 0
 
 
 def acquit(connection: sa.Connection, places: Collection[Place]) -> None:

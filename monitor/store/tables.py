@@ -330,6 +330,7 @@ suspects = sa.Table(
     sa.Column("kafka_offset", sa.BigInteger, primary_key=True),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("seen_at", _TIME, nullable=False, server_default=_now()),
+    sa.Column("deaths", sa.Integer, nullable=False, server_default="1"),
 )
 
 alerts = sa.Table(

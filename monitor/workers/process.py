@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -35,6 +36,7 @@ from monitor.errors import ConfigError, Permanent
 from monitor.ingest.at_hand import AtHand
 from monitor.ingest.garbage import Garbage
 from monitor.ingest.guard import Guard, TryAlone, limit_memory
+from monitor.ingest.repeated import Repeated
 from monitor.ingest.work import Work
 from monitor.ingest.worker import Worker
 from monitor.judges import Bounds, Judge, Judging, Pick, Thresholds, load_judge
@@ -43,6 +45,7 @@ from monitor.records import ScoredCall
 from monitor.source import CHUNK_RECORDS, KafkaSource
 from monitor.store import PostgresStore, connect
 from monitor.store.database import SAVE_TIMEOUT_S
+from monitor.store.suspects import deaths
 from monitor.workers.link import Line, Report, Start, shared_at_hand
 from monitor.workers.nursery import serve
 from monitor.workers.snapshots import snapshot
@@ -161,11 +164,14 @@ class Ingest:
                     context=timedelta(seconds=seconds(ingest.context_wait)),
                 ),
                 guard=guard,
-                try_alone=TryAlone(
-                    work,
-                    timeout_s=seconds(ingest.record_timeout),
-                    memory=ingest.worker_memory,
-                    keep_content=ingest.keep_content,
+                try_alone=Repeated(
+                    TryAlone(
+                        work,
+                        timeout_s=seconds(ingest.record_timeout),
+                        memory=ingest.worker_memory,
+                        keep_content=ingest.keep_content,
+                    ),
+                    partial(deaths, engine),
                 ),
                 on_turn=self._on_turn,
                 on_read=garbage.read,
