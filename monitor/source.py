@@ -39,7 +39,12 @@ ASK_S = 10.0
 
 #: What the client does unless the configuration says otherwise. It keeps what was fetched and not yet given:
 #: up to ``fetch_max_bytes`` for each broker. New partitions are looked for every ``metadata_max_age_ms``.
-_DEFAULTS = {"fetch_max_bytes": 16 * 1024 * 1024, "metadata_max_age_ms": 60_000}
+_DEFAULTS = {
+    "fetch_max_bytes": 16 * 1024 * 1024,
+    "metadata_max_age_ms": 60_000,
+    # What a producer took back was never sent.
+    "isolation_level": "read_committed",
+}
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
@@ -192,9 +197,11 @@ class KafkaSource:
     def connected(self) -> bool:
         """Whether there is a connection to any broker. The client itself waits for brokers in silence.
 
-        May be asked from another thread, and after ``close``.
+        May be asked from another thread, and after ``close``. A client that is told to keep no metrics can't
+        say, and is taken to be connected.
         """
-        return bool(self._consumer.metrics().get("consumer-metrics", {}).get("connection-count"))
+        said = self._consumer.metrics()
+        return said is None or bool(said.get("consumer-metrics", {}).get("connection-count"))
 
     def take_rebalanced(self) -> bool:
         """See ``Source.take_rebalanced``."""
