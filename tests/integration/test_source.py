@@ -105,6 +105,21 @@ def test_a_record_of_five_megabytes_is_read_between_its_neighbours(cluster: Kafk
     assert [record.value for record in read(source, 3)] == [b"before", large, b"after"]
 
 
+def test_what_a_producer_took_back_is_not_read(kafka: Kafka, cluster: KafkaCluster) -> None:
+    topic, partition = cluster.partitions[0]
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers, transactional_id=topic)
+    producer.init_transactions()
+    for value, end in ((b"taken back", producer.abort_transaction), (b"sent", producer.commit_transaction)):
+        producer.begin_transaction()
+        producer.send(topic, value, partition=partition).get(timeout=30)
+        end()
+    producer.close()
+    source = cluster.open()
+    settle(cluster, source)
+    from_the_beginning(source)
+    assert [record.value for record in read(source, 1)] == [b"sent"]
+
+
 def test_a_member_knows_nothing_of_a_topic_without_partitions(kafka: Kafka) -> None:
     source = KafkaSource(["no-such-topic"], "group", {"bootstrap_servers": kafka.bootstrap_servers, **QUICK})
     assert source.poll(0.2) == Polled()
