@@ -1,4 +1,4 @@
-"""Wires one replica: web first, then control, then the workers' supervisor until it is told to stop.
+"""Wires one replica: web first, then the workers, then control, until it is told to stop.
 
 In comes a checked configuration; out goes a running service: control in this process, and each worker in a
 process of its own, which ``monitor.workers.process`` wires. On purpose one straight line. Whatever was
@@ -110,6 +110,8 @@ class Service:
             until_it_works(
                 partial(check_revision, engine), stop=self._stopping, waiting_for=self._set_waiting
             )
+            if self._supervisor is not None and not self._stopping.is_set():
+                self._supervisor.turn()  # they join their group meanwhile, which takes longest
             if control:
                 self._start_control(engine, cleanup)
             if self._supervisor is not None and not self._stopping.is_set():
