@@ -34,7 +34,7 @@ _LOOK_S = 1.0
 #: Seconds between two lines of a demo without a screen.
 _LINE_S = 10.0
 
-#: Seconds that the service has for the last records and notifications at the end.
+#: Seconds without progress after which the end no longer waits for the last records and notifications.
 _DRAIN_S = 30.0
 
 
@@ -185,13 +185,18 @@ def _play(stage: Stage, traffic: Traffic, screen: _Screen, seconds: float | None
 
 
 def _drain(watch: Watch, produced: int, pause_point: Callable[[], None]) -> Snapshot:
-    """Wait until every record is accounted for and every notification delivered, or it takes too long."""
-    deadline = time.monotonic() + _DRAIN_S
+    """Wait until every record is accounted for and every notification delivered, or nothing goes on."""
+    before: tuple[int, int] | None = None
+    deadline = 0.0
     while True:
         pause_point()
         snapshot = watch.snapshot(datetime.now(UTC))
-        done = snapshot.accounted >= produced and snapshot.unsent == 0
-        if done or time.monotonic() > deadline:
+        if snapshot.accounted >= produced and snapshot.unsent == 0:
+            return snapshot
+        now, progress = time.monotonic(), (snapshot.accounted, snapshot.unsent)
+        if progress != before:
+            before, deadline = progress, now + _DRAIN_S
+        elif now > deadline:
             return snapshot
         time.sleep(_TURN_S)
 
