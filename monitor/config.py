@@ -77,7 +77,7 @@ class IngestConfig(_Section, frozen=True, kw_only=True):
     """How long a batch waits for more records after its first one."""
     batch_records: int = 5_000
     batch_bytes: int = 16 * 1024 * 1024
-    """A batch with this many records, or values of this many bytes, waits for no more."""
+    """A batch with this many records, or records of this many bytes, waits for no more."""
     workers: int | None = None
     """Processes that ingest; as many as there are cores where it is left out."""
     record_timeout: Duration = "10s"

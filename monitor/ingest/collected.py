@@ -24,7 +24,7 @@ class Collected:
         suspects: the suspected records in it, which were tried alone.
         origins: the records that its calls were in, for the dead letter of one that the store refuses.
         records: how many were read.
-        size: bytes of their values.
+        size: bytes of them, as ``size_of`` counts.
         began_at: when its first record was read, in seconds of the monotonic clock; ``None`` while empty.
     """
 
@@ -72,6 +72,14 @@ class Unsaved(msgspec.Struct):
     under_way: bool = False
     not_before: float = 0.0
     """When the next attempt may begin, in seconds of the monotonic clock."""
+
+
+def size_of(record: Record) -> int:
+    """Bytes that a record holds: in its value, its key and its headers."""
+    size = len(record.value or b"") + len(record.key or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return size
 
 
 def count(metrics: telemetry.IngestMetrics, batch: Batch, saved: Saved) -> None:

@@ -28,7 +28,7 @@ from monitor.clock import Clock
 from monitor.decode import Decoded, Window
 from monitor.decode.assemble import Waits
 from monitor.errors import Fenced, Raced, Transient
-from monitor.ingest.collected import Collected, Unsaved, count
+from monitor.ingest.collected import Collected, Unsaved, count, size_of
 from monitor.ingest.finder import Finder, Start
 from monitor.ingest.joiner import Joiner
 from monitor.ingest.reader import Guarding, Reader, TryingAlone, unguarded, untried
@@ -70,7 +70,7 @@ class Worker:
             gains later is read from its beginning.
         linger_s: seconds that a batch waits for more records after its first one.
         batch_records: records from which on a batch waits for no more.
-        batch_bytes: the same in bytes of values.
+        batch_bytes: the same in bytes of values, keys and headers.
         metrics: where to count.
         waits: how long parts of calls wait for the rest.
         guard: watches over the work on one record; see ``monitor.ingest.reader``.
@@ -287,7 +287,7 @@ class Worker:
             )
             collected.move(partition, move)
             collected.records += len(chunk)
-            collected.size += sum(len(record.value) for record in chunk if record.value)
+            collected.size += sum(map(size_of, chunk))
             self._next[partition] = after
             if len(chunk) < len(whole):
                 # It took too long: the rest is read anew, when the loop has turned.

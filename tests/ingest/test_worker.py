@@ -804,8 +804,15 @@ def test_while_the_store_is_away_the_next_batch_is_collected_and_no_more_is_read
     assert [len(tried.calls) for tried in store.tried if tried != store.tried[0]] == [3, 1, 1, 1, 1]
 
 
-def test_values_of_many_bytes_fill_a_batch_too(kafka: MemoryKafka, store: Failing) -> None:
-    produce(kafka, *(letter * 400 for letter in "abcdef"))
+@pytest.mark.parametrize("part", ["value", "key", "headers"])
+def test_records_of_many_bytes_fill_a_batch_too(kafka: MemoryKafka, store: Failing, part: str) -> None:
+    for letter in "abcdef":
+        large = letter.encode() * 400
+        kafka.produce(
+            large if part == "value" else letter.encode(),
+            key=large if part == "key" else None,
+            headers=[("trace", large)] if part == "headers" else (),
+        )
     source = MemorySource(kafka, max_records=1)
     worker = make_worker(source, store, batch_bytes=1_000)
     worker.step()
