@@ -249,16 +249,17 @@ def test_a_topic_that_was_made_anew_stops_the_service_instead_of_skipping_its_ca
 
 
 def test_readyz_says_that_kafka_is_away(tmp_path: Path, own_kafka: ApacheKafka, database: str) -> None:
-    own_kafka.stop()
-    try:
-        with Running(tmp_path, own_kafka.bootstrap_servers, database, "calls") as service:
-            service.wait_for("a reason", lambda: "Kafka" in service.readyz())
-            own_kafka.start()
-            service.wait_for("readiness", lambda: service.readyz() == "")
-            own_kafka.stop()
+    with Running(tmp_path, own_kafka.bootstrap_servers, database, "calls") as service:
+        service.wait_until_ready()
+        own_kafka.stop()
+        try:
             service.wait_for("a reason", lambda: "no connection to any broker" in service.readyz())
-    finally:
-        own_kafka.start()
+            service.stop()
+            service.start()
+            service.wait_for("a reason", lambda: "Kafka" in service.readyz())
+        finally:
+            own_kafka.start()
+        service.wait_until_ready()
 
 
 def test_a_service_that_is_not_migrated_says_what_to_run(
