@@ -12,12 +12,17 @@ from typing import Any
 import msgspec
 
 from monitor.decode import text
+from monitor.decode.pair.shapes import at
 from monitor.errors import BadInput
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 #: The last event of many streams, which is no JSON.
 _DONE = "data: [DONE]"
+
+#: How the last event of a Responses stream begins, after the blank line before it, and how its name ends.
+_RESPONSE = "\n\nevent: response."
+_ENDS = frozenset({"completed", "incomplete", "failed"})
 
 
 def looks_like_events(body: str) -> bool:
@@ -26,13 +31,45 @@ def looks_like_events(body: str) -> bool:
 
 
 def events(body: str) -> list[dict[str, Any]]:
-    """The events whose data are JSON objects, in order.
+    """The events whose data are JSON objects, in order; of a stream whose last one holds it all, that alone.
 
     An event's name becomes ``type`` in data that have none. ``[DONE]``, comments and data that are not
     objects (the last event of a cut stream, mostly) are left out.
     """
-    found = _plain_events(body)
-    return _any_events(body) if found is None else found
+    for read in (_whole_event, _nameless_events, _plain_events):
+        if (found := read(body)) is not None:
+            return found
+    return _any_events(body)
+
+
+def _whole_event(body: str) -> list[dict[str, Any]] | None:
+    """The last event of a Responses stream that came to its end, which has the whole response.
+
+    There are forty before it, which say the same in pieces.
+    """
+    _, is_named, last = body.rpartition(_RESPONSE)
+    name, _, line = last.partition("\n")
+    data, _, rest = line.partition("\n")
+    if not is_named or name not in _ENDS or not data.startswith("data: {") or rest.strip("\n"):
+        return None
+    event = _object(data[6:])
+    if event is None or event.get("type") != f"response.{name}" or not at(event, "response", "output"):
+        return None
+    return [event]
+
+
+def _nameless_events(body: str) -> list[dict[str, Any]] | None:
+    """The events of a stream that is nothing but lines of data; ``None`` for any other.
+
+    They are one JSON array but for what stands between them.
+    """
+    if not body.startswith("data: {") or "\r" in body:
+        return None
+    data = body.removeprefix("data: ").rstrip("\n").removesuffix("\n\n" + _DONE)
+    between = data.count("\n\ndata: ")
+    if data.count("\n") != 2 * between:
+        return None
+    return _parsed(data.replace("\n\ndata: ", ","), between + 1)
 
 
 def _plain_events(body: str) -> list[dict[str, Any]] | None:
@@ -51,16 +88,20 @@ def _plain_events(body: str) -> list[dict[str, Any]] | None:
             data.append(line[6:])
         elif event and event != _DONE:
             return None
-    try:
-        parsed = msgspec.json.decode(f"[{','.join(data)}]", type=list[dict[str, Any]])
-    except (ValueError, RecursionError):
-        return None
-    if len(parsed) != len(data):
-        return None
-    return [
+    parsed = _parsed(",".join(data), len(data))
+    return parsed and [
         {"type": name, **event} if name and "type" not in event else event
         for name, event in zip(names, parsed, strict=True)
     ]
+
+
+def _parsed(data: str, count: int) -> list[dict[str, Any]] | None:
+    """So many objects that stand there with a comma between them; ``None`` if they don't."""
+    try:
+        parsed = msgspec.json.decode(f"[{data}]", type=list[dict[str, Any]])
+    except (ValueError, RecursionError):
+        return None
+    return parsed if len(parsed) == count else None
 
 
 def _any_events(body: str) -> list[dict[str, Any]]:
