@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -48,8 +50,9 @@ def current_revision(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def newest_revision() -> str:
-    """The revision that this release of the code needs."""
+    """The revision that this release of the code needs. Every migration is read for it, so only once."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None  # noqa: S101 - the project ships migrations
     return head
