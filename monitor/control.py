@@ -18,11 +18,12 @@ from apscheduler.events import (
     EVENT_JOB_MISSED,
     JobEvent,
 )
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor import telemetry
 from monitor.clock import Clock
+from monitor.daemons import Daemons
 from monitor.errors import Transient
 from monitor.letter_topic import LetterTopic
 from monitor.notify import Delivery
@@ -46,6 +47,13 @@ ROUNDS = 100
 
 #: How long a slice takes, about: nobody else can recompute meanwhile.
 SLICE_S = 1.0
+
+
+class _Threads(BasePoolExecutor):  # type: ignore[misc]  # it has no types
+    """Runs jobs in threads that a stop does not wait for when they hang."""
+
+    def __init__(self) -> None:
+        super().__init__(Daemons())
 
 
 class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # it has no types
@@ -79,7 +87,7 @@ class Schedule:
         self._metrics = metrics
         self._scheduler = _Scheduler(
             timezone="UTC",
-            executors={"default": ThreadPoolExecutor(4)},
+            executors={"default": _Threads()},
             job_defaults={"coalesce": True, "max_instances": 1},
         )
         self._scheduler.add_listener(
@@ -104,7 +112,7 @@ class Schedule:
         self._scheduler.start()
 
     def close(self) -> None:
-        """Let running jobs end, then stop."""
+        """Let running jobs end, if they do so soon, then stop."""
         self._scheduler.shutdown(wait=True)
 
     def _run_if_leading(self, name: str, job: Callable[[], object]) -> None:

@@ -29,6 +29,7 @@ from monitor.control import (
     recompute_old_hours,
     send_letters,
 )
+from monitor.daemons import in_time
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
@@ -160,7 +161,7 @@ class Service:
             metrics.parts.set(store.parts_waiting())
 
         leader = Leader(config.database.url)
-        cleanup.callback(leader.resign)
+        cleanup.callback(in_time, leader.resign)
         schedule = Schedule(leader.leads, metrics)
         every = config.control
         schedule.add(
