@@ -5,7 +5,8 @@ workers on six partitions, each of which gets a record every 50 ms. Then it kill
 service of one worker, takes that away again, and kills the whole service, which is started again at once.
 Printed is the longest pause between two saves of a partition: of those that the event took from a worker,
 and of the others, which an ideal group would go on reading. A worker saves every 50 ms, so that a pause of a
-few tenths of a second is none.
+few tenths of a second is none. Beside it are the machine's load, and the processor time of a start until all
+partitions are read: a start takes the longer the more others have to do.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import psycopg
 from kafka import KafkaAdminClient, KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks._processes import cpu_s, total_cpu_s, tree
 from monitor.demo.embedded import PostgresServer, embedded_postgres_bin
 from monitor.store.migrate import migrate
 from tests.integration.running import Running
@@ -41,8 +43,9 @@ WORKERS = 2
 #: Seconds between two records of a partition, and between two looks at the offsets.
 EVERY_S = 0.05
 
-#: Seconds that are watched after an event.
+#: Seconds that are watched after an event, and after the service was killed.
 WATCHED_S = 20.0
+WATCHED_START_S = 40.0
 
 #: The settings that are compared. Without a name of its own in the group a worker is a new member each time.
 PROTOCOLS = {
@@ -118,12 +121,22 @@ def owners(services: Iterable[Running]) -> Owners:
     """Who reads what, as the services' metrics say."""
     found: Owners = {}
     for service in services:
-        text = httpx.get(f"http://127.0.0.1:{service.port}/metrics", timeout=30).text
+        try:
+            text = httpx.get(f"http://127.0.0.1:{service.port}/metrics", timeout=30).text
+        except httpx.TransportError:  # it starts
+            continue
         for family in text_string_to_metric_families(text):
             if family.name == "llm_monitor_lag_records":
                 for sample in family.samples:
                     found[int(sample.labels["partition"])] = (service.port, sample.labels["worker"])
     return found
+
+
+def start_costs(service: Running) -> str:
+    """What a start has cost when all partitions are read."""
+    service.wait_for("owners of all", lambda: len(owners([service])) == PARTITIONS)
+    others = total_cpu_s(pid for pid in tree(service.pid) if pid != service.pid)
+    return f"start: supervisor {cpu_s(service.pid):.1f} s, all its workers {others:.1f} s of processor time"
 
 
 def measure(first: Running, second: Running) -> dict[str, tuple[float | None, float | None]]:
@@ -137,7 +150,7 @@ def measure(first: Running, second: Running) -> dict[str, tuple[float | None, fl
         before = owners(services)
         since = time.monotonic()
         do()
-        time.sleep(WATCHED_S)
+        time.sleep(WATCHED_START_S if lost == "all" else WATCHED_S)
         until = time.monotonic()
         first.wait_for("owners of all", lambda: len(owners(after)) == PARTITIONS)
         now = owners(after)
@@ -177,6 +190,7 @@ def main() -> None:
     print("longest pause, seconds: of partitions that lost their worker / of the others")
     with (
         tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as compiled,
         ApacheKafka() as kafka,
         PostgresServer(embedded_postgres_bin()) as postgres,
     ):
@@ -202,14 +216,22 @@ def main() -> None:
                         name,
                         kafka={"client": client},
                         ingest={"workers": workers},
+                        # As where it is installed: nothing is compiled at a start.
+                        environment={"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": compiled},
                     )
                     for workers in (WORKERS, 1)
                 )
                 try:
-                    first.start()
+                    for running in (second, first):  # the first start compiles
+                        running.start()
+                        running.wait_until_ready()
+                        if running is second:
+                            running.stop()
+                    print(start_costs(first), flush=True)
                     for event, pauses in measure(first, second).items():
                         told = " / ".join("–" if pause is None else f"{pause:.1f}" for pause in pauses)
                         print(f"{protocol:12} {membership:8} {event:20} {told}", flush=True)
+                    print(f"load {os.getloadavg()[0]:.0f}", flush=True)
                 finally:
                     first.stop()
                     second.stop()
