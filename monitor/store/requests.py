@@ -7,6 +7,8 @@ argument.
 
 The decision is always made on the scores of the calls alone, so it does not matter what was decided before,
 when some of them were not there yet. Where it differs from that score, ``fallback_alone`` keeps that one.
+Each call is decided among those that start within ``NEAR`` of it, whatever else was read: so a request that
+lasts for hours ends in the same, too, in whatever order its calls came.
 
 No pair of calls is missed, and none is decided twice at once. A call's mark becomes visible together with
 the call, and marks are taken before calls are read: of two calls of a request, whichever commits last has
@@ -18,6 +20,7 @@ before has committed, so that none decides on scores that another is about to ch
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
@@ -76,7 +79,7 @@ _ATTEMPTS = sa.text(
             AND hashtextextended(coalesce(other.request_id, other.trace_id, other.call_id), 0)
                 = hashtextextended(call.request_id, 0)
             AND coalesce(other.request_id, other.trace_id, other.call_id) = call.request_id
-            AND other.started_at >= :first AND other.started_at < :last
+            AND other.started_at >= :oldest AND other.started_at < :newest
             LIMIT 1
         ) AS nearby ON call.answered
         WHERE NOT call.answered OR nearby.found
@@ -172,9 +175,21 @@ def relate(connection: sa.Connection, minutes: Mapping[datetime, datetime], deci
 def _decided(request: Sequence[_Stored], decide: Decide) -> Iterator[Related]:
     """What each call of a request is, as it will be read back; each is alone where there are too many."""
     attempts = [stored.attempt for stored in request]
-    for related in decide(attempts) if len(attempts) <= MOST else map(alone, attempts):
+    for related in _among_near(attempts, decide) if len(attempts) <= MOST else map(alone, attempts):
         truth = structs.replace(related.request, extra_ms=_real(related.request.extra_ms))
         yield structs.replace(related, request=truth)
+
+
+def _among_near(attempts: Sequence[Attempt], decide: Decide) -> Iterator[Related]:
+    """What each attempt is among those that are near it: that does not depend on what else was read."""
+    starts = [attempt.started_at for attempt in attempts]
+    decided_on: slice | None = None
+    related: Sequence[Related] = ()
+    for place, start in enumerate(starts):
+        near = slice(bisect_left(starts, start - NEAR), bisect_right(starts, start + NEAR))
+        if near != decided_on:
+            decided_on, related = near, decide(attempts[near])
+        yield related[place - near.start]
 
 
 def _requests(
@@ -191,8 +206,6 @@ def _requests(
             "since": list(minutes.values()),
             "start": min(minutes),
             "end": max(minutes) + MINUTE,
-            "first": first,
-            "last": last,
             "oldest": first - NEAR,
             "newest": last + NEAR,
             "most": MOST + 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -183,6 +184,26 @@ def test_calls_hours_apart_have_nothing_to_do_with_each_other(engine: sa.Engine,
     while recompute_dirty(engine, relate=decide):
         pass
     assert decide.asked == []
+
+
+def test_in_a_request_of_hours_each_call_is_decided_among_those_near_it_in_any_order(
+    engine: sa.Engine,
+) -> None:
+    def tell_how_many(attempts: Sequence[Attempt]) -> list[Related]:
+        return [Related(attempt.fallback, RequestTruth(len(attempts))) for attempt in attempts]
+
+    every_50_minutes = [
+        make(name, NOON + n * 50 * MINUTE)
+        for n, (name, make) in enumerate([("a", failed), ("b", good), ("c", good), ("d", failed)])
+    ]
+    for order in permutations(every_50_minutes):
+        empty(engine)
+        for one in order:
+            save(engine, one)
+            while recompute_dirty(engine, slice_=1, relate=tell_how_many):
+                pass
+        found = rows(engine, sa.select(calls.c.call_id, calls.c.request_attempts))
+        assert dict(map(tuple, found)) == {"a": 2, "b": 3, "c": 3, "d": 2}
 
 
 def test_an_id_that_too_many_calls_share_is_no_requests(
