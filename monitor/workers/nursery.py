@@ -7,7 +7,6 @@ and no connection, so whatever it forks is as good as started anew.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import select
@@ -20,6 +19,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from monitor.parent import end_with_parent
+
 #: What a nursery says: a process id, whether it has ended, and its exit status, minus the signal that killed
 #: it. Process 0 is one that could not be forked, and its status the error's number.
 _WORD = struct.Struct("<i?i")
@@ -29,8 +30,6 @@ START_S = 60.0
 
 #: They are the supervisor's to act on, though whoever stops a service may send them to all its processes.
 _STOPS = {signal.SIGINT, signal.SIGTERM}
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Nursery:
@@ -114,7 +113,8 @@ class Nursery:
     def wait(self, pid: int) -> None:
         """Return when a worker has ended, and forget it."""
         while self.status(pid) is None and self._socket is not None:
-            select.select([self._socket], [], [])
+            if not select.select([self._socket], [], [], START_S)[0]:
+                self.close()
         self._ended.pop(pid, None)
 
     def close(self) -> None:
@@ -153,7 +153,7 @@ def serve(line: socket.socket) -> tuple[int, int]:
     Raises:
         SystemExit: the supervisor is gone.
     """
-    _end_with_parent()
+    end_with_parent()
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
     signal.set_wakeup_fd(wakes)
@@ -175,7 +175,7 @@ def serve(line: socket.socket) -> tuple[int, int]:
             line.sendall(_WORD.pack(0, False, error.errno or 0))
         else:
             if pid == 0:
-                _end_with_parent()
+                end_with_parent()
                 line.sendall(_WORD.pack(os.getpid(), False, 0))
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -192,9 +192,3 @@ def _tell_ends(line: socket.socket) -> None:
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             line.sendall(_WORD.pack(ended[0], True, os.waitstatus_to_exitcode(ended[1])))
-
-
-def _end_with_parent() -> None:
-    """Whatever this process is doing, in Python or in C, on Linux it does not outlive its parent."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
