@@ -23,6 +23,7 @@ import msgspec
 from monitor.decode.letters import dead_letter
 from monitor.errors import BadInput, DeadLetterReason, TookTooLong, Transient
 from monitor.ingest.at_hand import AtHand
+from monitor.parent import end_with_parent
 from monitor.records import DeadLetter, Place, Record
 
 #: Ticks in the time that a record may take: it is stopped at most one of them late.
@@ -201,9 +202,9 @@ def _try(
     """What the disposable process does.
 
     It says that it has begun, then what its dead letter would be, then whether it had memory enough. What is
-    merely raised is for the worker to meet again. The limit of processor time also ends a process whose
-    parent is gone.
+    merely raised is for the worker to meet again.
     """
+    end_with_parent()
     saying.send(None)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold what the record says
     seconds = math.ceil(time.process_time() + timeout_s)
