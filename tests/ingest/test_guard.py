@@ -10,6 +10,8 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -228,3 +230,37 @@ def test_a_process_with_a_limit_gets_a_memory_error_and_lives() -> None:
     child.start()
     child.join()
     assert child.exitcode == 7
+
+
+def say_and_sleep(said: Path, record: Record) -> None:
+    said.write_text(f"{os.getpid()}\n")
+    sleep_in(record)
+
+
+def try_what_sleeps(said: Path) -> None:
+    alone(partial(say_and_sleep, said))(RECORD)
+
+
+def ended(pid: int) -> bool:
+    """Whether a process has ended, also where nobody has asked how yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_trial_ends_with_its_worker(tmp_path: Path) -> None:
+    said = tmp_path / "trial"
+    worker = multiprocessing.get_context("spawn").Process(target=try_what_sleeps, args=(said,))
+    worker.start()
+    until(lambda: said.exists() and said.read_text().endswith("\n"))
+    worker.kill()
+    worker.join()
+    until(lambda: ended(int(said.read_text())))
