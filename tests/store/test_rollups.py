@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import struct
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -105,30 +106,40 @@ def some_calls(draw: st.DrawFn) -> list[ScoredCall]:
     ]
 
 
+class Event(NamedTuple):
+    """A batch that is saved, or how many minutes are recomputed; and whether that dies before it commits."""
+
+    what: list[ScoredCall] | int
+    dies: bool
+
+
 @st.composite
-def histories(draw: st.DrawFn) -> list[list[ScoredCall] | int]:
-    """Batches of calls, some of them more than once, with recomputations of so many minutes between."""
+def histories(draw: st.DrawFn) -> list[Event]:
+    """Batches of calls, some of them more than once, with recomputations between."""
     calls = draw(some_calls())
     a_batch = st.lists(st.sampled_from(calls), max_size=8) if calls else st.just([])
-    return draw(st.lists(st.one_of(a_batch, st.integers(1, 3)), max_size=12))
+    an_event = st.builds(Event, st.one_of(a_batch, st.integers(1, 3)), st.booleans())
+    return draw(st.lists(an_event, max_size=12))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories())
-def test_any_history_ends_in_the_rollups_that_its_calls_say(
-    engine: sa.Engine, history: list[list[ScoredCall] | int]
-) -> None:
+def test_any_history_ends_in_the_rollups_that_its_calls_say(engine: sa.Engine, history: list[Event]) -> None:
+    """Kafka has a batch whose save died, and gives it again; marks are there until somebody has done them."""
     empty(engine)
     save = Saver(engine)
-    for number, event in enumerate(history):
-        if isinstance(event, int):
-            recompute_dirty(engine, slice_=event)
-            if number % 2:
-                recompute_hours(engine, slice_=event)
+    for number, (what, dies) in enumerate(history):
+        if isinstance(what, int):
+            for recompute in (recompute_dirty, recompute_hours)[: 1 + number % 2]:
+                with dying(engine) if dies else nullcontext():
+                    recompute(engine, slice_=what)
         else:
-            save(event)
+            if dies:
+                with dying(engine):
+                    save(what)
+            save(what)
     recompute_all(engine)
-    seen = [one for event in history if not isinstance(event, int) for one in event]
+    seen = [one for event in history if not isinstance(event.what, int) for one in event.what]
     incremental = stored(engine)
     assert incremental == expected(seen)
     check_tiers(engine, seen)
@@ -344,6 +355,25 @@ def test_a_rebuild_leaves_minutes_alone_whose_calls_were_dropped(engine: sa.Engi
 
 
 # -------------------------------------------------------------------------------------------------- helpers
+
+
+class Died(Exception):
+    """What is raised in place of a commit."""
+
+
+@contextmanager
+def dying(engine: sa.Engine) -> Iterator[None]:
+    """The work ends just before its first commit, as if its process were killed."""
+
+    def die(_connection: sa.Connection) -> None:
+        raise Died
+
+    sa.event.listen(engine, "commit", die)
+    try:
+        with pytest.raises(Died):
+            yield
+    finally:
+        sa.event.remove(engine, "commit", die)
 
 
 class Saver:
