@@ -1,4 +1,7 @@
-"""The command line: ``run``, ``migrate``, ``check``, ``replay``, ``rebuild``, ``score``, ``demo``."""
+"""The command line: ``run``, ``migrate``, ``check``, ``replay``, ``rebuild``, ``score``, ``demo``.
+
+Long by its help: a command is a few lines around the module that does the work.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 ``LLM_MONITOR_DATABASE__URL`` overrides ``database.url`` (two underscores are a dot), and
 ``LLM_MONITOR_DATABASE__URL_FILE`` names a file that holds it. An unknown key or variable, a value that
-can't be, or a rule that could never be delivered is refused with its line and what would be right.
+can't be, or a rule that could never be delivered is refused with its line and what would be right. One long
+file on purpose: every key stands beside its default, its limits and its meaning.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the service says of itself: Prometheus metrics on an injected registry, and OpenTelemetry spans.
 
-Every metric is named here and nowhere else. Label values come from closed lists or from configuration, so
-their number is bounded. Spans are exported only when an OTLP endpoint is configured.
+Every metric is named here and nowhere else, which makes a long file. Label values come from closed lists or
+from configuration, so their number is bounded. Spans are exported only when an OTLP endpoint is configured.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ All decoding and scoring is done here, in the main thread; judging and saving in
 the offsets that the one before it leaves behind, so if one of them is fenced, both are read again. What is
 held is bounded: one batch that is being saved and one that is collected, each at most one chunk over its
 limit, and what the client has fetched. When both are full nothing is read: the member only stays in its
-group.
+group. A little long on purpose: what one step of the loop leaves behind, the next one has to know.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The migrations build the same; a test compares them. ``calls`` is partitioned by day of ``started_at``, the
 rollups by month; the partitions are made by ``partitions`` and are not part of this metadata. Outcomes are
 text columns with the values of the closed lists in ``monitor.records``; a rollup has one counter a score and
-outcome.
+outcome. One long file on purpose: a schema is read as a whole.
 """
 
 from __future__ import annotations
