@@ -12,7 +12,6 @@ import math
 import unicodedata
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import is_
 from sys import intern
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from msgspec import structs
 
 from monitor.decode import withheld
 from monitor.decode.counts import raw_counts
+from monitor.decode.shared import Shared
 from monitor.errors import BadInput, DeadLetterReason
 from monitor.records import (
     DIMENSIONS,
@@ -57,6 +57,9 @@ MAX_VALUES, MAX_VALUE = 1_000, 1_000
 #: Most token log-probabilities that are kept of one choice: a few pages of text.
 MAX_LOGPROBS = 4_096
 
+#: Bytes of JSON of the tools that are remembered, and of the contracts.
+MAX_SHARED = 4 * 1024 * 1024
+
 _NO_USAGE, _NOTHING_EXPECTED = Usage(), Expected()
 _CONTAINERS = (dict, list)
 
@@ -76,13 +79,13 @@ def clean(call: Call) -> Call:
     if call_id is None:
         raise BadInput(DeadLetterReason.INVALID_RECORD, "call_id is empty")
     call = withheld.without_marks(call)
-    tools = tuple(map(_with_shallow_schema, call.tools))
-    contract = _with_shallow_schema(call.contract)
+    tools = tuple(map(_shared_tool, call.tools))
+    contract = call.contract if call.contract.schema is None else _shared_contract(call.contract)
     captured = Captured(
         input=call.captured.input,
         output=call.captured.output,
-        tools=call.captured.tools and all(map(is_, tools, call.tools)),
-        schema=call.captured.schema and contract is call.contract,
+        tools=call.captured.tools and not any(map(_lacks_schema, tools, call.tools)),
+        schema=call.captured.schema and not _lacks_schema(contract, call.contract),
     )
     trace_id = identifier(call.trace_id)
     cleaned = structs.replace(
@@ -255,6 +258,14 @@ def _error(error: CallError | None) -> CallError | None:
 def _with_shallow_schema(owner: SchemaOwner) -> SchemaOwner:
     """The contract or tool, without its schema if that is too deep to be walked safely."""
     return owner if _depth_within(owner.schema, MAX_SCHEMA_DEPTH) else structs.replace(owner, schema=None)
+
+
+_shared_tool = Shared[Tool](_with_shallow_schema, MAX_SHARED)
+_shared_contract = Shared[Contract](_with_shallow_schema, MAX_SHARED)
+
+
+def _lacks_schema(cleaned: SchemaOwner, owner: SchemaOwner) -> bool:
+    return cleaned.schema is None and owner.schema is not None
 
 
 def _depth_within(value: Any, limit: int) -> bool:
