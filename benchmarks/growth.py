@@ -186,11 +186,12 @@ class Town:
         }
 
     def _analyze(self, connection: psycopg.Connection[Any], day: int) -> None:
-        """Let the planner know a day's calls and the rollups, as autovacuum would while they come."""
+        """Let the planner know a day's calls, and the rollups now and then, as autovacuum would."""
         start = self._now - timedelta(days=DAYS - day)
         for at in (start, start + timedelta(days=1)):
             connection.execute(f"ANALYZE calls_{at:%Y%m%d}".encode())
-        connection.execute("ANALYZE rollup_1m, rollup_1h")
+        if day < 2 or day % 7 == 0:
+            connection.execute("ANALYZE rollup_1m, rollup_1h")
 
     def _recompute(self) -> None:
         """Mark all minutes of which calls have no rollups yet, and make them."""

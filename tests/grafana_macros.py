@@ -10,7 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from grafana.panels import POINTS
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+#: Lengths that Grafana draws by, from the panels' minimum of a minute on.
+_STEPS = ("1m", "2m", "5m", "10m", "15m", "20m", "30m", "1h", "2h", "3h", "6h", "12h", "1d")
 
 
 class UnknownMacro(ValueError):
@@ -67,8 +72,9 @@ def expand(
 
 
 def interval_for(span: timedelta) -> str:
-    """About what Grafana chooses for a panel half a screen wide, with a minimum of a minute."""
-    return "1m" if span <= timedelta(hours=12) else "15m"
+    """About what Grafana chooses for a line over a span: of its steps the one that gives ``POINTS`` best."""
+    wanted = span.total_seconds() / POINTS
+    return min(_STEPS, key=lambda step: abs(int(step[:-1]) * _UNITS[step[-1]] - wanted))
 
 
 def _literal(at: datetime) -> str:

@@ -378,7 +378,7 @@ def exact(values: Sequence[float], quantile: int) -> float:
 def test_outcomes_add_up_to_the_failure_rate(filled: Filled) -> None:
     outcomes = filled.ask("JSON: failures by outcome", 7 * DAY, service=["checkout"])
     rates = filled.ask("JSON: failure rate over time", 7 * DAY, service=["checkout"])
-    assert len(rates) > 50
+    assert len(rates) > 20
     assert [(row.pop("time"), pytest.approx(sum(row.values()))) for row in outcomes] == [
         (row["time"], row["value"]) for row in rates
     ]
