@@ -182,8 +182,8 @@ class Service:
 
     @property
     def workers(self) -> list[int]:
-        """The process ids of the workers."""
-        return processes.tree(self.supervisor)[1:]
+        """The process ids of the workers; the first below the supervisor is the nursery that forks them."""
+        return processes.tree(self.supervisor)[2:]
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
