@@ -9,12 +9,12 @@ import re
 import string
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import chain, dropwhile, takewhile
 from typing import NamedTuple
 
 from monitor.records import Call, Message, Part, PartType
 from monitor.scorers.function_words import LANGUAGES
+from monitor.scorers.lazy import Lazy
 from monitor.scorers.tools.results import is_error
 from monitor.scorers.tools.support import NUMBER, Support
 from monitor.scorers.tools.words import FUNCTION_WORDS, stems, words_of
@@ -67,19 +67,19 @@ class Conversation:
         self._messages = call.input
         self._documents = call.documents
 
-    @cached_property
+    @Lazy
     def request(self) -> str:
         """What the user said last."""
         if self._start is None:
             return ""
         return _shortened(_text(self._messages[self._start]))
 
-    @cached_property
+    @Lazy
     def said(self) -> list[str]:
         """The words of the request."""
         return words_of(self.request)
 
-    @cached_property
+    @Lazy
     def words(self) -> frozenset[str]:
         """Stems of the request; empty where they can't be compared with what tools say in English.
 
@@ -87,7 +87,7 @@ class Conversation:
         """
         return stems(self.said) if self._is_first and self._is_english else frozenset()
 
-    @cached_property
+    @Lazy
     def given(self) -> tuple[str, ...]:
         """The numbers, names and quotations of the request: what its arguments are made of."""
         text = self.request
@@ -96,7 +96,7 @@ class Conversation:
         quoted = [one or other for one, other in _QUOTED.findall(text)] if _QUOTE.search(text) else []
         return (*NUMBER.findall(text), *names, *quoted)
 
-    @cached_property
+    @Lazy
     def support(self) -> Support | None:
         """Everything that was said before; ``None`` if that is nothing, or too much to look things up in."""
         texts, size = list[str](), 0
@@ -120,7 +120,7 @@ class Conversation:
             speaks_of_time=not _TIME.isdisjoint(every),
         )
 
-    @cached_property
+    @Lazy
     def instructions(self) -> Support | None:
         """What the application told the model before the request; ``None`` if that is nothing or too much."""
         told = [_text(message) for message in self._messages if message.role in ("system", "developer")]
@@ -128,7 +128,7 @@ class Conversation:
         is_some = 0 < len(text) <= MAX_SUPPORT
         return Support(text, is_foreign=False, speaks_of_time=False) if is_some else None
 
-    @cached_property
+    @Lazy
     def loop(self) -> Sequence[Part]:
         """The calls and results since the request, at most ``MAX_LOOP``, in their order."""
         since = self._messages[0 if self._start is None else self._start :]
@@ -140,7 +140,7 @@ class Conversation:
         ]
         return parts[-MAX_LOOP:]
 
-    @cached_property
+    @Lazy
     def _start(self) -> int | None:
         """Where the request is."""
         for index in range(len(self._messages) - 1, -1, -1):
@@ -148,16 +148,16 @@ class Conversation:
                 return index
         return None
 
-    @cached_property
+    @Lazy
     def has_results(self) -> bool:
         """Whether a tool gave something, before the request or since."""
         return any(part.type is PartType.TOOL_RESULT for message in self._messages for part in message.parts)
 
-    @cached_property
+    @Lazy
     def _is_english(self) -> bool:
         return is_english(self.said)
 
-    @cached_property
+    @Lazy
     def _is_first(self) -> bool:
         """Whether the user said nothing before the request."""
         return all(message.role != "user" for message in self._messages[: self._start or 0])
@@ -168,7 +168,7 @@ class Conversation:
         last = self.loop[-1] if self.loop else None
         return last is not None and last.type is PartType.TOOL_RESULT and is_error(last)
 
-    @cached_property
+    @Lazy
     def steps(self) -> Sequence[Step]:
         """The calls of the loop with what they gave, in their order."""
         steps: list[Step] = []
@@ -182,7 +182,7 @@ class Conversation:
                 steps[answered] = Step(steps[answered].made, part)
         return steps
 
-    @cached_property
+    @Lazy
     def last_steps(self) -> Sequence[Step]:
         """The calls of the loop that were made last, side by side.
 

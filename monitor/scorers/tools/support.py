@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+
+from monitor.scorers.lazy import Lazy
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 #: Digits of a number that are read; a longer one is compared by these.
@@ -104,7 +105,7 @@ class Support:
             for by in self._scales  # itself, since an hour is 60 minutes
         )
 
-    @cached_property
+    @Lazy
     def _numbers(self) -> frozenset[float]:
         """Numbers in digits and in words, and the months', to six digits."""
         found = {number for text in set(NUMBER.findall(self._text)) for number in readings(text)}
@@ -113,15 +114,15 @@ class Support:
         found.update([_MONTHS[start] for start in {word[:3] for word in words} & _MONTHS.keys()])
         return frozenset(map(_rounded, found))
 
-    @cached_property
+    @Lazy
     def _words(self) -> str:
         return f" {plain(self._text)} "
 
-    @cached_property
+    @Lazy
     def _distinct(self) -> frozenset[str]:
         return frozenset(self._words.split())
 
-    @cached_property
+    @Lazy
     def _scales(self) -> Sequence[float]:
         """What its percent signs, scales and units may make of its numbers, by multiplying or dividing."""
         text = self._text.lower()
