@@ -6,9 +6,8 @@ in their order, in all and by window, and its numbers.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from itertools import chain, pairwise
 from math import fsum
 from threading import Lock
@@ -16,6 +15,7 @@ from threading import Lock
 from monitor.scorers.grounding.comparable import is_latin, language_of, sample, writes_numbers_out
 from monitor.scorers.grounding.quantities import numbers, rounded, spelled
 from monitor.scorers.grounding.words import stems, words
+from monitor.scorers.lazy import Lazy
 from monitor.scorers.lists import word_set
 
 #: Words of a block. A window is two blocks that follow each other: a paragraph or so.
@@ -63,43 +63,50 @@ class Passage:
         self._words = words(text)
         self._stems = stems(self._words)
         self.stems = frozenset(self._stems)
-        size = max(BLOCK, -(-len(self._stems) // MAX_BLOCKS))
-        starts = range(0, max(1, len(self._stems) - size), size)
-        self._windows = [frozenset(self._stems[start : start + 2 * size]) for start in starts]
 
-    @cached_property
+    @Lazy
+    def _windows(self) -> Sequence[frozenset[str]]:
+        size = max(BLOCK, -(-len(self._stems) // MAX_BLOCKS))
+        if len(self._stems) <= 2 * size:
+            return [self.stems]
+        starts = range(0, len(self._stems) - size, size)
+        return [frozenset(self._stems[start : start + 2 * size]) for start in starts]
+
+    @Lazy
     def is_latin(self) -> bool:
         """Whether its words can be compared."""
         return is_latin(self._text)
 
-    @cached_property
+    @Lazy
     def language(self) -> str | None:
         """What it is written in, if that is plain."""
         return language_of(words(sample(self._text)))
 
-    @cached_property
+    @Lazy
     def writes_numbers_out(self) -> bool:
         """Whether it may have numbers that aren't read."""
         return writes_numbers_out(self._text)
 
-    @cached_property
+    @Lazy
     def lower(self) -> str:
         """All of it in lower case."""
         return self._text.lower()
 
-    @cached_property
+    @Lazy
     def numbers(self) -> dict[str, set[str]]:
         """The units that each number has, by its plain decimal."""
-        units: dict[str, set[str]] = {value: {""} for value in spelled(self._words)}
-        for number in numbers(self._text):
-            for reading in number.readings:
-                units.setdefault(reading, set()).add(number.unit)
+        units = defaultdict[str, set[str]](set)
+        for value in spelled(self._words):
+            units[value].add("")
+        for readings, unit, _ in numbers(self._text):
+            for reading in readings:
+                units[reading].add(unit)
                 if "." in reading:
                     for rough in rounded(reading):
-                        units.setdefault(rough, set()).add(number.unit)
-        return units
+                        units[rough].add(unit)
+        return dict(units)
 
-    @cached_property
+    @Lazy
     def _pairs(self) -> frozenset[Pair]:
         return frozenset(pairwise(self._stems))
 
@@ -177,10 +184,15 @@ class Context:
         self.known = self.question.stems.union(*[passage.stems for passage in self.passages])
         self.negates = negates(self.known)
 
-    def units(self, reading: str) -> set[str]:
-        """The units of a number, by its plain decimal, in passages and question; none where it isn't."""
-        found = [passage.numbers[reading] for passage in self._texts if reading in passage.numbers]
-        return found[0].union(*found[1:]) if found else set()
+    @Lazy
+    def _numbers(self) -> Sequence[Mapping[str, set[str]]]:
+        return [found for passage in self._texts if (found := passage.numbers)]
+
+    def units(self, *readings: str) -> set[str]:
+        """The units of a number, by its plain decimals, in passages and question; none where it isn't."""
+        return set().union(
+            *[found[reading] for found in self._numbers for reading in readings if reading in found]
+        )
 
     def phrases(self, wanted: frozenset[Pair]) -> frozenset[Pair]:
         """Those of these pairs that follow each other in any passage, the question left aside."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from monitor.scorers.lists import word_set
@@ -19,6 +20,8 @@ MAX_NUMBERS: Final = 5_000
 MAX_DIGITS: Final = 15
 #: Decimals to which a converted number is rounded.
 DECIMALS: Final = 6
+#: Numbers that are remembered as they were read, none longer than ``_NUMBER`` reads: a few MB at most.
+MAX_REMEMBERED: Final = 4_096
 #: Hours until noon.
 NOON: Final = 12
 
@@ -73,12 +76,13 @@ _SPELLED: Final = (
 )
 #: What spells a number, and is said without one: figures of speech, and what an answer counts by itself.
 _CASUAL: Final = word_set("zero one two three four five first second third march may")
-_SPELLING: Final = frozenset(_SPELLED)
-#: Words that make a larger number with what follows them, and with what stands before them.
-_PARTS: Final = frozenset(_ROUND)
-_MULTIPLES: Final = frozenset(word for word in _SCALES if len(word) > 2)
+#: Words that make a larger number with what follows them, or with what stands before them.
+_COMPOSING: Final = _ROUND.keys() | {word for word in _SCALES if len(word) > 2}
+_SPELLING: Final = _SPELLED.keys() | _COMPOSING
 #: Words that can only be meant as numbers, and the numbers.
 SPELLED_OUT: Final = {word: str(value) for word, value in _SPELLED.items() if word not in _CASUAL}
+#: What says something of the number before it.
+_TELLING: Final = _SCALES.keys() | _UNITS.keys()
 #: It begins with a single character, since a scan for one is twice as fast as for a repetition.
 _NUMBER = re.compile(
     r"(\d\d{0,39}(?:[.,]\d{1,20}){0,12})"
@@ -105,28 +109,42 @@ class Number(NamedTuple):
 
 def numbers(text: str) -> Iterator[Number]:
     """The numbers of ``text`` that are written in digits, the first ``MAX_NUMBERS``."""
-    afternoons = _afternoons(text)
     for count, found in enumerate(_NUMBER.finditer(text)):
-        if count == MAX_NUMBERS:
+        if count == 0:
+            afternoons = _afternoons(text)  # only now: most sentences have no number
+        elif count == MAX_NUMBERS:
             return
         start = found.start()
         before = text[start - 1 : start] if start else ""
         if before.isalnum() and not (before == "T" and text[start - 2 : start - 1].isdecimal()):
             continue  # part of a name, "H2O", and no time of ISO 8601, "2026-03-05T18:40"
         digits, suffix, after, then = found.groups("")
+        after = after.lower()
+        if after not in _TELLING:
+            after = then = ""
         if before == " " and start > 1:
             before = text[start - 2]
-        spelling = (suffix or after).lower()
-        scale = _SCALES.get(spelling, 1)
-        readings = _meant(digits, scale)
-        if spelling in _LENGTHS and before not in CURRENCIES:
-            readings += _meant(digits, 1)
-        elif scale > 1 and not suffix:
-            after = then
+        currency = before if before in CURRENCIES else ""
+        if suffix or after or currency:
+            readings, unit = _read(digits, suffix, after, then, currency)
+        else:
+            readings, unit = _meant(digits, 1), ""
         if start in afternoons and digits.isdecimal() and int(digits) < NOON:
             readings += (str(int(digits) + NOON),)
-        unit = _UNITS[before] if before in CURRENCIES else _UNITS.get(after.lower(), "") if after else ""
         yield Number(readings, unit, start)
+
+
+@lru_cache(MAX_REMEMBERED)
+def _read(digits: str, suffix: str, after: str, then: str, currency: str) -> tuple[tuple[str, ...], str]:
+    """What a number means, and its unit, by the parts of ``_NUMBER`` and the currency before it."""
+    spelling = suffix.lower() or after
+    scale = _SCALES.get(spelling, 1)
+    readings = _meant(digits, scale)
+    if spelling in _LENGTHS and not currency:
+        readings += _meant(digits, 1)
+    elif scale > 1 and not suffix:
+        after = then.lower()
+    return readings, _UNITS[currency] if currency else _UNITS.get(after, "")
 
 
 def _afternoons(text: str) -> frozenset[int]:
@@ -136,10 +154,12 @@ def _afternoons(text: str) -> frozenset[int]:
     return frozenset()
 
 
-def rounded(reading: str) -> Iterator[str]:
+@lru_cache(MAX_REMEMBERED)
+def rounded(reading: str) -> tuple[str, ...]:
     """What a plain decimal is when its decimals are rounded away."""
     if "." in reading and (value := _value(reading)) is not None:
-        yield from (_decimal(round(value, 1)), str(round(value)))
+        return _decimal(round(value, 1)), str(round(value))
+    return ()
 
 
 def converted(number: Number) -> Iterator[tuple[str, str]]:
@@ -167,8 +187,8 @@ def _value(reading: str) -> float | None:
 def spelled(found: Sequence[str]) -> set[str]:
     """The numbers that the words ``found`` spell, months among them: "march" is 3, "twenty five" 25."""
     said = _SPELLING.intersection(found)
-    values = {str(_SPELLED[word]) for word in said}
-    if _PARTS.isdisjoint(said) and _MULTIPLES.isdisjoint(found):
+    values = {str(_SPELLED[word]) for word in said & _SPELLED.keys()}
+    if said.isdisjoint(_COMPOSING):
         return values  # nothing is put together: three quarters of all texts, at a fifth of the time
     for place in [place for place, word in enumerate(found) if word in _SPELLED]:
         word = found[place]

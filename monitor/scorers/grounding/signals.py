@@ -146,7 +146,7 @@ def _figures(claim: Claim, context: Context, least: int) -> Iterator[tuple[str, 
     for number in numbers(claim.text):
         if len(number.readings[0]) < least:
             continue
-        known = set().union(*map(context.units, number.readings))
+        known = context.units(*number.readings)
         if known and (not number.unit or "" in known or number.unit in known):
             continue
         if not any({"", unit} & context.units(reading) for reading, unit in converted(number)):
