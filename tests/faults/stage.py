@@ -19,6 +19,9 @@ from tests.integration.running import Running
 
 PARTITIONS = 4
 
+#: How long half a call waits for the other half: longer than anything is broken.
+PART_WAIT = "1h"
+
 
 class Stage(NamedTuple):
     """A service and the traffic that it reads."""
@@ -35,6 +38,7 @@ def staged(
     *,
     at: tuple[str, int] | None = None,
     copies: int = 1,
+    in_parts: bool = True,
     **more: Any,
 ) -> Iterator[Stage]:
     """A stage with a topic and a database of its own; the service runs.
@@ -45,6 +49,7 @@ def staged(
         postgres: the server.
         at: host and port by which the service reaches the server, where a bad network is between them.
         copies: how many brokers have each record.
+        in_parts: whether some calls come in two messages.
         more: what else ``Running`` takes.
     """
     name = f"faults_{uuid4().hex}"
@@ -57,9 +62,9 @@ def staged(
         admin.create_topics({name: options}, wait_for_metadata=True)
     host, port = at or ("127.0.0.1", postgres.port)
     through = url.replace(f"127.0.0.1:{postgres.port}", f"{host}:{port}")
-    more = {"ingest": {"workers": 2}, **more}
+    ingest = {"workers": 2, "part_wait": PART_WAIT, **more.pop("ingest", {})}
     with (
-        closing(Traffic(bootstrap_servers, name)) as traffic,
-        Running(folder, bootstrap_servers, url, name, through=through, **more) as service,
+        closing(Traffic(bootstrap_servers, name, in_parts=in_parts)) as traffic,
+        Running(folder, bootstrap_servers, url, name, through=through, ingest=ingest, **more) as service,
     ):
         yield Stage(service, traffic)

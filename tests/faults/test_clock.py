@@ -35,6 +35,8 @@ def test_nothing_is_lost_when_the_clock_is_stepped(
         environment=environment,
         # By a clock that is an hour behind, every call is an hour ahead.
         ingest={"workers": 1, "max_skew": "2h"},
+        # By a clock that is an hour ahead, a call has waited for its other part for long enough.
+        in_parts=False,
     ) as stage:
         proof = Proof(stage, record)
         with proof.of("clock stepped by an hour, forward and back"):

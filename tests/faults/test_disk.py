@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from monitor.demo.embedded import PostgresServer
 from tests.faults.proof import Proof, Row
@@ -36,7 +39,7 @@ def small_disk() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(Service.POSTGRES_15 in missing_services(), reason="no PostgreSQL 15")
-def test_nothing_is_lost_when_the_disk_is_full(
+def test_nothing_is_lost_when_there_is_no_space_for_anything(
     own_kafka: ApacheKafka, small_disk: Path, record: Callable[[Row], None], tmp_path: Path, long_form: bool
 ) -> None:
     full_s = 30 if long_form else 5
@@ -54,6 +57,39 @@ def test_nothing_is_lost_when_the_disk_is_full(
                 server.stop()
                 server.start()
                 proof.mended()
+
+
+@pytest.mark.skipif(Service.POSTGRES_15 in missing_services(), reason="no PostgreSQL 15")
+def test_nothing_is_lost_and_nobody_is_needed_when_there_is_no_space_for_the_calls(
+    own_kafka: ApacheKafka, small_disk: Path, record: Callable[[Row], None], tmp_path: Path, long_form: bool
+) -> None:
+    full_s = 30 if long_form else 3
+    with PostgresServer(DEBIAN_POSTGRES_BIN) as server:
+        put_tables_on(server, small_disk / "tables")
+        with staged(tmp_path, own_kafka.bootstrap_servers, server) as stage:
+            proof, log = Proof(stage, record), stage.service.log
+            with proof.of(f"no space for PostgreSQL's tables for {full_s} s"):
+                for _ in range(5 if long_form else 1):
+                    seen = log.stat().st_size
+                    fill(small_disk / "filler")
+                    stage.service.wait_for(
+                        "a save that is refused",
+                        lambda: "No space left" in log.read_text()[seen:],  # noqa: B023
+                    )
+                    time.sleep(full_s)
+                    (small_disk / "filler").unlink()
+                    proof.mended()
+
+
+def put_tables_on(server: PostgresServer, folder: Path) -> None:
+    """Let the server keep its tables, but not its log, in a folder of a disk that only root may write to."""
+    folder.mkdir()
+    shutil.chown(folder, "nobody")  # Root may mount, and PostgreSQL doesn't run as root.
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        statement = sql.SQL("CREATE TABLESPACE small LOCATION {}")
+        connection.execute(statement.format(sql.Literal(str(folder))))
+        connection.execute("ALTER SYSTEM SET default_tablespace = small")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def fill(path: Path) -> None:

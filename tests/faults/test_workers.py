@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random
 
 import httpx
+import pytest
 from kafka import KafkaConsumer
 
-from tests.faults.proof import Proof, Row
-from tests.faults.stage import Stage
+from tests.faults.proof import PER_SECOND, Proof, Row
+from tests.faults.stage import PART_WAIT, Stage
 from tests.faults.traffic import Traffic
 from tests.integration.running import Running
 
@@ -67,17 +68,38 @@ def test_nothing_is_lost_when_members_join_and_leave_every_second(proof: Proof, 
         proof.mended(joins)
 
 
-def test_another_replica_takes_over_when_the_leader_and_its_workers_are_killed(
-    proof: Proof, tmp_path: Path, long_form: bool
-) -> None:
+@pytest.fixture
+def other(proof: Proof, tmp_path: Path) -> Iterator[Running]:
+    """Another replica of the service, which does not run yet."""
     service = proof.service
     url = service.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with Running(tmp_path, service.bootstrap_servers, url, service.topic, ingest={"workers": 1}) as other:
-        other.wait_until_ready()
-        with proof.of("SIGKILL of the supervisor that leads, of two"):
-            for _ in range(10 if long_form else 1):
-                _kill_the_leader(service, other)
-                proof.mended()
+    ingest = {"workers": 1, "part_wait": PART_WAIT}
+    replica = Running(tmp_path, service.bootstrap_servers, url, service.topic, ingest=ingest)
+    yield replica
+    replica.stop()
+    replica.engine.dispose()
+
+
+def test_nothing_is_lost_when_a_replica_joins_and_leaves(
+    proof: Proof, other: Running, long_form: bool
+) -> None:
+    with proof.of("replica that joins and leaves"):
+        for _ in range(10 if long_form else 1):
+            other.start()
+            other.wait_until_ready()
+            other.stop()
+            proof.mended()
+
+
+def test_another_replica_takes_over_when_the_leader_and_its_workers_are_killed(
+    proof: Proof, other: Running, long_form: bool
+) -> None:
+    other.start()
+    other.wait_until_ready()
+    with proof.of("SIGKILL of the supervisor that leads, of two"):
+        for _ in range(10 if long_form else 1):
+            _kill_the_leader(proof.service, other)
+            proof.mended()
 
 
 def _kill_the_leader(service: Running, other: Running) -> None:
@@ -122,7 +144,7 @@ def test_memory_stays_bounded_under_ten_times_the_load(
     stage: Stage, record: Callable[[Row], None], long_form: bool
 ) -> None:
     overload_s = 300 if long_form else 15
-    service, proof = stage.service, Proof(stage, record, per_second=3_000)
+    service, proof = stage.service, Proof(stage, record, per_second=10 * PER_SECOND)
     peak = 0
     with proof.of(f"ten times the load for {overload_s} s", note=lambda: f"at most {peak} MB a worker"):
         until = time.monotonic() + overload_s
