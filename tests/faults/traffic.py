@@ -211,9 +211,8 @@ class Traffic:
         # A span names no schema, so whether JSON is what was wanted, nobody knows.
         wrong = [ANSWERS[answer]] if ANSWERS[answer] == "json_not_json" else []
         self._expect(span_id, started_at, model, tokens, ["requests", *wrong])
-        return _message("resourceSpans", "scopeSpans", "spans", span), _message(
-            "resourceLogs", "scopeLogs", "logRecords", event
-        )
+        spans = _message("resourceSpans", "scopeSpans", "spans", span)
+        return spans, _message("resourceLogs", "scopeLogs", "logRecords", event)
 
     def _call(self, request: str, started_at: datetime, counted: list[str], more: dict[str, object]) -> bytes:
         call_id = f"call-{len(self.calls)}"
