@@ -163,8 +163,8 @@ def test_rollups_are_the_sum_of_their_calls(running: Running) -> None:
         " coalesce(sum(output_tokens), 0) FROM calls GROUP BY 1 ORDER BY 1"
     )
     rolled_up = (
-        "SELECT bucket, sum(calls), sum(json_ok), sum(errors), sum(tools_ok), sum(output_tokens)"
-        " FROM rollup_1m GROUP BY 1 ORDER BY 1"
+        "SELECT bucket, sum(calls), coalesce(sum(json_ok), 0), coalesce(sum(errors), 0),"
+        " coalesce(sum(tools_ok), 0), coalesce(sum(output_tokens), 0) FROM rollup_1m GROUP BY 1 ORDER BY 1"
     )
     with running:
         running.send(values)
