@@ -32,7 +32,15 @@ from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
 from monitor.store.letters import expire, key_of, mark_sent, unsent
 from monitor.store.partitions import ROLLUPS, drop_partitions, ensure_partitions
-from monitor.store.rollups import HOUR_WAITS, HOURS, SLICE, recompute_dirty, recompute_hours, waiting
+from monitor.store.rollups import (
+    HOUR_WAITS,
+    HOURS,
+    SLICE,
+    oldest_dirty,
+    recompute_dirty,
+    recompute_hours,
+    waiting,
+)
 
 log = structlog.get_logger("monitor.control")
 
@@ -192,8 +200,10 @@ def maintain(
         # Give up soon where somebody reads a table: others would wait behind us for their end.
         connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
         made = ensure_partitions(connection, clock.now(), max_lateness=max_lateness)
+    # A leader that was away for so long that days went by has their rollups still to make.
+    needed = oldest_dirty(engine)
     dropped = [
-        *drop_partitions(engine, clock.now(), keep=keep),
+        *drop_partitions(engine, min(clock.now(), needed + keep) if needed else clock.now(), keep=keep),
         *drop_partitions(engine, clock.now(), keep=keep_rollups, of=ROLLUPS),
     ]
     if made or dropped:

@@ -24,6 +24,7 @@ from monitor.errors import Transient
 from monitor.notify import Delivery, Notification
 from monitor.store import connect
 from monitor.store.alerts import Alerts
+from monitor.store.tables import dirty_minutes
 from monitor.telemetry import ControlMetrics
 from tests.town import Town, threshold
 
@@ -79,6 +80,29 @@ def test_maintenance_makes_the_coming_days_and_drops_the_old(engine: sa.Engine) 
         names = sorted(days)
     assert names[0] == f"calls_{clock.now() - timedelta(days=8):%Y%m%d}"
     assert names[-1] == f"calls_{clock.now() + timedelta(days=4):%Y%m%d}"
+
+
+def test_a_day_whose_rollups_are_still_to_make_is_kept_until_they_are_made(engine: sa.Engine) -> None:
+    clock = ManualClock(datetime.now(UTC) + timedelta(days=40))
+    marked = datetime.now(UTC)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(dirty_minutes).values(minute=marked))
+
+    def oldest_day() -> str:
+        maintain(
+            engine,
+            clock,
+            max_lateness=timedelta(days=7),
+            keep=timedelta(days=9),
+            keep_rollups=timedelta(days=99),
+        )
+        days = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'calls'::regclass"
+        with engine.begin() as connection:
+            return str(min(connection.execute(sa.text(days)).scalars()))
+
+    assert oldest_day() == f"calls_{marked:%Y%m%d}"
+    recompute(engine, ControlMetrics(CollectorRegistry()))
+    assert oldest_day() == f"calls_{clock.now() - timedelta(days=8):%Y%m%d}"
 
 
 def test_retention_gives_way_to_a_reader_instead_of_queueing_inserts_behind_it(engine: sa.Engine) -> None:

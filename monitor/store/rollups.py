@@ -16,7 +16,7 @@ from monitor.records import CAPTURES, OUTCOMES
 from monitor.store import requests
 from monitor.store.database import transient_if_unreachable
 from monitor.store.requests import Decide
-from monitor.store.tables import COUNTED, HISTOGRAMS, SUMS, rollup_1m
+from monitor.store.tables import COUNTED, HISTOGRAMS, SUMS, dirty_minutes, rollup_1m
 
 #: Minutes of one transaction, and hours: so few that Grafana and ingest never wait for long.
 SLICE, HOURS = 120, 4
@@ -291,6 +291,19 @@ def waiting(engine: sa.Engine) -> tuple[int, float]:
     with transient_if_unreachable(), engine.begin() as connection:
         row = connection.execute(_WAITING).one()
         return row.minutes, float(row.age or 0)
+
+
+def oldest_dirty(engine: sa.Engine) -> datetime | None:
+    """The oldest minute that waits to be recomputed, if any does: its calls are needed for that.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    with transient_if_unreachable(), engine.begin() as connection:
+        oldest: datetime | None = connection.execute(
+            sa.select(sa.func.min(dirty_minutes.c.minute))
+        ).scalar_one()
+        return oldest
 
 
 def _recompute(connection: sa.Connection, minutes: list[datetime]) -> None:
