@@ -64,6 +64,7 @@ def test_nothing_is_lost_while_somebody_holds_a_lock(proof: Proof, long_form: bo
     with proof.of(f"calls locked for {held_s} s"):
         for _ in range(3 if long_form else 1):
             with proof.service.engine.begin() as connection:
+                connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
                 connection.execute(sa.text("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE"))
                 time.sleep(held_s)
             proof.mended()

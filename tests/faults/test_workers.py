@@ -45,6 +45,7 @@ def test_nothing_is_lost_when_workers_are_killed(proof: Proof, long_form: bool) 
 def test_a_worker_that_was_stopped_past_its_session_saves_nothing_stale(
     proof: Proof, long_form: bool
 ) -> None:
+    proof.service.wait_until_ready()
     fenced = metric(proof.service, "llm_monitor_ingest_fenced_total")
 
     def bites() -> int:
@@ -132,7 +133,7 @@ def _join_and_leave(traffic: Traffic, *, seconds: float) -> None:
 
 
 def test_nothing_is_lost_while_the_service_is_stopped(proof: Proof, long_form: bool) -> None:
-    stopped_s = 600 if long_form else 5
+    stopped_s = 60 if long_form else 5
     with proof.of(f"service stopped for {stopped_s} s"):
         proof.service.stop()
         time.sleep(stopped_s)

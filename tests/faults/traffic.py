@@ -190,7 +190,7 @@ class Traffic:
 
     def _halved(self) -> tuple[bytes, bytes]:
         """A span, which says what was asked and how long it took, and its event, which says the answer."""
-        started_at = datetime.now(UTC)
+        started_at = datetime.now(UTC).replace(microsecond=0)
         model, tokens = self._random.choice(MODELS), self._random.randrange(500)
         answer = self._random.choice(list(ANSWERS))
         trace_id, span_id = f"{self._random.getrandbits(128):032x}", f"{self._random.getrandbits(64):016x}"
@@ -201,7 +201,10 @@ class Traffic:
             "gen_ai.output.type": "json",
             "gen_ai.usage.input_tokens": tokens,
         }
-        began, ended = (str(int(at.timestamp() * 1e9)) for at in (started_at, datetime.now(UTC)))
+        # Whole seconds, whose sum is the same in whatever order they are added.
+        began, ended = (
+            str(int(at.timestamp() * 1e9)) for at in (started_at, started_at + timedelta(seconds=1))
+        )
         span = {**ids, "kind": 3, "startTimeUnixNano": began, "endTimeUnixNano": ended, **_attributes(asked)}
         said = [
             {"role": "assistant", "parts": [{"type": "text", "content": answer}], "finish_reason": "stop"}
