@@ -15,7 +15,14 @@ import msgspec
 
 from monitor.scorers.details import declared
 from monitor.scorers.schema.budget import Budget, Unusable
-from monitor.scorers.schema.compiled import Validator, check_depth, read, states_of
+from monitor.scorers.schema.compiled import (
+    MAX_SCHEMA_DEPTH,
+    Validator,
+    check_depth,
+    read,
+    states_of,
+    too_deep,
+)
 from monitor.scorers.schema.patterns import STATE_BYTES
 from monitor.scorers.schema.violations import Violation
 
@@ -71,11 +78,14 @@ def compile_schema(schema: dict[str, Any] | bool, budget: Budget) -> Validator:
         Unusable: the schema is too large, too deep, no valid schema, or refers to something outside itself;
             or what making it costs is more than the budget has.
     """
-    check_depth(schema)
     try:
         encoded = msgspec.json.encode(schema)
+    except RecursionError:
+        raise too_deep() from None
     except (TypeError, ValueError, OverflowError):
         raise Unusable("invalid schema: not JSON") from None
+    if encoded.count(b"{") + encoded.count(b"[") > MAX_SCHEMA_DEPTH:  # else it can't be too deep
+        check_depth(schema)
     if len(encoded) > MAX_SCHEMA_BYTES:
         raise Unusable(f"schema larger than {MAX_SCHEMA_BYTES // 1024} KiB")
     budget.spend(BYTE_WORK * len(encoded))

@@ -136,7 +136,12 @@ def read(encoded: bytes) -> Any:
 def check_depth(schema: Any) -> None:
     """Raise ``Unusable`` if ``schema`` nests too deep for a recursion."""
     if depth(schema, MAX_SCHEMA_DEPTH) > MAX_SCHEMA_DEPTH:
-        raise Unusable(f"schema nested deeper than {MAX_SCHEMA_DEPTH}")
+        raise too_deep()
+
+
+def too_deep() -> Unusable:
+    """That a schema nests too deep."""
+    return Unusable(f"schema nested deeper than {MAX_SCHEMA_DEPTH}")
 
 
 def states_of(schema: Any) -> int:
