@@ -84,7 +84,7 @@ def test_an_evaluation_is_one_span_and_so_is_each_slice_of_rollups(
                 " SELECT now() - n * interval '1 minute' FROM generate_series(1, 121) AS n"
             )
         )
-    recompute(engine, metrics)
+    recompute(engine, metrics, slices=2)
     engine.dispose()
     assert names(exported) == ["control.evaluate", "control.rollups", "control.rollups"]
 

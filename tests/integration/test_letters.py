@@ -17,11 +17,14 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from monitor.errors import Transient
 from monitor.letters.reread import KafkaLog
 from monitor.records import Place
-from tests.integration.poison.sitecustomize import KINDS
 from tests.integration.running import Running
 from tests.services.plugin import Kafka
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+#: What a poisonous message may do; see ``poison/sitecustomize.py``, which is for the service's processes only.
+KINDS = ("loop", "memory", "segfault")
+
 POISON = os.pathsep.join([str(Path(__file__).parent / "poison"), str(REPOSITORY)])
 
 

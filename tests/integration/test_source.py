@@ -145,7 +145,13 @@ def test_a_member_with_a_name_leaves_when_it_is_closed_although_it_might_come_ba
         long = {"session_timeout_ms": 600_000}  # nobody waits that long for it
         stays, goes = (cluster.open(group_instance_id=name, **long) for name in ("stays", "goes"))
         settle(cluster, stays, goes)
+        for _ in range(PATIENCE):  # the second member may be told of nothing first
+            if goes.assignment():
+                break
+            stays.poll(POLL_S)
+            goes.poll(POLL_S)
         assert len(goes.assignment()) == 1
+        stays.take_rebalanced()
         goes.close()
         settle(cluster, stays)
         assert stays.assignment() == tuple(cluster.partitions)
