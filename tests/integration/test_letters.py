@@ -22,7 +22,7 @@ from tests.services.plugin import Kafka
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-#: What a poisonous message may do; see ``poison/sitecustomize.py``, which is for the service's processes only.
+#: What a poisonous message may do; see ``poison/sitecustomize.py``, which only the service itself imports.
 KINDS = ("loop", "memory", "segfault")
 
 POISON = os.pathsep.join([str(Path(__file__).parent / "poison"), str(REPOSITORY)])
