@@ -53,6 +53,7 @@ class Traffic:
         duplicates: how many records repeat a call.
         bad: how many records nobody can read.
         parts: how many records are a part of a call beside its first.
+        repeated: how many of them are a half that was sent before.
         sent: how many records that makes.
     """
 
@@ -64,6 +65,7 @@ class Traffic:
         self.duplicates = 0
         self.bad = 0
         self.parts = 0
+        self.repeated = 0
         self.sent = 0
         self._in_parts = in_parts
         self._random = Random(seed)
@@ -187,6 +189,7 @@ class Traffic:
         if len(self._halves) > HALVED:
             yield self._halves.popleft()
         self.parts += 1 + repeated
+        self.repeated += repeated
 
     def _halved(self) -> tuple[bytes, bytes]:
         """A span, which says what was asked and how long it took, and its event, which says the answer."""
