@@ -44,6 +44,9 @@ from monitor.store.rollups import (
 
 log = structlog.get_logger("monitor.control")
 
+#: Longest time, in seconds, between two looks at which jobs are due.
+LOOK_S = 1.0
+
 #: Slices of dirty minutes that one job recomputes before it lets the others run.
 SLICES_AT_ONCE = 50
 
@@ -79,7 +82,8 @@ class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # it has no types
                 job.modify(next_run_time=now)
         self._latest = now
         wait: float | None = super()._process_jobs()
-        return wait
+        # It may have been put back since it was asked, and then it looks long until the next job is due.
+        return None if wait is None else min(wait, LOOK_S)
 
 
 class Schedule:
