@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from monitor import telemetry
 from monitor.clock import ManualClock
@@ -566,18 +567,18 @@ def test_what_retention_deletes_ahead_of_a_running_worker_is_counted_as_lost(
     assert counted(registry, "llm_monitor_records_lost_total") == 4
 
 
-def test_a_loss_is_said_with_its_place(
-    kafka: MemoryKafka, store: Failing, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_loss_is_said_with_its_place(kafka: MemoryKafka, store: Failing) -> None:
     produce(kafka, *"abcdef")
     worker = make_worker(MemorySource(kafka, max_records=1), store)
     worker.step()
     worker.step()
     kafka.delete_before(4)
-    assert worker.step() == Saved(1, 0, 0)
+    with capture_logs() as logged:
+        assert worker.step() == Saved(1, 0, 0)
     assert (store.ledger["records"], store.ledger["lost"]) == (2, 3)
-    (line,) = (line for line in capsys.readouterr().out.splitlines() if "records lost" in line)
-    assert all(said in line for said in ("topic=calls", "partition=0", "first=1", "last=3", "records=3"))
+    (line,) = (line for line in logged if "records lost" in line["event"])
+    said = {name: line[name] for name in ("topic", "partition", "first", "last", "records")}
+    assert said == {"topic": "calls", "partition": 0, "first": 1, "last": 3, "records": 3}
 
 
 def test_a_gap_without_loss_is_jumped_and_not_counted(kafka: MemoryKafka, store: Failing) -> None:

@@ -68,13 +68,15 @@ def test_what_grounding_suspects_is_judged_once_and_the_rest_is_not(
             stored = running.query(
                 "SELECT call_id, judge, judge_risk, judge_detail, judge_version FROM calls ORDER BY call_id"
             )
-            metrics = httpx.get(f"http://127.0.0.1:{running.port}/metrics", timeout=30).text
+            page = f"http://127.0.0.1:{running.port}/metrics"
+            asked = 'llm_monitor_judge_seconds_count{worker="0"} 1.0'
+            running.wait_for("the judge's metrics", lambda: asked in httpx.get(page, timeout=30).text)
+            metrics = httpx.get(page, timeout=30).text
             log = running.log.read_text()
     assert stored == [
         ("carried", "not_applicable", None, None, 0),
         ("invented", "unsupported", 0.9, "openai: some_not_given", 1),
     ]
     assert len(endpoint.posts) == 1
-    assert "llm_monitor_judge_seconds_count 1.0" in metrics
-    assert "llm_monitor_judge_cost_dollars_total 0.000432" in metrics
+    assert 'llm_monitor_judge_cost_dollars_total{worker="0"} 0.000432' in metrics
     assert SECRET not in log + metrics
