@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from monitor.scorers.lists import word_set
@@ -20,8 +19,6 @@ MAX_NUMBERS: Final = 5_000
 MAX_DIGITS: Final = 15
 #: Decimals to which a converted number is rounded.
 DECIMALS: Final = 6
-#: Numbers that are remembered as they were read, none longer than ``_NUMBER`` reads: a few MB at most.
-MAX_REMEMBERED: Final = 4_096
 #: Hours until noon.
 NOON: Final = 12
 
@@ -134,7 +131,6 @@ def numbers(text: str) -> Iterator[Number]:
         yield Number(readings, unit, start)
 
 
-@lru_cache(MAX_REMEMBERED)
 def _read(digits: str, suffix: str, after: str, then: str, currency: str) -> tuple[tuple[str, ...], str]:
     """What a number means, and its unit, by the parts of ``_NUMBER`` and the currency before it."""
     spelling = suffix.lower() or after
@@ -154,7 +150,6 @@ def _afternoons(text: str) -> frozenset[int]:
     return frozenset()
 
 
-@lru_cache(MAX_REMEMBERED)
 def rounded(reading: str) -> tuple[str, ...]:
     """What a plain decimal is when its decimals are rounded away."""
     if "." in reading and (value := _value(reading)) is not None:
