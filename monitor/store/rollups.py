@@ -271,15 +271,6 @@ def still_to_rebuild(engine: sa.Engine, start: datetime, end: datetime) -> int:
         return int(connection.execute(_MARKED, {"start": start, "end": end}).scalar_one())
 
 
-def dirty_count(engine: sa.Engine) -> int:
-    """How many minutes wait to be recomputed.
-
-    Raises:
-        Transient: Postgres can't be reached.
-    """
-    return waiting(engine)[0]
-
-
 def waiting(engine: sa.Engine) -> tuple[int, float]:
     """How many minutes wait to be recomputed, and for how many seconds the call that waits longest does.
 
