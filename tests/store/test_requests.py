@@ -34,7 +34,7 @@ from monitor.records import (
 from monitor.scorers.fallback import score_fallback
 from monitor.scorers.fallback.requests import relate
 from monitor.store import Batch, PostgresStore, requests
-from monitor.store.rollups import dirty_count, rebuild, recompute_dirty
+from monitor.store.rollups import rebuild, recompute_dirty, waiting
 from monitor.store.tables import calls, rollup_1m
 from tests.examples import NOON, call, scores
 from tests.store.helpers import empty, rows, stored
@@ -237,7 +237,7 @@ def test_a_change_is_written_and_counted_in_its_own_minute(engine: sa.Engine) ->
     assert second[1:7] == structs.astuple(RETRY.fallback)
     assert second[8:] == (0, None, None, None, None)
     assert first[8:] == (3, True, "small", pytest.approx(1234.5678), 0.1)
-    assert dirty_count(engine) == 0
+    assert waiting(engine)[0] == 0
     minute = stored(engine)[NOON, "shop"]
     assert [minute[name] for name in ("requests", "requests_failed", "requests_rescued")] == [1, 0, 1]
     assert (minute["request_extra_ms"], minute["request_extra_cost"]) == (pytest.approx(1234.5678), 0.1)
@@ -313,7 +313,7 @@ def test_a_failure_leaves_calls_marks_and_rollups_as_they_were(engine: sa.Engine
     with pytest.raises(Transient):
         recompute_dirty(engine, relate=fail)
     assert outcomes(engine) == {"a": "unknown", "b": "unknown"}
-    assert dirty_count(engine) == 1
+    assert waiting(engine)[0] == 1
     assert stored(engine) == {}
 
 
@@ -329,7 +329,7 @@ def test_a_call_that_is_saved_while_its_request_is_related_is_related_after(engi
     decide = Meanwhile()
     recompute_dirty(engine, relate=decide)
     assert decide.ids == [["a", "b"]]
-    assert dirty_count(engine) == 1
+    assert waiting(engine)[0] == 1
     recompute_dirty(engine, relate=Decide())
     assert outcomes(engine) == {"a": "unknown", "b": "retry", "c": "retry"}
     assert stored(engine)[NOON + 2 * MINUTE, "shop"]["fallback_retry"] == 1
