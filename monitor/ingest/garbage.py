@@ -2,9 +2,8 @@
 
 In comes, at every turn of the loop, how many bytes were read; out goes, now and then, what is held by circles
 only. Python would look after every 700 new objects, and often at all that is held: thousands of calls, none
-of them garbage, for a fifth of the time of decoding and scoring (530 µs a call, 425 without). Those leave no
-circles behind, not even of junk (the tests hold that), so that this is for what we did not think of and for
-the libraries' own.
+of them garbage. Decoding and scoring leave no circles behind, not even of junk (the tests hold that), so that
+this is for what we did not think of and for the libraries' own.
 """
 
 from __future__ import annotations
