@@ -66,5 +66,4 @@ def configure(level: str, format_: Literal["json", "console"], **always: object)
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
     )

@@ -102,3 +102,14 @@ def test_what_every_line_is_to_say_is_in_those_of_other_threads_and_libraries_to
         ("ours", 3),
         ("theirs", 3),
     ]
+
+
+def test_what_a_used_logger_says_can_be_captured_after_another_configuration() -> None:
+    program = """
+log.error("first")
+logs.configure("error", "json")
+with structlog.testing.capture_logs() as captured:
+    log.error("second")
+assert [line["event"] for line in captured] == ["second"]
+"""
+    assert [json.loads(line)["event"] for line in logged(program)] == ["first"]
