@@ -263,7 +263,7 @@ LIMIT 50""".strip()
 FAILING_CALLS = _failing_calls()
 
 ALERT_CHANGES = """
-SELECT alert_events.at AS time, rule || ' ' || to_state || ': ' || reason AS text,
+SELECT alert_events.at AS time, alerts.rule || ' ' || to_state || ': ' || reason AS text,
   concat_ws(',', 'alert', severity, to_state) AS tags
 FROM alert_events JOIN alerts USING (alert_id)
 WHERE $__timeFilter(alert_events.at) AND to_state IS DISTINCT FROM from_state

@@ -124,6 +124,9 @@ class Alerts:
                     to_state=change.state,
                     reason=change.reason,
                     evidence=change.evidence,
+                    rule=change.rule,
+                    labels=change.labels,
+                    fingerprint=fingerprint(change.rule, change.labels),
                 )
                 .returning(alert_events.c.event_id)
             ).scalar_one()

@@ -267,6 +267,8 @@ consumer_offsets = sa.Table(
     # Offsets that Kafka's own retention had deleted before they were read.
     sa.Column("lost", sa.BigInteger, nullable=False, server_default=_ZERO),
     sa.Column("updated_at", _TIME, nullable=False, server_default=_now()),
+    # What Kafka says of when the newest saved record was written.
+    sa.Column("reached_at", _TIME),
 )
 
 parts = sa.Table(
@@ -348,6 +350,12 @@ alerts = sa.Table(
     sa.Column("clear_since", _TIME),
     sa.Column("updated_at", _TIME, nullable=False),
     sa.Column("evidence", JSONB, nullable=False),
+    # When the evidence began.
+    sa.Column("onset_at", _TIME),
+    # The alerts that are told together share it.
+    sa.Column("episode", sa.Text, index=True),
+    # The silence or the alert that keeps it from being told; null where nothing does.
+    sa.Column("muted_by", sa.Text),
     sa.Index(
         "alerts_open_fingerprint_key",
         "fingerprint",
@@ -361,12 +369,27 @@ alert_events = sa.Table(
     "alert_events",
     metadata,
     sa.Column("event_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-    sa.Column("alert_id", sa.BigInteger, sa.ForeignKey("alerts.alert_id"), nullable=False, index=True),
-    sa.Column("at", _TIME, nullable=False),
+    # Null where the transition is of labels that no alert is about.
+    sa.Column("alert_id", sa.BigInteger, sa.ForeignKey("alerts.alert_id"), index=True),
+    sa.Column("at", _TIME, nullable=False, index=True),
     sa.Column("from_state", sa.Text),
     sa.Column("to_state", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("evidence", JSONB, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("labels", JSONB, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Index(None, "fingerprint", "at"),
+)
+
+# What each rule has found by the end of its last minute: see ``monitor.rules.memory``.
+rule_states = sa.Table(
+    "rule_states",
+    metadata,
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("definition", sa.Text, nullable=False),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("state", sa.LargeBinary, nullable=False),
 )
 
 outbox = sa.Table(
@@ -401,6 +424,7 @@ silences = sa.Table(
     sa.Column("ends_at", _TIME, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False, server_default=_now()),
 )
 
 deploys = sa.Table(
@@ -411,4 +435,20 @@ deploys = sa.Table(
     sa.Column("service", sa.Text, nullable=False),
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("comment", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("environment", sa.Text, nullable=False, server_default=sa.text("''")),
+    # Who said so: a command, a request over http, or calls that were seen with a new version.
+    sa.Column("source", sa.Text, nullable=False, server_default=sa.text("'command'")),
+    # What changed as calls show it: the dimension, and which prompt or requested model it is of.
+    sa.Column("dimension", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("subject", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Index(
+        "deploys_seen_key",
+        "service",
+        "environment",
+        "dimension",
+        "subject",
+        "version",
+        unique=True,
+        postgresql_where=sa.text("source = 'calls'"),
+    ),
 )
