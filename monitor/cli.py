@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,8 +23,8 @@ import typer
 
 from monitor import __version__, logs
 from monitor.clock import SystemClock
+from monitor.commands.shared import ConfigOption, duration, load_settings, moment
 from monitor.decode import formats
-from monitor.durations import seconds
 from monitor.errors import DeadLetterReason, MonitorError
 from monitor.files import SUFFIXES, Unreadable, expand, read_records
 from monitor.progress import counting, reading
@@ -33,7 +33,6 @@ from monitor.summary import SUMMARY_WIDTH, Summary
 from monitor.workers.nursery import Nursery
 
 if TYPE_CHECKING:
-    from monitor.config import Settings
     from monitor.offline import Placed, Skipped
 
 app = typer.Typer(
@@ -52,16 +51,6 @@ For production: write monitor.yaml (see `docs/configuration.md`), then `llm-moni
 `llm-monitor run`, both with `--config monitor.yaml`.
 """,
 )
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        help="The YAML file; LLM_MONITOR_… variables override it.",
-    ),
-]
 
 
 class Part(StrEnum):
@@ -122,7 +111,7 @@ def run(
         from monitor.service import Service, check_channels
         from monitor.workers.process import make_judge
 
-        settings = _settings(config)
+        settings = load_settings(config)
         check_channels(settings.config, SystemClock())
         wanted = 0
         if only is not Part.CONTROL:
@@ -138,7 +127,7 @@ def migrate(config: ConfigOption = None) -> None:
     """Create or update the tables. Safe to run again, and from several places at once."""
     from monitor.store.migrate import migrate as run_migrations
 
-    before, after = run_migrations(_settings(config).config.database.url)
+    before, after = run_migrations(load_settings(config).config.database.url)
     typer.echo(
         f"already at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}"
     )
@@ -151,7 +140,7 @@ def check(config: ConfigOption = None) -> None:
     from monitor.store import connect
     from monitor.workers.process import make_judge
 
-    settings = _settings(config)
+    settings = load_settings(config)
     check_channels(settings.config, SystemClock())
     make_judge(settings.config.judge)
     connect(settings.config.database.url).dispose()
@@ -161,13 +150,6 @@ def check(config: ConfigOption = None) -> None:
         f"good: topics {topics}; {len(settings.rules)} rules; channels {', '.join(settings.config.channels)}"
         f"{judge}"
     )
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return timedelta(seconds=seconds(text))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 @app.command()
@@ -183,13 +165,13 @@ def replay(
     ] = None,
     since: Annotated[
         timedelta | None,
-        typer.Option(parser=_duration, metavar="DURATION", help="Only letters first seen since then: 2h."),
+        typer.Option(parser=duration, metavar="DURATION", help="Only letters first seen since then: 2h."),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many letters.")] = None,
     max_lateness: Annotated[
         timedelta | None,
         typer.Option(
-            parser=_duration,
+            parser=duration,
             metavar="DURATION",
             help="Take calls that started as long ago as this, over ingest.max_lateness.",
         ),
@@ -210,7 +192,7 @@ def replay(
     from monitor.store.letters import SETTLED, Wanted, count
     from monitor.summary import replay_table
 
-    settings = _settings(config)
+    settings = load_settings(config)
     engine = connect(settings.config.database.url)
     check_revision(engine)
     seen_since = None if since is None else SystemClock().now() - since
@@ -232,23 +214,15 @@ def replay(
         raise typer.Exit(1)
 
 
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 @app.command()
 def rebuild(
     start: Annotated[
         datetime,
-        typer.Option("--from", parser=_moment, metavar="TIME", help="From then on: 2026-11-22T13:30."),
+        typer.Option("--from", parser=moment, metavar="TIME", help="From then on: 2026-11-22T13:30."),
     ],
     end: Annotated[
         datetime | None,
-        typer.Option("--to", parser=_moment, metavar="TIME", help="Up to then. Default: now. UTC."),
+        typer.Option("--to", parser=moment, metavar="TIME", help="Up to then. Default: now. UTC."),
     ] = None,
     config: ConfigOption = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is done.")] = True,
@@ -261,7 +235,7 @@ def rebuild(
     from monitor.service import check_revision
     from monitor.store import connect, rollups
 
-    engine = connect(_settings(config).config.database.url)
+    engine = connect(load_settings(config).config.database.url)
     check_revision(engine)
     end = end or SystemClock().now()
     marked = left = rollups.rebuild(engine, start, end)
@@ -409,14 +383,6 @@ def _total(scored: int, skipped: int, empty: int, format_name: str, *, searched:
         wrong = "is it the right file" if format_name == "auto" else f"is {format_name} the right format"
         return f"{total}: {wrong}?"
     return total
-
-
-def _settings(path: Path | None) -> Settings:
-    from monitor.config import load_config
-
-    settings = load_config(path, os.environ)
-    logs.configure(settings.config.log.level, settings.config.log.format)
-    return settings
 
 
 def _cores() -> int:

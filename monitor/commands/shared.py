@@ -1,0 +1,79 @@
+"""What several commands take: the configuration, durations and moments, as options of the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor import logs
+from monitor.durations import seconds
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from monitor.config import Settings
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The YAML file; LLM_MONITOR_… variables override it.",
+    ),
+]
+
+
+def load_settings(path: Path | None) -> Settings:
+    """The configuration, checked, with logging set up as it says.
+
+    Raises:
+        ConfigError: names the file and line, or the variable.
+    """
+    from monitor.config import load_config
+
+    settings = load_config(path, os.environ)
+    logs.configure(settings.config.log.level, settings.config.log.format)
+    return settings
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[sa.Engine]:
+    """An engine on the configured database, for as long as a command needs it.
+
+    Raises:
+        ConfigError: the database is not at the revision that this release needs.
+        Transient: it can't be reached.
+    """
+    from monitor.service import check_revision
+    from monitor.store import connect
+
+    engine = connect(settings.config.database.url)
+    try:
+        check_revision(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def duration(text: str) -> timedelta:
+    """Parses an option: ``2h``."""
+    try:
+        return timedelta(seconds=seconds(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def moment(text: str) -> datetime:
+    """Parses an option: ``2026-11-22T13:30``, in UTC unless it says otherwise."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
