@@ -75,6 +75,13 @@ def connect(url: str, *, pool_size: int = 4, statement_timeout_s: int = 0) -> sa
     )
 
 
+def driver(connection: sa.Connection) -> psycopg.Connection[tuple[object, ...]]:
+    """The driver's own connection, for what SQLAlchemy has no words for: COPY, values as bytes."""
+    made = connection.connection.driver_connection
+    assert isinstance(made, psycopg.Connection)  # noqa: S101 - the engine's driver is fixed in connect()
+    return made
+
+
 @contextmanager
 def transient_if_unreachable() -> Iterator[None]:
     """Turn a lost, refused or overloaded database into ``Transient``; let every other error through.

@@ -9,7 +9,7 @@ import psycopg
 import sqlalchemy as sa
 
 from monitor.errors import Transient
-from monitor.store.database import one_line
+from monitor.store.database import driver, one_line
 
 Cursor = psycopg.Cursor[tuple[object, ...]]
 Item = TypeVar("Item")
@@ -40,11 +40,9 @@ def copy_bisecting(
     """
     if not items:
         return 0, {}
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine's driver is fixed in connect()
     stored = 0
     refused: dict[int, str] = {}
-    with driver.cursor() as cursor:
+    with driver(connection).cursor() as cursor:
         pending = [(0, len(items))]
         while pending:
             start, end = pending.pop()
