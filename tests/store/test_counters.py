@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from monitor.errors import Transient
 from monitor.records import DIMENSIONS, JsonOutcome, ScoredCall, Status
+from monitor.rules.histogram import bucket_of, middles, quantile_buckets
 from monitor.store import Batch, PostgresStore, connect
 from monitor.store.counters import Counters, Histograms, Table
 from monitor.store.rollups import recompute_dirty, recompute_hours
@@ -192,6 +195,36 @@ def test_histograms_count_every_value(counters: Counters) -> None:
         (durations([one], seconds(minute_of(one.call.started_at))) for one in CALLS), Counter()
     )
     assert not values_of(counters.histograms(start, stop, "ttft"))
+
+
+HISTOGRAM = st.dictionaries(st.integers(-233, 923), st.integers(1, 2**31 - 1), max_size=9)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(HISTOGRAM, min_size=1, max_size=9), st.floats(0, 1))
+def test_quantiles_are_those_of_the_sql_function(
+    engine: sa.Engine, histograms: list[dict[int, int]], q: float
+) -> None:
+    ask = sa.text("SELECT histogram_quantile(:q, CAST(:buckets AS smallint[]), CAST(:counts AS bigint[]))")
+    with engine.begin() as connection:
+        in_sql = [
+            connection.execute(ask, {"q": q, "buckets": list(one), "counts": list(one.values())}).scalar_one()
+            for one in histograms
+        ]
+    rows = [(place, *cell) for place, one in enumerate(histograms) for cell in one.items()]
+    instance, value_bucket, n = np.array(rows, np.int64).reshape(-1, 3).T
+    found = middles(quantile_buckets(q, instance, value_bucket, n, len(histograms)))
+    assert [None if np.isnan(value) else value for value in found] == [
+        None if value is None else pytest.approx(value, rel=1e-12) for value in in_sql
+    ]
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.floats(0, 2e8), min_size=1, max_size=20))
+def test_a_value_is_in_the_bucket_that_the_sql_function_says(engine: sa.Engine, values: list[float]) -> None:
+    ask = sa.text("SELECT histogram_bucket(value) FROM unnest(CAST(:values AS float8[])) AS value")
+    with engine.begin() as connection:
+        assert list(map(bucket_of, values)) == list(connection.execute(ask, {"values": values}).scalars())
 
 
 def test_series_are_read_once_and_grow(engine: sa.Engine) -> None:
