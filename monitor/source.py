@@ -126,6 +126,10 @@ class Source(Protocol):
         """
         ...
 
+    def position(self, partition: Partition) -> int | None:
+        """Where the next poll goes on in a log, past what holds no record; ``None``: it isn't known now."""
+        ...
+
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Tell Kafka the offsets, as a courtesy to lag tools; failures do not matter."""
         ...
@@ -238,6 +242,13 @@ class KafkaSource:
     def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """See ``Source.ends``."""
         return self._asked(self._consumer.end_offsets, partitions)
+
+    def position(self, partition: Partition) -> int | None:
+        """See ``Source.position``."""
+        with suppress(*_NOT_OURS):
+            position: int | None = self._consumer.position(TopicPartition(*partition), timeout_ms=0)
+            return position
+        return None
 
     def _asked(
         self, ask: Callable[..., dict[Any, int]], partitions: Collection[Partition]

@@ -30,6 +30,7 @@ class MemoryStore:
         calls: what is stored, by start and id.
         dead_letters: by topic, partition, offset and item.
         next_offsets: where each partition goes on.
+        reached: up to when all of a partition is saved, where that is known.
         ledger: records, stored, duplicates and dead letters so far; lost ones, if there were any.
         parts: what waits, by id.
         suspected: the records that may have ended a worker.
@@ -42,6 +43,7 @@ class MemoryStore:
         self.calls: dict[tuple[datetime, str], ScoredCall] = {}
         self.dead_letters: dict[tuple[str, int, int, int], DeadLetter] = {}
         self.next_offsets: dict[Partition, int] = {}
+        self.reached: dict[Partition, datetime] = {}
         self.ledger: Counter[str] = Counter()
 
     def offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
@@ -63,6 +65,9 @@ class MemoryStore:
             self.dead_letters.setdefault((letter.topic, letter.partition, letter.offset, letter.item), letter)
         self.suspected -= set(batch.suspects)
         self.next_offsets |= {partition: move.next for partition, move in batch.offsets.items()}
+        for partition, move in batch.offsets.items():
+            if move.reached is not None:
+                self.reached[partition] = max(move.reached, self.reached.get(partition, move.reached))
         if batch.offsets or _place(batch) in self.next_offsets:
             records = sum(move.records for move in batch.offsets.values())
             self.ledger.update(records=records, **saved.counts())
@@ -238,10 +243,6 @@ class MemorySource:
         }
         self._rebalanced = True
 
-    def position(self, partition: Partition) -> int:
-        """The offset that the next poll goes on at."""
-        return self._positions[partition]
-
     def poll(self, timeout_s: float) -> Polled:
         """See ``Source.poll``; does not wait."""
         chunks: dict[Partition, Sequence[Record]] = {}
@@ -282,6 +283,10 @@ class MemorySource:
     def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """See ``Source.ends``."""
         return {partition: self._kafka.end(partition) for partition in partitions}
+
+    def position(self, partition: Partition) -> int | None:
+        """See ``Source.position``."""
+        return self._positions.get(partition)
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See ``Source.commit``."""

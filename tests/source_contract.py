@@ -83,6 +83,17 @@ class SourceContract:
         assert source.ends(cluster.partitions) == dict(zip(cluster.partitions, (3, 0), strict=True))
         assert source.beginnings([]) == source.ends([]) == {}
 
+    def test_the_position_is_after_what_was_read(self, cluster: Cluster) -> None:
+        for n in range(3):
+            cluster.produce(b"%d" % n)
+        source = cluster.open()
+        settle(cluster, source)
+        source.seek({cluster.partitions[0]: 1})
+        assert source.position(cluster.partitions[0]) == 1
+        read(source, 2)
+        assert source.position(cluster.partitions[0]) == 3
+        assert source.position(Partition("elsewhere", 0)) is None
+
     def test_of_what_retention_deleted_the_oldest_that_is_left_comes_first(self, cluster: Cluster) -> None:
         for n in range(5):
             cluster.produce(b"%d" % n)

@@ -99,6 +99,11 @@ class Client:
 
     end_offsets = beginning_offsets
 
+    def position(self, _partition: object, *, timeout_ms: int) -> int:
+        if self.gone:
+            raise self.gone
+        return 7
+
 
 def fetched(offset: int, timestamp: int | None = None) -> Any:
     """A record as kafka-python gives it."""
@@ -158,6 +163,7 @@ def test_a_partition_may_go_away_between_any_two_calls(
             ask([Partition("t", 0)])
     with pytest.raises(Transient):
         source.keep_alive()
+    assert source.position(Partition("t", 0)) is None
 
 
 def test_the_end_of_a_partition_that_went_away_is_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:

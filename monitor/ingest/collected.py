@@ -49,6 +49,7 @@ class Collected:
                 before.records + move.records,
                 move.end,
                 before.lost + move.lost,
+                max(filter(None, (before.reached, move.reached)), default=None),
             )
         self.offsets[partition] = move
 

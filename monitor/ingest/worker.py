@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
 from msgspec import structs
@@ -45,8 +45,8 @@ SHORT_POLL_S = 0.05
 #: First and longest wait, in seconds, before an unsaved batch is tried again.
 BACKOFF_S = (0.2, 10.0)
 
-#: Seconds between two looks at how far the logs are ahead.
-LAG_S = 10.0
+#: Seconds between two looks at how far the logs are ahead. So long may the watermark stand at least.
+LAG_S = 5.0
 
 #: Seconds that a stop waits for the save under way. Whatever becomes of it later, the offsets tell.
 STOP_S = 5.0
@@ -284,6 +284,8 @@ class Worker:
                 len(chunk),
                 max(after, polled.ends.get(partition, after)),
                 lost.get(partition, 0),
+                # A record that says it is of the future says nothing of what was read.
+                min(newest, now) if (newest := chunk[-1].timestamp) else None,
             )
             collected.move(partition, move)
             collected.records += len(chunk)
@@ -381,9 +383,10 @@ class Worker:
         self._suspects.difference_update(batch.suspects)
         self._source.commit(moved)
         count(self._metrics, batch, saved)
-        self._metrics.batch(
-            unsaved.collected.records, self._monotonic() - (unsaved.collected.began_at or 0.0)
-        )
+        if unsaved.collected.records:
+            self._metrics.batch(
+                unsaved.collected.records, self._monotonic() - (unsaved.collected.began_at or 0.0)
+            )
         return saved
 
     def _settle_last(self) -> None:
@@ -408,6 +411,7 @@ class Worker:
         if now - self._lag_told < LAG_S:
             return
         self._lag_told = now
+        as_of = self._clock.now()
         try:
             ends = self._source.ends(self._durable)
         except Transient as error:
@@ -416,3 +420,19 @@ class Worker:
             self._metrics.lag(
                 {partition: max(0, ends[partition] - self._durable[partition]) for partition in ends}
             )
+            if not self._lost:
+                self._collect_reached(ends, as_of)
+
+    def _collect_reached(self, ends: Mapping[Partition, int], as_of: datetime) -> None:
+        """Collect that of some partitions everything is read that was written before ``as_of``.
+
+        So the watermark goes on where nothing comes. A log may end with marks of transactions, which only the
+        position goes past.
+        """
+        collected = self._collected
+        for partition, end in ends.items():
+            place = self._next[partition]
+            if place >= end or (self._source.position(partition) or 0) >= end:
+                collected.move(partition, OffsetMove(place, place, 0, place, reached=as_of))
+        if collected.offsets and collected.began_at is None:
+            collected.began_at = self._monotonic()

@@ -6,6 +6,7 @@ In comes how far a batch moves each partition; either all of them move or the ba
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
@@ -30,6 +31,8 @@ class OffsetMove(msgspec.Struct, frozen=True):
     """Where the log ended when the batch was read: ``end - next`` records are still to come."""
     lost: int = 0
     """Records on the way to ``next`` that retention had deleted before they could be read."""
+    reached: datetime | None = None
+    """Up to when all that was written is before ``next``; ``None`` where nothing is known of that."""
 
 
 def read_offsets(connection: sa.Connection, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
@@ -63,7 +66,14 @@ def move_offsets(
         if move.expected is None:
             statement = (
                 insert(table)
-                .values(**where, **values, records=move.records, lost=move.lost, **counts)
+                .values(
+                    **where,
+                    **values,
+                    reached_at=move.reached,
+                    records=move.records,
+                    lost=move.lost,
+                    **counts,
+                )
                 .on_conflict_do_nothing()
             )
         else:
@@ -71,7 +81,12 @@ def move_offsets(
                 sa.update(table)
                 .filter_by(**where)
                 .where(table.c.next_offset == move.expected)
-                .values(**values, **_added({"records": move.records, "lost": move.lost, **counts}))
+                .values(
+                    **values,
+                    # Never back, and as far as before where nothing is known: greatest() leaves out nulls.
+                    reached_at=sa.func.greatest(table.c.reached_at, move.reached),
+                    **_added({"records": move.records, "lost": move.lost, **counts}),
+                )
             )
         if connection.execute(statement.returning(table.c.partition)).first() is None:
             raise Fenced(f"offset of {partition.topic}/{partition.partition} is no longer {move.expected}")

@@ -267,7 +267,8 @@ consumer_offsets = sa.Table(
     # Offsets that Kafka's own retention had deleted before they were read.
     sa.Column("lost", sa.BigInteger, nullable=False, server_default=_ZERO),
     sa.Column("updated_at", _TIME, nullable=False, server_default=_now()),
-    # What Kafka says of when the newest saved record was written.
+    # Up to when all that was written is saved: by the time of the newest saved record or, where nothing was
+    # left to read, the time at which that was found.
     sa.Column("reached_at", _TIME),
 )
 

@@ -386,8 +386,9 @@ def test_records_of_a_partition_that_is_not_ours_yet_are_ignored(store: Failing)
     kafka.produce(b"a", 1)
     source.assign([PARTITION, OTHER])
     source.take_rebalanced()  # the listener has not been called yet
-    assert worker.step() is None
-    assert store.tried == []
+    worker.step()
+    assert all(OTHER not in tried.offsets for tried in store.tried)
+    assert store.calls == {}
 
 
 def test_a_fenced_worker_reads_the_offsets_anew(kafka: MemoryKafka, store: Failing) -> None:
@@ -400,6 +401,89 @@ def test_a_fenced_worker_reads_the_offsets_anew(kafka: MemoryKafka, store: Faili
     assert worker.step() == Saved(1, 0, 0)
     assert ids(store) == ["a", "b"]
     assert store.ledger["duplicates"] == 0
+
+
+# --------------------------------------------------------------------------------------- how far it has come
+
+MINUTE = timedelta(minutes=1)
+
+
+def turn(worker: Worker, seconds: Seconds, clock: ManualClock, times: int = 2) -> None:
+    """So many turns, with a minute before each."""
+    for _ in range(times):
+        seconds.now += 60.0
+        clock.advance(MINUTE)
+        worker.step()
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "reached"),
+    [
+        pytest.param(NOON - MINUTE, {PARTITION: NOON - MINUTE}, id="the past"),
+        pytest.param(NOON + MINUTE, {PARTITION: NOON}, id="the future"),
+        pytest.param(None, {}, id="no time"),
+    ],
+)
+def test_while_there_is_more_to_read_it_has_come_as_far_as_its_newest_record(
+    kafka: MemoryKafka, store: Failing, timestamp: Any, reached: dict[Partition, Any]
+) -> None:
+    for value in (b"a", b"b", b"c"):
+        kafka.produce(value, timestamp=timestamp)
+    worker = make_worker(MemorySource(kafka, max_records=2), store)
+    worker.step()
+    worker.step()
+    assert ids(store) == ["a", "b"]
+    assert store.reached == reached
+
+
+def test_where_nothing_comes_it_has_come_as_far_as_it_has_looked(store: Failing) -> None:
+    kafka = MemoryKafka(partitions=2)
+    kafka.produce(b"a", timestamp=NOON - MINUTE)
+    seconds, clock = Seconds(), ManualClock(NOON)
+    worker = make_worker(MemorySource(kafka), store, monotonic=seconds, clock=clock)
+    worker.step()
+    assert store.reached == {}
+    worker.step()
+    assert store.reached == {PARTITION: NOON - MINUTE, OTHER: NOON}
+    turn(worker, seconds, clock)
+    assert store.reached == {PARTITION: NOON + 2 * MINUTE, OTHER: NOON + 2 * MINUTE}
+    assert store.next_offsets == {PARTITION: 1, OTHER: 0}
+    assert store.ledger["records"] == 1
+
+
+def test_a_log_that_ends_with_marks_is_read_to_its_end(
+    kafka: MemoryKafka, store: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka.produce(b"a", timestamp=NOON - MINUTE)
+    source = MemorySource(kafka)
+    monkeypatch.setattr(source, "ends", lambda partitions: dict.fromkeys(partitions, 2))
+    seconds, clock = Seconds(), ManualClock(NOON)
+    worker = make_worker(source, store, monotonic=seconds, clock=clock)
+    worker.step()
+    turn(worker, seconds, clock)
+    assert store.reached == {PARTITION: NOON - MINUTE}
+    monkeypatch.setattr(source, "position", lambda _: 2)
+    turn(worker, seconds, clock, times=1)
+    assert store.reached == {PARTITION: NOON + 3 * MINUTE}
+    assert store.next_offsets == {PARTITION: 1}
+
+
+def test_what_is_on_its_way_is_saved_before_it_is_said_that_all_is(
+    kafka: MemoryKafka, store: Failing
+) -> None:
+    seconds, clock = Seconds(), ManualClock(NOON)
+    worker = make_worker(MemorySource(kafka), store, monotonic=seconds, clock=clock)
+    worker.step()
+    kafka.produce(b"a", timestamp=NOON - MINUTE)
+    worker.step()
+    assert store.reached == {PARTITION: NOON - MINUTE}
+    kafka.produce(b"b", timestamp=NOON - MINUTE)
+    store.saves = [Transient("away")] * 3
+    turn(worker, seconds, clock, times=3)
+    assert (ids(store), store.reached) == (["a"], {PARTITION: NOON - MINUTE})
+    turn(worker, seconds, clock, times=1)
+    assert ids(store) == ["a", "b"]
+    assert store.reached[PARTITION] > NOON
 
 
 # ------------------------------------------------------------------------------------------------- pipeline
@@ -763,11 +847,11 @@ def test_while_the_store_is_away_the_batch_is_kept_and_the_waits_grow(
     while not store.calls:
         before = len(store.tried)
         worker.step()
-        tried_at += [seconds.now] * (len(store.tried) - before)
+        tried_at += [seconds.now for tried in store.tried[before:] if tried.calls]
         seconds.now += 0.2
     waits = [round(later - earlier, 1) for earlier, later in pairwise(tried_at)]
     assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
-    assert all(tried == store.tried[0] for tried in store.tried)
+    assert all(tried == store.tried[0] for tried in store.tried if tried.calls)
 
 
 def test_the_waits_start_small_again_with_the_next_batch(kafka: MemoryKafka, store: Failing) -> None:

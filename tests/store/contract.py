@@ -31,6 +31,8 @@ class Contents(NamedTuple):
     offsets: Mapping[Partition, int]
     ledger: Mapping[str, int]
     """Records, stored, duplicates and dead letters, summed over the partitions; lost ones, if any."""
+    reached: Mapping[Partition, datetime] = {}
+    """Up to when all of a partition is saved, where that is known."""
 
 
 class Subject(Protocol):
@@ -126,6 +128,29 @@ class StoreContract:
         subject.store.save(batch([scored("a")]))
         subject.store.save(Batch((scored("b"),), (), {PARTITION: OffsetMove(1, 1_000_000, 1, 1_000_000)}))
         assert subject.contents().offsets == {PARTITION: 1_000_000}
+
+    def test_how_far_a_partition_has_come_never_goes_back(self, subject: Subject) -> None:
+        minute = timedelta(minutes=1)
+        for expected, reached, then in [
+            (None, None, None),
+            (0, NOON, NOON),
+            (1, None, NOON),
+            (2, NOON - minute, NOON),
+            (3, NOON + minute, NOON + minute),
+        ]:
+            after = 0 if expected is None else expected + 1
+            subject.store.save(Batch((), (), {PARTITION: OffsetMove(expected, after, 0, 9, reached=reached)}))
+            assert subject.contents().reached == ({PARTITION: then} if then else {})
+
+    def test_a_partition_may_come_further_without_any_record(self, subject: Subject) -> None:
+        subject.store.save(batch([scored("a")]))
+        subject.store.save(Batch((), (), {PARTITION: OffsetMove(1, 1, 0, 1, reached=NOON)}))
+        assert subject.contents().offsets == {PARTITION: 1}
+        assert subject.contents().reached == {PARTITION: NOON}
+        later = OffsetMove(0, 0, 0, 0, reached=NOON + timedelta(minutes=1))
+        with pytest.raises(Fenced):
+            subject.store.save(Batch((), (), {PARTITION: later}))
+        assert subject.contents().reached == {PARTITION: NOON}
 
     def test_what_was_lost_on_the_way_is_in_the_ledger(self, subject: Subject) -> None:
         subject.store.save(Batch((scored("a"),), (), {PARTITION: OffsetMove(None, 5, 1, 9, lost=4)}))

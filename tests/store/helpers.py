@@ -34,6 +34,11 @@ def contents(engine: sa.Engine) -> Contents:
                 for name in _LEDGER
                 if (booked := sum(getattr(place, name) for place in places)) or name != "lost"
             },
+            {
+                Partition(place.topic, place.partition): place.reached_at
+                for place in places
+                if place.reached_at
+            },
         )
 
 

@@ -34,6 +34,7 @@ class MemorySubject:
             sorted(offset for _, _, offset, _ in self.store.dead_letters),
             self.store.next_offsets.copy(),
             dict(self.store.ledger),
+            self.store.reached.copy(),
         )
 
 
