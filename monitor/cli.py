@@ -1,4 +1,4 @@
-"""The command line: ``run``, ``migrate``, ``check``, ``replay``, ``rebuild``, ``score``, ``demo``.
+"""The command line: what one types, and what it runs; ``commands`` has those with commands of their own.
 
 Long by its help: a command is a few lines around the module that does the work.
 """
@@ -23,6 +23,7 @@ import typer
 
 from monitor import __version__, logs
 from monitor.clock import SystemClock
+from monitor.commands import silences
 from monitor.commands.shared import ConfigOption, duration, load_settings, moment
 from monitor.decode import formats
 from monitor.errors import DeadLetterReason, MonitorError
@@ -51,6 +52,7 @@ For production: write monitor.yaml (see `docs/configuration.md`), then `llm-moni
 `llm-monitor run`, both with `--config monitor.yaml`.
 """,
 )
+app.add_typer(silences.app, name="silence")
 
 
 class Part(StrEnum):
