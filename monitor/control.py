@@ -7,7 +7,7 @@ asks first whether this replica leads.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -27,6 +27,7 @@ from monitor.daemons import Daemons
 from monitor.errors import Transient
 from monitor.letter_topic import LetterTopic
 from monitor.notify import Delivery
+from monitor.rules.watermark import Watermark, watermark
 from monitor.scorers.fallback.requests import relate
 from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
@@ -41,6 +42,7 @@ from monitor.store.rollups import (
     recompute_hours,
     waiting,
 )
+from monitor.store.watermark import lateness, read_progress
 
 log = structlog.get_logger("monitor.control")
 
@@ -176,6 +178,42 @@ def recompute(
     minutes, age = waiting(engine)
     metrics.dirty.set(minutes)
     metrics.dirty_age.set(age)
+
+
+def tell_watermark(
+    engine: sa.Engine, topics: Sequence[str], clock: Clock, metrics: telemetry.ControlMetrics
+) -> Watermark:
+    """Say until when everything is read, and which partitions hold that up.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    reached = watermark(read_progress(engine, topics), clock.now())
+    metrics.watermark.set(reached.at.timestamp() if reached.at else 0.0)
+    metrics.stalled.set(len(reached.stalled))
+    return reached
+
+
+def tell_lateness(
+    engine: sa.Engine, clock: Clock, metrics: telemetry.ControlMetrics, *, settle: timedelta
+) -> None:
+    """Say how late calls come, and warn where the rules don't wait for so long.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    metrics.lateness.labels("configured").set(settle.total_seconds())
+    measured = lateness(engine, clock.now())
+    if measured is None:
+        return
+    metrics.lateness.labels("measured").set(measured.total_seconds())
+    if measured > settle:
+        log.warning(
+            "calls come later than rules wait for them",
+            lateness_s=round(measured.total_seconds(), 1),
+            settle_s=settle.total_seconds(),
+            help="set control.settle to more than lateness_s, or find out what holds the calls up",
+        )
 
 
 def recompute_old_hours(engine: sa.Engine, metrics: telemetry.ControlMetrics) -> None:

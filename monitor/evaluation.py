@@ -83,6 +83,7 @@ class Evaluator:
             for rule in self._rules:
                 changes += self._evaluate(rule, opened, at)
             changes += self._close_orphans(opened, at)
+        self._metrics.evaluated.set((at - self._settle).timestamp())
         return changes
 
     def _evaluate(self, rule: Rule, opened: Mapping[str, AlertRow], at: datetime) -> int:

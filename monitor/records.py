@@ -761,6 +761,16 @@ class Place(NamedTuple):
     offset: int
 
 
+class Progress(NamedTuple):
+    """How far ingest has come in one partition."""
+
+    partition: Partition
+    reached_at: datetime | None
+    """Up to when all that was written is saved; ``None`` where nothing is known of that."""
+    updated_at: datetime
+    """When something of it was last saved, or it was last found read to its end."""
+
+
 class Record(_Value, frozen=True):
     """One message as it came from Kafka, or one line of a file.
 

@@ -28,6 +28,8 @@ from monitor.control import (
     recompute,
     recompute_old_hours,
     send_letters,
+    tell_lateness,
+    tell_watermark,
 )
 from monitor.daemons import in_time
 from monitor.durations import seconds
@@ -52,8 +54,9 @@ from monitor.workers.supervisor import Supervisor
 
 log = structlog.get_logger("monitor.service")
 
-#: Seconds between two runs of the partition job, and of the job that makes rollups of hours.
-MAINTENANCE_S, HOURS_S = 3_600.0, 60.0
+#: Seconds between two runs of the partition job, of the job that makes rollups of hours, and between two
+#: looks at how late calls come.
+MAINTENANCE_S, HOURS_S, LATENESS_S = 3_600.0, 60.0, 600.0
 
 #: Seconds between two looks for dead letters that are not in their topic yet.
 LETTERS_S = 2.0
@@ -139,13 +142,14 @@ class Service:
     def _start_control(self, engine: sa.Engine, cleanup: ExitStack) -> None:
         config, clock, metrics = self._config, self._clock, self._control_metrics
         alerts, store = Alerts(engine), PostgresStore(engine)
+        settle = timedelta(seconds=seconds(config.control.settle))
         evaluator = Evaluator(
             self._settings.rules,
             Windows(engine),
             alerts,
             config.channels,
             metrics,
-            settle=timedelta(seconds=seconds(config.control.settle)),
+            settle=settle,
         )
         delivery = Delivery(
             alerts,
@@ -156,6 +160,7 @@ class Service:
         )
 
         def evaluate() -> None:
+            tell_watermark(engine, config.kafka.topics, clock, metrics)
             recompute(engine, metrics, slices=2)
             evaluator.evaluate(clock.now())
             metrics.parts.set(store.parts_waiting())
@@ -180,6 +185,7 @@ class Service:
         )
         schedule.add("hours", HOURS_S, partial(recompute_old_hours, engine, metrics))
         schedule.add("evaluate", seconds(every.evaluation_interval), evaluate)
+        schedule.add("lateness", LATENESS_S, partial(tell_lateness, engine, clock, metrics, settle=settle))
         schedule.add("deliver", seconds(every.delivery_interval), partial(deliver, delivery, alerts, metrics))
         schedule.add(
             "dead letters",

@@ -356,6 +356,27 @@ class ControlMetrics:
         self.evaluation_seconds = Histogram(
             "llm_monitor_evaluation_seconds", "Time of one evaluation of every rule.", registry=registry
         )
+        self.watermark = Gauge(
+            "llm_monitor_watermark_timestamp_seconds",
+            "Every record that was written before is saved; 0 where that isn't known.",
+            registry=registry,
+        )
+        self.stalled = Gauge(
+            "llm_monitor_partitions_stalled",
+            "Partitions of which nothing was heard for minutes: they hold the watermark.",
+            registry=registry,
+        )
+        self.evaluated = Gauge(
+            "llm_monitor_evaluated_timestamp_seconds",
+            "The end of what the rules have judged.",
+            registry=registry,
+        )
+        self.lateness = Gauge(
+            "llm_monitor_lateness_seconds",
+            "How long after its start a call has to be stored, and how long 99 of 100 take at most.",
+            ("kind",),
+            registry=registry,
+        )
         self.transitions = Counter(
             "llm_monitor_alert_transitions", "State changes of alerts.", ("rule", "state"), registry=registry
         )

@@ -19,13 +19,14 @@ from structlog.testing import capture_logs
 
 from monitor import control
 from monitor.clock import ManualClock
-from monitor.control import Schedule, deliver, maintain, recompute
+from monitor.control import Schedule, deliver, maintain, recompute, tell_lateness, tell_watermark
 from monitor.errors import Transient
 from monitor.notify import Delivery, Notification
-from monitor.store import connect
+from monitor.store import Batch, OffsetMove, PostgresStore, connect
 from monitor.store.alerts import Alerts
 from monitor.store.tables import dirty_minutes
 from monitor.telemetry import ControlMetrics
+from tests.examples import NOON, PARTITION, scored
 from tests.town import Town, threshold
 
 
@@ -120,6 +121,43 @@ def test_retention_gives_way_to_a_reader_instead_of_queueing_inserts_behind_it(e
     maintain(
         engine, clock, max_lateness=timedelta(days=7), keep=timedelta(days=9), keep_rollups=timedelta(days=99)
     )
+
+
+def test_the_watermark_is_told_and_what_holds_it(engine: sa.Engine) -> None:
+    registry, clock = CollectorRegistry(), ManualClock(datetime.now(UTC))
+    metrics = ControlMetrics(registry)
+    name = "llm_monitor_watermark_timestamp_seconds"
+    tell_watermark(engine, ["calls"], clock, metrics)
+    assert registry.get_sample_value(name) == 0
+    move = OffsetMove(None, 1, 1, 1, reached=NOON)
+    PostgresStore(engine).save(Batch((), (), {PARTITION: move}))
+    tell_watermark(engine, ["calls"], clock, metrics)
+    assert registry.get_sample_value(name) == NOON.timestamp()
+    assert registry.get_sample_value("llm_monitor_partitions_stalled") == 0
+    clock.advance(timedelta(hours=1))
+    assert tell_watermark(engine, ["calls"], clock, metrics).stalled == (PARTITION,)
+    assert registry.get_sample_value("llm_monitor_partitions_stalled") == 1
+
+
+def test_it_is_a_warning_where_calls_come_later_than_rules_wait(engine: sa.Engine) -> None:
+    registry, clock = CollectorRegistry(), ManualClock(NOON + timedelta(minutes=20))
+    metrics = ControlMetrics(registry)
+    with capture_logs() as logs:
+        tell_lateness(engine, clock, metrics, settle=timedelta(seconds=15))
+    assert logs == []
+    assert registry.get_sample_value("llm_monitor_lateness_seconds", {"kind": "configured"}) == 15
+    # Stored just now, a call of yesterday's noon is late by hours.
+    PostgresStore(engine).save(Batch((scored(at=NOON),), (), {}))
+    with capture_logs() as logs:
+        tell_lateness(engine, clock, metrics, settle=timedelta(days=3))
+    assert logs == []
+    with capture_logs() as logs:
+        tell_lateness(engine, clock, metrics, settle=timedelta(seconds=15))
+    [warning] = logs
+    assert (warning["log_level"], warning["settle_s"]) == ("warning", 15)
+    assert "control.settle" in warning["help"]
+    measured = registry.get_sample_value("llm_monitor_lateness_seconds", {"kind": "measured"})
+    assert measured == pytest.approx(warning["lateness_s"], abs=0.1)
 
 
 def test_delivery_says_how_much_is_left(engine: sa.Engine) -> None:
