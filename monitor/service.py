@@ -41,6 +41,7 @@ from monitor.patience import until_it_works
 from monitor.store import PostgresStore, connect
 from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
+from monitor.store.deploys import Notices
 from monitor.store.leader import Leader
 from monitor.store.migrate import current_revision, newest_revision
 from monitor.store.rollups import MINUTE_WAITS
@@ -57,6 +58,9 @@ log = structlog.get_logger("monitor.service")
 #: Seconds between two runs of the partition job, of the job that makes rollups of hours, and between two
 #: looks at how late calls come.
 MAINTENANCE_S, HOURS_S, LATENESS_S = 3_600.0, 60.0, 600.0
+
+#: Seconds between two looks for new versions in the calls, and how far back a replica's first look goes.
+DEPLOYS_S, DEPLOYS_SINCE = 60.0, timedelta(days=7)
 
 #: Seconds between two looks for dead letters that are not in their topic yet.
 LETTERS_S = 2.0
@@ -187,6 +191,7 @@ class Service:
         schedule.add("evaluate", seconds(every.evaluation_interval), evaluate)
         schedule.add("lateness", LATENESS_S, partial(tell_lateness, engine, clock, metrics, settle=settle))
         schedule.add("deliver", seconds(every.delivery_interval), partial(deliver, delivery, alerts, metrics))
+        schedule.add("deploys", DEPLOYS_S, Notices(engine, clock.now() - DEPLOYS_SINCE).look)
         schedule.add(
             "dead letters",
             MAINTENANCE_S,

@@ -138,6 +138,27 @@ def notice(engine: sa.Engine, since: datetime) -> datetime:
         return seen_until if fresh.uncounted is None else min(seen_until, fresh.uncounted)
 
 
+class Notices:
+    """Looks for new versions again and again, each time from where the last look left off.
+
+    Args:
+        engine: where.
+        since: where the first look begins.
+    """
+
+    def __init__(self, engine: sa.Engine, since: datetime) -> None:
+        self._engine = engine
+        self._since = since
+
+    def look(self) -> None:
+        """Mark what is new.
+
+        Raises:
+            Transient: Postgres can't be reached; the next look begins at the same place.
+        """
+        self._since = notice(self._engine, self._since)
+
+
 # The newest series that came since then, and the oldest of them that no rollup counts yet.
 _FRESH = sa.text(
     """

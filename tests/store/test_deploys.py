@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from monitor.store import PostgresStore
-from monitor.store.deploys import KNOWN, Deploy, add, between, nearest, notice
+from monitor.store.deploys import KNOWN, Deploy, Notices, add, between, nearest, notice
 from monitor.store.rollups import recompute_dirty
 from tests.examples import NOON, batch, scored
 from tests.store.helpers import run_at_once
@@ -202,3 +202,11 @@ def test_a_look_begins_where_the_one_before_left_off(traffic: Traffic, engine: s
     assert NOON - 5 * MINUTE < since < NOON
     assert traffic.notice(since) == since
     assert traffic.notice(NOON + HOUR) == NOON + HOUR
+
+
+def test_the_job_finds_what_came_since_its_last_look(traffic: Traffic, engine: sa.Engine) -> None:
+    notices = Notices(engine, LONG_AGO)
+    for hours, version in ((0, "v7"), (2, "v8"), (4, "v9")):
+        traffic.call(NOON + hours * HOUR, prompt_name="ask", prompt_version=version)
+        notices.look()
+    assert [version for *_, version in traffic.seen()] == ["v8", "v9"]
