@@ -23,7 +23,7 @@ import typer
 
 from monitor import __version__, logs
 from monitor.clock import SystemClock
-from monitor.commands import silences
+from monitor.commands import deploys, silences
 from monitor.commands.shared import ConfigOption, duration, load_settings, moment
 from monitor.decode import formats
 from monitor.errors import DeadLetterReason, MonitorError
@@ -52,7 +52,6 @@ For production: write monitor.yaml (see `docs/configuration.md`), then `llm-moni
 `llm-monitor run`, both with `--config monitor.yaml`.
 """,
 )
-app.add_typer(silences.app, name="silence")
 
 
 class Part(StrEnum):
@@ -372,6 +371,11 @@ def score(
     typer.echo(_total(scored, skipped, offline.empty, format_, searched=bool(files)), err=True)
     if not scored and (skipped or offline.empty):
         raise typer.Exit(1)
+
+
+app.add_typer(silences.app, name="silence")
+app.command()(deploys.deploy)
+app.add_typer(deploys.app, name="deploys")
 
 
 def _total(scored: int, skipped: int, empty: int, format_name: str, *, searched: bool) -> str:

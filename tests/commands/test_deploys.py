@@ -1,0 +1,65 @@
+"""``llm-monitor deploy`` and ``llm-monitor deploys list``."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from monitor.store.deploys import Deploy, add, between
+from tests.commands.conftest import Run
+
+pytestmark = pytest.mark.postgres
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+DAY = timedelta(days=1)
+
+
+def test_deploy_marks_now_and_prints_the_id(llm_monitor: Run, engine: sa.Engine) -> None:
+    done = llm_monitor("deploy", "checkout", "v8", "--environment", "production", "--comment", "by ann")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert int(done.stdout)
+    (found,) = between(engine, NOW - DAY, NOW + DAY)
+    assert (found.service, found.version, found.environment) == ("checkout", "v8", "production")
+    assert (found.comment, found.source) == ("by ann", "command")
+
+
+def test_the_same_deploy_again_is_one(llm_monitor: Run, engine: sa.Engine) -> None:
+    first, again = (llm_monitor("deploy", "checkout", "v8", "--at", NOW.isoformat()) for _ in range(2))
+    assert first.stdout == again.stdout
+    assert again.stderr == "this deploy was marked before\n"
+    assert [one.at for one in between(engine, NOW - DAY, NOW + DAY)] == [NOW]
+
+
+@pytest.mark.parametrize("arguments", [[], ["checkout"], ["checkout", "v8", "--at", "noon"], ["", "v8"]])
+def test_a_wrong_use_is_explained(llm_monitor: Run, arguments: list[str]) -> None:
+    done = llm_monitor("deploy", *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+def test_list_shows_the_newest_first_and_whence_it_is_known(llm_monitor: Run, engine: sa.Engine) -> None:
+    add(engine, Deploy(at=NOW - DAY, service="checkout", version="v7", comment="[red]x[/red]"))
+    seen = Deploy(at=NOW, service="cart", environment="production", version="p2")
+    add(engine, msgspec.structs.replace(seen, source="calls", dimension="prompt_version", subject="ask"))
+    add(engine, Deploy(at=NOW - 9 * DAY, service="checkout", version="v6"))
+
+    def listed(*options: str) -> list[str]:
+        return [
+            one["version"] for one in json.loads(llm_monitor("deploys", "list", "--json", *options).stdout)
+        ]
+
+    assert listed() == ["p2", "v7"]
+    assert listed("--since", "30d") == ["p2", "v7", "v6"]
+    assert listed("--service", "cart") == ["p2"]
+    assert listed("--environment", "staging") == ["v7"]
+    table = llm_monitor("deploys", "list").stdout
+    assert "calls: prompt_version of ask" in table
+    assert "[red]x[/red]" in table
+
+
+def test_without_a_deploy_list_says_so(llm_monitor: Run, engine: sa.Engine) -> None:
+    done = llm_monitor("deploys", "list")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "no deploy is known\n")
