@@ -137,10 +137,12 @@ class RetentionConfig(_Section, frozen=True, kw_only=True):
 
 
 class WebConfig(_Section, frozen=True, kw_only=True):
-    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served."""
+    """Where ``/metrics``, ``/healthz``, ``/readyz`` and ``/api/deploys`` are served."""
 
     host: str = "127.0.0.1"
     port: int = 9465
+    token: str | None = None
+    """What a pipeline that marks deploys must send; without it none can."""
 
 
 class TelemetryConfig(_Section, frozen=True, kw_only=True):
@@ -261,7 +263,9 @@ def _is_text(steps: list[str]) -> bool:
     return steps[-1] in _TEXT
 
 
-_TEXT = frozenset({"url", "secret", "group_id", "dead_letter_topic", "host", "otlp_endpoint", "runbook_base"})
+_TEXT = frozenset(
+    {"url", "secret", "token", "group_id", "dead_letter_topic", "host", "otlp_endpoint", "runbook_base"}
+)
 
 
 def _secret(name: str, path: Path) -> str:
@@ -330,6 +334,9 @@ def _check(config: Config, located: Located) -> None:
     for name in ("grounding", "judge"):
         if getattr(config, name).suspect > getattr(config, name).unsupported:
             raise located.error(f"{name}.suspect must not be above {name}.unsupported", name, "suspect")
+    if config.web.token is not None and not _TOKEN.fullmatch(config.web.token):
+        message = "web.token must have 16 to 1,024 visible ASCII characters: openssl rand -hex 32"
+        raise located.error(message, "web", "token")
     for name in config.channels:
         if not _CHANNEL_NAME.fullmatch(name):
             raise located.error(
@@ -384,6 +391,9 @@ _DURATIONS = (
 
 #: Fit for a variable's name and for a header.
 _CHANNEL_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+#: Fit for a header, and not soon guessed.
+_TOKEN = re.compile(r"[!-~]{16,1024}")
 
 #: Kafka's own rule for the name of a topic.
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")

@@ -32,6 +32,7 @@ from monitor.control import (
     tell_watermark,
 )
 from monitor.daemons import in_time
+from monitor.deploy_api import deploys_route
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
@@ -111,7 +112,8 @@ class Service:
             engine = connect(config.database.url)
             cleanup.callback(engine.dispose)
             self._supervisor = self._make_supervisor(engine, workers) if workers else None
-            app = build_app(self.registry, self._health, partial(self._ready, engine))
+            deploys = deploys_route(engine, self._clock, config.web.token)
+            app = build_app(self.registry, self._health, partial(self._ready, engine), [deploys])
             web = WebServer(app, config.web.host, config.web.port)
             cleanup.callback(web.close)
             log.info("web", address=f"http://{config.web.host}:{web.port}")

@@ -1,4 +1,4 @@
-"""The small web surface, on one port: ``/metrics``, ``/healthz`` and ``/readyz``.
+"""The small web surface, on one port: ``/metrics``, ``/healthz``, ``/readyz``, and what it is given besides.
 
 In come two questions that answer with a list of problems, and a registry; out goes a server in a thread of
 its own, started before Kafka or Postgres are asked for, so that a waiting service says what it waits for.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from monitor.errors import Permanent
 
@@ -23,8 +23,10 @@ from monitor.errors import Permanent
 Probe = Callable[[], list[str]]
 
 
-def build_app(registry: CollectorRegistry, health: Probe, ready: Probe) -> Starlette:
-    """The application: 200 with ``{"status": "ok"}``, or 503 with the problems."""
+def build_app(
+    registry: CollectorRegistry, health: Probe, ready: Probe, routes: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """The application: 200 with ``{"status": "ok"}``, or 503 with the problems; and these ``routes``."""
 
     def metrics(_request: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -36,7 +38,12 @@ def build_app(registry: CollectorRegistry, health: Probe, ready: Probe) -> Starl
         return _answer(ready())
 
     return Starlette(
-        routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+        routes=[
+            Route("/metrics", metrics),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            *routes,
+        ]
     )
 
 

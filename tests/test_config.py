@@ -126,6 +126,7 @@ _OVERRIDES: list[tuple[str, str, tuple[str, ...], object]] = [
     ("RETENTION__DEAD_LETTERS", "9d", ("retention", "dead_letters"), "9d"),
     ("WEB__HOST", "0.0.0.0", ("web", "host"), "0.0.0.0"),
     ("WEB__PORT", "0", ("web", "port"), 0),
+    ("WEB__TOKEN", "0123456789012345", ("web", "token"), "0123456789012345"),
     ("TELEMETRY__OTLP_ENDPOINT", "http://otel:4318", ("telemetry", "otlp_endpoint"), "http://otel:4318"),
     ("LOG__LEVEL", "debug", ("log", "level"), "debug"),
     ("LOG__FORMAT", "console", ("log", "format"), "console"),
@@ -165,7 +166,13 @@ def test_a_whole_section_can_be_given_and_one_key_of_it_besides(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "name",
-    ["DATABASE__URL", "CHANNELS__ONCALL__SECRET", "KAFKA__CLIENT__SSL_PASSWORD", "JUDGE__OPTIONS__API_KEY"],
+    [
+        "DATABASE__URL",
+        "CHANNELS__ONCALL__SECRET",
+        "WEB__TOKEN",
+        "KAFKA__CLIENT__SSL_PASSWORD",
+        "JUDGE__OPTIONS__API_KEY",
+    ],
 )
 def test_a_secret_is_read_from_the_file_that_a_variable_names(tmp_path: Path, name: str) -> None:
     secret = tmp_path / "secret"
@@ -377,6 +384,14 @@ def test_what_stands_wrong_in_the_file_is_refused_with_its_line(
         ),
         ("WEB__PORT", "http", "expected a whole number, got text"),
         ("WEB__PORT", "-1", "web.port must be between 0 and 65535"),
+        *(
+            (
+                "WEB__TOKEN",
+                value,
+                "web.token must have 16 to 1,024 visible ASCII characters: openssl rand -hex 32",
+            )
+            for value in ("", "hunter2", "hunter2 hunter2 hunter2")
+        ),
         ("LOG__LEVEL", "", "expected text, got nothing"),
         ("LOG__LEVEL", "loud", "it can't be 'loud'; it can be debug, error, info, warning"),
         ("INGEST__LINGER", "5", "expected text, got a whole number: put it in quotes"),

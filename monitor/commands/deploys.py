@@ -64,7 +64,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """List deploys, the newest first: those that were marked, and versions that calls were first seen with."""
+    """List deploys, the newest first: those that were marked, and new versions that calls were seen with."""
     from rich.console import Console
 
     from monitor.store.deploys import between
