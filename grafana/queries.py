@@ -270,7 +270,10 @@ WHERE $__timeFilter(alert_events.at) AND to_state IS DISTINCT FROM from_state
 ORDER BY 1""".strip()
 
 DEPLOYS = """
-SELECT at AS time, concat_ws(' ', service, version, comment) AS text, 'deploy' AS tags
+SELECT at AS time,
+  concat_ws(' ', service, version, 'of ' || nullif(subject, ''), 'in ' || nullif(environment, ''),
+    '(' || source || coalesce(': ' || nullif(dimension, ''), '') || ')', nullif(comment, '')) AS text,
+  concat_ws(',', 'deploy', source, nullif(environment, '')) AS tags
 FROM deploys
 WHERE $__timeFilter(at)
 ORDER BY 1""".strip()

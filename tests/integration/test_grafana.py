@@ -227,7 +227,15 @@ def filled(database: str) -> Iterator[Filled]:
     alerts.change(step(pending, "search", "firing", "resolved", minute - MINUTE, {}))
     with engine.begin() as connection:
         connection.execute(
-            sa.insert(deploys).values(at=minute - 2 * MINUTE, service="checkout", version="v8")
+            sa.insert(deploys).values(
+                at=minute - 2 * MINUTE,
+                service="checkout",
+                environment="production",
+                source="calls",
+                dimension="prompt_version",
+                subject="ask",
+                version="v8",
+            )
         )
     yield Filled(engine, datetime.now(UTC))
     engine.dispose()
@@ -442,5 +450,5 @@ def test_annotations_tell_state_changes_and_deploys(filled: Filled) -> None:
     changes = filled.ask("@Alerts", 5 * MINUTE)
     assert [row["tags"] for row in changes] == ["alert,page,firing"] * 2 + ["alert,page,resolved"]
     (deploy,) = filled.ask("@Deploys", 5 * MINUTE)
-    assert deploy["text"].strip() == "checkout v8"
-    assert deploy["tags"] == "deploy"
+    assert deploy["text"] == "checkout v8 of ask in production (calls: prompt_version)"
+    assert deploy["tags"] == "deploy,calls,production"
