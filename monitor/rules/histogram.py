@@ -26,6 +26,9 @@ LOWEST, HIGHEST = 0.01, 86_400_000.0
 #: Stands for the bucket of an instance without values; it is below every bucket.
 NO_BUCKET = -(2**15)
 
+#: Counts that are looked at at once: what fits into some tens of megabytes.
+_CELLS = 2**22
+
 
 def bucket_of(value: float) -> int:
     """The bucket that counts a value."""
@@ -49,18 +52,21 @@ def quantile_buckets(q: float, instance: Ints, value_bucket: Ints, n: Ints, size
         n: values in it, ``[R]``.
         size: how many instances there are.
     """
-    known = instance >= 0
-    order = np.lexsort((value_bucket[known], instance[known]))
-    instance, value_bucket, n = instance[known][order], value_bucket[known][order], n[known][order]
-    running = np.cumsum(n)
-    # The first row of each instance and, at the end, how many rows there are.
-    first = np.searchsorted(instance, np.arange(size + 1))
-    counted_before = np.concatenate([np.zeros(1, np.int64), running])[first]
-    rank = _ranks(q, np.diff(counted_before))
-    found = np.maximum(np.searchsorted(running, counted_before[:-1] + rank), first[:-1])
     buckets = np.full(size, NO_BUCKET)
-    has_rows = np.diff(first) > 0
-    buckets[has_rows] = value_bucket[found[has_rows]]
+    if not len(instance):
+        return buckets
+    lowest = value_bucket.min()
+    width = int(value_bucket.max() - lowest) + 1
+    block = max(1, _CELLS // width)
+    for start in range(0, size, block):
+        here = (instance >= start) & (instance < start + block)
+        cell = (instance[here] - start) * width + value_bucket[here] - lowest
+        counts = np.bincount(cell, n[here], block * width).astype(np.int64).reshape(block, width)
+        running = counts.cumsum(axis=1)
+        total = running[:, -1]
+        # How many buckets are below the rank; the lowest rank is that of the first value.
+        found = lowest + (running < np.maximum(_ranks(q, total), 1)[:, np.newaxis]).sum(axis=1)
+        buckets[start : start + block] = np.where(total > 0, found, NO_BUCKET)[: size - start]
     return buckets
 
 

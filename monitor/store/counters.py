@@ -80,30 +80,49 @@ class Series:
 
 _EPOCH = "extract(epoch FROM {})::int8"
 
-_MINUTES = """
-    SELECT bucket, series_id, {columns} FROM rollup_1m WHERE bucket >= %(start)s AND bucket < %(stop)s
+#: The rows of each time are collected by themselves, through an index: sorting all of them by their times
+#: takes longer than anything else.
+_COLLECT = f"""
+    SELECT {_EPOCH.format("time")}, collected.* FROM {{times}} AS time
+    CROSS JOIN LATERAL (SELECT {{arrays}} FROM ({{rows}}) AS rows) AS collected
+    WHERE collected.series_id IS NOT NULL ORDER BY time
 """
 
-_SUMS = """
-    SELECT CAST(%(start)s AS timestamptz) AS bucket, series_id, {sums}
-    FROM rollup(%(start)s, %(stop)s) GROUP BY series_id
-"""
+_MINUTES = "generate_series(%(start)s, %(stop)s - interval '1 microsecond', interval '1 minute')"
+_HOURS = "unnest(%(hours)s::timestamptz[])"
+_SPAN = "unnest(ARRAY[%(start)s::timestamptz])"
 
-# An hour whose minutes are newer than its row is read by the minute, as the SQL function ``rollup`` does.
-_HOURS = """
-    SELECT bucket, series_id, {columns} FROM rollup_1h
-    WHERE bucket = ANY(%(hours)s) AND bucket NOT IN (SELECT hour FROM dirty_hours)
-    UNION ALL
-    SELECT hour, series_id, {sums}
-    FROM dirty_hours JOIN rollup_1m ON bucket >= hour AND bucket < hour + interval '1 hour'
-    WHERE hour = ANY(%(hours)s) GROUP BY hour, series_id
-"""
+_COUNTED = {
+    _MINUTES: "SELECT series_id, {columns} FROM rollup_1m WHERE bucket = time",
+    # An hour whose minutes are newer than its row is read by the minute, as the SQL function ``rollup`` does.
+    _HOURS: """
+        SELECT series_id, {columns} FROM rollup_1h
+        WHERE bucket = time AND time NOT IN (SELECT hour FROM dirty_hours)
+        UNION ALL
+        SELECT series_id, {sums} FROM rollup_1m
+        WHERE bucket >= time AND bucket < time + interval '1 hour' AND time IN (SELECT hour FROM dirty_hours)
+        GROUP BY series_id
+    """,
+    _SPAN: "SELECT series_id, {sums} FROM rollup(%(start)s, %(stop)s) GROUP BY series_id",
+}
 
-_VALUES = """
-    SELECT bucket, series_id, value_bucket, sum(n)::int8 AS n
-    FROM ({rows}) AS one CROSS JOIN LATERAL unnest(buckets, counts) AS pair(value_bucket, n)
-    GROUP BY bucket, series_id, value_bucket
-"""
+_VALUES = {
+    _MINUTES: "SELECT series_id, value_bucket, n FROM rollup_1m, {pairs} WHERE bucket = time",
+    _HOURS: """
+        SELECT series_id, value_bucket, n FROM rollup_1h, {pairs}
+        WHERE bucket = time AND time NOT IN (SELECT hour FROM dirty_hours)
+        UNION ALL
+        SELECT series_id, value_bucket, sum(n)::int8 FROM rollup_1m, {pairs}
+        WHERE bucket >= time AND bucket < time + interval '1 hour' AND time IN (SELECT hour FROM dirty_hours)
+        GROUP BY series_id, value_bucket
+    """,
+    _SPAN: """
+        SELECT series_id, value_bucket, sum(n)::int8 AS n FROM rollup(%(start)s, %(stop)s), {pairs}
+        GROUP BY series_id, value_bucket
+    """,
+}
+
+_PAIRS = "LATERAL unnest({of}_buckets, {of}_counts) AS pair(value_bucket, n)"
 
 _LETTERS = f"""
     SELECT {_EPOCH.format("date_bin('1 minute', least(recorded_at, first_seen), 'epoch')")}, count(*)
@@ -129,37 +148,28 @@ class Counters:
         self._series = Series()
 
     def minutes(self, start: datetime, stop: datetime, columns: Sequence[str]) -> Table:
-        """The minutes from ``start`` to before ``stop``."""
+        """The minutes from the one that begins at ``start`` to before ``stop``."""
         return self._table(_MINUTES, {"start": start, "stop": stop}, columns)
 
     def sums(self, start: datetime, stop: datetime, columns: Sequence[str]) -> Table:
         """The minutes from ``start`` to before ``stop``, together: by the hour where that can be."""
-        return self._table(_SUMS, {"start": start, "stop": stop}, columns)
+        return self._table(_SPAN, {"start": start, "stop": stop}, columns)
 
     def hours(self, hours: Sequence[datetime], columns: Sequence[str]) -> Table:
-        """These whole hours, however far apart."""
+        """These whole hours, each named once, however far apart."""
         return self._table(_HOURS, {"hours": list(hours)}, columns)
 
     def histograms(self, start: datetime, stop: datetime, of: Of) -> Histograms:
         """The values of the minutes from ``start`` to before ``stop``, together."""
-        pair = f"{of}_buckets AS buckets, {of}_counts AS counts"
-        rows = f"SELECT %(start)s::timestamptz AS bucket, series_id, {pair} FROM rollup(%(start)s, %(stop)s)"
-        return self._histograms(rows, {"start": start, "stop": stop})
+        return self._histograms(_SPAN, {"start": start, "stop": stop}, of)
 
     def minute_histograms(self, start: datetime, stop: datetime, of: Of) -> Histograms:
-        """The values of each of the minutes from ``start`` to before ``stop``."""
-        pair = f"{of}_buckets AS buckets, {of}_counts AS counts"
-        return self._histograms(_MINUTES.format(columns=pair), {"start": start, "stop": stop})
+        """The values of each of the minutes from the one that begins at ``start`` to before ``stop``."""
+        return self._histograms(_MINUTES, {"start": start, "stop": stop}, of)
 
     def hour_histograms(self, hours: Sequence[datetime], of: Of) -> Histograms:
-        """The values of each of these whole hours."""
-        pair = f"{of}_buckets AS buckets, {of}_counts AS counts"
-        rows = f"""
-            SELECT hour AS bucket, series_id, {pair}
-            FROM unnest(%(hours)s::timestamptz[]) AS hour
-            CROSS JOIN LATERAL rollup(hour, hour + interval '1 hour')
-        """
-        return self._histograms(rows, {"hours": list(hours)})
+        """The values of each of these whole hours, each named once."""
+        return self._histograms(_HOURS, {"hours": list(hours)}, of)
 
     def dead_letters(self, start: datetime, stop: datetime) -> tuple[Ints, Ints]:
         """Minutes, in seconds since the epoch, and how many records of each were dead letters.
@@ -188,33 +198,28 @@ class Counters:
                 self._series.add(series_id, values)
         return self._series
 
-    def _table(self, rows: str, values: Mapping[str, Any], columns: Sequence[str]) -> Table:
+    def _table(self, times: str, values: Mapping[str, Any], columns: Sequence[str]) -> Table:
         names = [tables.rollup_1m.c[name].name for name in columns]
-        statement = rows.format(
+        rows = _COUNTED[times].format(
             columns=", ".join(f"coalesce({name}, 0)::float8 AS {name}" for name in names),
             sums=", ".join(f"coalesce(sum({name}), 0)::float8 AS {name}" for name in names),
         )
-        bucket, series_id, *read = self._columns(statement, values, names)
+        bucket, series_id, *read = self._collected(times, rows, values, names)
         # One column after the other, as they are read.
         numbers = np.array(read, np.float64).reshape(len(names), len(series_id)).T
         return Table(tuple(names), series_id, bucket, numbers)
 
-    def _histograms(self, rows: str, values: Mapping[str, Any]) -> Histograms:
-        bucket, series_id, value_bucket, n = self._columns(
-            _VALUES.format(rows=rows), values, ["value_bucket", "n"]
-        )
+    def _histograms(self, times: str, values: Mapping[str, Any], of: Of) -> Histograms:
+        rows = _VALUES[times].format(pairs=_PAIRS.format(of=of))
+        bucket, series_id, value_bucket, n = self._collected(times, rows, values, ("value_bucket", "n"))
         return Histograms(series_id, bucket, value_bucket, n)
 
-    def _columns(self, rows: str, values: Mapping[str, Any], names: Sequence[str]) -> list[NDArray[Any]]:
-        """The buckets and series of these rows, and these columns of them, each as one array.
-
-        Postgres sends a bucket in one piece, so that neither end has to hold all of them twice.
-        """
-        collected = ", ".join(f"array_agg({name})" for name in ("series_id", *names))
-        read = (
-            f"SELECT {_EPOCH.format('bucket')}, {collected} FROM ({rows}) AS read GROUP BY bucket ORDER BY 1"
-        )
-        found = self._fetch(read, values)
+    def _collected(
+        self, times: str, rows: str, values: Mapping[str, Any], names: Sequence[str]
+    ) -> list[NDArray[Any]]:
+        """The times and series of these rows, and these columns of them, each as one array."""
+        arrays = ", ".join(f"array_agg({name}) AS {name}" for name in ("series_id", *names))
+        found = self._fetch(_COLLECT.format(times=times, arrays=arrays, rows=rows), values)
         buckets = np.repeat(np.array([row[0] for row in found], np.int64), [len(row[1]) for row in found])
         return [buckets, *(_joined([row[place] for row in found]) for place in range(1, len(names) + 2))]
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.rules import histogram
 from monitor.rules.histogram import NO_BUCKET, bucket_of, exceedances, middles, quantile_buckets
 
 #: Instances of the examples; -1 is none.
@@ -41,9 +42,11 @@ def slow_quantile(q: float, rows: list[Row], instance: int) -> int:
     return NO_BUCKET
 
 
-@given(ROWS, QUANTILES)
-def test_a_quantile_is_where_a_slow_count_finds_it(rows: list[Row], q: float) -> None:
-    found = quantile_buckets(q, *arrays(rows), SIZE)
+@given(ROWS, QUANTILES, st.sampled_from([1, 3_000, 2**22]))
+def test_a_quantile_is_where_a_slow_count_finds_it(rows: list[Row], q: float, cells: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(histogram, "_CELLS", cells)
+        found = quantile_buckets(q, *arrays(rows), SIZE)
     assert found.tolist() == [slow_quantile(q, rows, instance) for instance in range(SIZE)]
 
 
