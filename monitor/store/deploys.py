@@ -185,15 +185,13 @@ def _noticing(dimension: str, subject: str, same_subject: str) -> sa.TextClause:
         GROUP BY 1, 2, 3, 4 HAVING min(first_seen) >= :since
     ),
     first AS MATERIALIZED (
-        SELECT new.*, (
-            SELECT min((
-                SELECT min(bucket) FROM rollup_1m WHERE rollup_1m.series_id = series.series_id
-            ))
-            FROM series
-            WHERE series.service = new.service AND series.environment = new.environment
-            AND series.{subject} = new.subject AND series.{dimension} = new.version
-        ) AS at
-        FROM new
+        SELECT new.service, new.environment, subject, version, min(bucket) AS at
+        FROM new JOIN series ON series.service = new.service AND series.environment = new.environment
+            AND series.{subject} = subject AND series.{dimension} = version
+        CROSS JOIN LATERAL (
+            SELECT min(bucket) AS bucket FROM rollup_1m WHERE rollup_1m.series_id = series.series_id
+        ) AS counted
+        GROUP BY 1, 2, 3, 4
     )
     INSERT INTO deploys (at, service, environment, source, dimension, subject, version)
     SELECT at, service, environment, 'calls', '{dimension}', subject, version FROM first
