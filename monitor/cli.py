@@ -24,7 +24,7 @@ import typer
 from monitor import __version__, logs
 from monitor.clock import SystemClock
 from monitor.commands import deploys, silences
-from monitor.commands.shared import ConfigOption, duration, load_settings, moment
+from monitor.commands.shared import ConfigOption, database, duration, load_settings, moment
 from monitor.decode import formats
 from monitor.errors import DeadLetterReason, MonitorError
 from monitor.files import SUFFIXES, Unreadable, expand, read_records
@@ -188,25 +188,21 @@ def replay(
     from rich.console import Console
 
     from monitor.letters.replay import USABLE, replaying
-    from monitor.service import check_revision
-    from monitor.store import connect
     from monitor.store.letters import SETTLED, Wanted, count
     from monitor.summary import replay_table
 
     settings = load_settings(config)
-    engine = connect(settings.config.database.url)
-    check_revision(engine)
     seen_since = None if since is None else SystemClock().now() - since
     wanted = Wanted(tuple(reason or ()), tuple(topic or ()), seen_since)
     counts: Counter[tuple[str, str]] = Counter()
     with (
+        database(settings) as engine,
         replaying(settings.config, engine, max_lateness) as replayer,
         counting("replaying", min(count(engine, wanted), limit or sys.maxsize)) as advance,
     ):
         for letter, outcome in replayer.replay(wanted, limit=limit, rehearse=dry_run):
             counts[letter.reason, outcome] += 1
             advance(1)
-    engine.dispose()
     if not counts:
         typer.echo("no dead letter is left that matches")
         return
@@ -233,20 +229,17 @@ def rebuild(
     The replica that leads does the work, newest minutes first; this only marks them and looks on, and may be
     stopped. Minutes whose calls retention has dropped stay as they are.
     """
-    from monitor.service import check_revision
-    from monitor.store import connect, rollups
+    from monitor.store import rollups
 
-    engine = connect(load_settings(config).config.database.url)
-    check_revision(engine)
     end = end or SystemClock().now()
-    marked = left = rollups.rebuild(engine, start, end)
-    typer.echo(f"marked {marked:,} minutes" if marked else "no call of that time is kept")
-    with counting("rebuilding", marked) as advance:
-        while wait and left:
-            time.sleep(1)
-            before, left = left, rollups.still_to_rebuild(engine, start, end)
-            advance(before - left)
-    engine.dispose()
+    with database(load_settings(config)) as engine:
+        marked = left = rollups.rebuild(engine, start, end)
+        typer.echo(f"marked {marked:,} minutes" if marked else "no call of that time is kept")
+        with counting("rebuilding", marked) as advance:
+            while wait and left:
+                time.sleep(1)
+                before, left = left, rollups.still_to_rebuild(engine, start, end)
+                advance(before - left)
     if marked and wait:
         typer.echo("rebuilt")
 
