@@ -3,8 +3,8 @@
 Three things are learned of every label set: its rate, how far off that rate may be (``error``), and how
 much it drifts by itself from day to day (``drift``). The days are the last seven, until the same weekday has
 three weeks with calls; then they are all 28, and as far as weekdays have shown to differ, those of this
-weekday count alone. That is James and Stein's shrinkage of seven weekdays towards their mean ("Estimation with quadratic
-loss", 1961), which halves the error of taking the same weekday alone.
+weekday count alone. That is James and Stein's shrinkage of seven weekdays towards their mean ("Estimation
+with quadratic loss", 1961), which halves the error of taking the same weekday alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Gathers evidence that a rate has risen: the counts of one closed minute in, the evidence so far out. Pure.
 
 Clipped CUSUMs (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954), a lane for steep rises, one
-for doublings and one for smaller ones, over all label sets of a rule at once. A minute adds its log-likelihood
-ratio between a rise and none. "None" is the top of what the baseline may be, two standard errors above it,
-and a series that drifts by itself adds less. What one minute may add is clipped, so that a failure of some
+for doublings and one for smaller ones, over all label sets of a rule at once. A minute adds its
+log-likelihood ratio between a rise and none. "None" is the top of what the baseline may be, two standard
+errors above it, and a series that drifts by itself adds less. What one minute may add is clipped, so that a failure of some
 minutes that passes, however steep, is not enough by itself (alerting reference §2).
 """
 
@@ -52,8 +52,8 @@ PAGE_LANES = (
     Lane("medium", 1.6, 1.0, 0.8, 8.0),
 )
 
-#: The lanes that write a ticket: those that page, and one for what is too small to wake anybody.
-TICKET_LANES = (*PAGE_LANES, Lane("small", 1.25, 1.03, 0.25, 6.0))
+#: The lanes that write a ticket: nothing that has to be told within minutes.
+TICKET_LANES = (PAGE_LANES[2], Lane("small", 1.25, 1.0, 0.25, 6.0))
 
 
 def lanes_of(severity: str, budget: float = BUDGET) -> tuple[Lane, ...]:

@@ -1,6 +1,8 @@
 """What evidence alone does not say: is the rise large, still there, no passing blip, and is it over. Pure.
 
-Evidence that a rate has risen is not yet a reason to wake somebody. All take counts of S label sets, or ``[S, L]`` where each lane of the evidence has its own onset, and give booleans (alerting reference §2).
+Evidence that a rate has risen is not yet a reason to wake somebody. All take counts of
+S label sets, or ``[S, L]`` where each lane of the evidence has its own onset, and give booleans (alerting
+reference §2).
 """
 
 from __future__ import annotations
@@ -79,7 +81,8 @@ def risen(
     large = (now >= usual * (1 + gates.relative)) & (now - usual >= gates.absolute)
     still = (short >= usual * (1 + gates.relative)) & (short - usual >= STILL * (now - usual))
     blip = (np.maximum(now, short) >= BLIP) & (now < OUTAGE) & (evidence.minutes < BLIP_MINUTES)
-    return (told & large & still & ~(blip & waits)).any(axis=1)
+    some: Bools = np.any(told & large & still & ~(blip & waits), axis=1)
+    return some
 
 
 def recovered(calls: Floats, failures: Floats, rate: Floats, gates: Gates) -> Bools:
