@@ -19,8 +19,6 @@ from monitor.store.deploys import Deploy, between
 from monitor.web import WebServer, build_app
 from tests.store.helpers import empty
 
-pytestmark = pytest.mark.postgres
-
 TOKEN = "correct-horse-battery-staple"
 NOW = datetime.now(UTC).replace(microsecond=0)
 GOOD = {"service": "checkout", "version": "v8"}

@@ -13,8 +13,6 @@ from monitor.store.silences import Silences
 from monitor.store.tables import alerts
 from tests.commands.conftest import Run
 
-pytestmark = pytest.mark.postgres
-
 HOUR = timedelta(hours=1)
 
 

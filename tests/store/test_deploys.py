@@ -15,8 +15,6 @@ from monitor.store.rollups import recompute_dirty
 from tests.examples import NOON, batch, scored
 from tests.store.helpers import run_at_once
 
-pytestmark = pytest.mark.postgres
-
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 #: Before any series of a test came.

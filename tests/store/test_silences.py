@@ -10,8 +10,6 @@ import sqlalchemy as sa
 from monitor.store.silences import Silences
 from tests.examples import NOON
 
-pytestmark = pytest.mark.postgres
-
 HOUR = timedelta(hours=1)
 
 
