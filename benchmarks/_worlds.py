@@ -36,7 +36,7 @@ class Cell(NamedTuple):
     base: float
     series: int
     change: float = 1.0
-    """The rate is times this from a random minute of the first evaluated day on."""
+    """The rate is times this from a random minute of the second played day on."""
     blip: tuple[int, int] = (1, 3)
     """Shortest and longest blip in minutes."""
 
@@ -67,7 +67,8 @@ class Worlds:
         self.traffic = np.repeat([cell.traffic for cell in cells], each)
         self.base = np.repeat([cell.base for cell in cells], each)
         self.change = np.repeat([cell.change for cell in cells], each)
-        self.changed_at = np.where(self.change > 1, self._random.integers(0, DAY, self.series), days * DAY)
+        at = self._random.integers(DAY, 2 * DAY, self.series)
+        self.changed_at = np.where(self.change > 1, at, days * DAY)
         self._bursty = np.repeat([cell.world == "bursty" for cell in cells], each)
         self._weekly = np.repeat([cell.world == "weekly" for cell in cells], each)
         self._blips = np.repeat(np.array([cell.blip for cell in cells]), each, axis=0)
