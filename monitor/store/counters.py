@@ -85,7 +85,7 @@ _EPOCH = "extract(epoch FROM {})::int8"
 _COLLECT = f"""
     SELECT {_EPOCH.format("time")}, collected.* FROM {{times}} AS time
     CROSS JOIN LATERAL (SELECT {{arrays}} FROM ({{rows}}) AS rows) AS collected
-    WHERE collected.series_id IS NOT NULL ORDER BY time
+    WHERE collected.series_id IS NOT NULL
 """
 
 _MINUTES = "generate_series(%(start)s, %(stop)s - interval '1 microsecond', interval '1 minute')"
