@@ -148,8 +148,8 @@ def check(config: ConfigOption = None) -> None:
     topics = ", ".join(settings.config.kafka.topics)
     judge = f"; judge {settings.config.judge.use}" if settings.config.judge.use else ""
     typer.echo(
-        f"good: topics {topics}; {len(settings.rules)} rules; channels {', '.join(settings.config.channels)}"
-        f"{judge}"
+        f"good: topics {topics}; {len(settings.rules.rules)} rules; "
+        f"channels {', '.join(settings.config.channels)}{judge}"
     )
 
 

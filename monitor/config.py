@@ -23,7 +23,7 @@ from monitor.durations import Duration, seconds
 from monitor.errors import ConfigError
 from monitor.explain import suggestion
 from monitor.resources import folder
-from monitor.rules import Rule, load_rules
+from monitor.rules import Rule, Rules, load_rules
 from monitor.scorers.grounding import DEFAULTS
 from monitor.yaml_file import Located, convert, parse_value, read_text
 
@@ -199,7 +199,7 @@ class Settings(msgspec.Struct, frozen=True):
     """A configuration that was checked, with its rules."""
 
     config: Config
-    rules: tuple[Rule, ...]
+    rules: Rules
 
 
 def load_config(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -219,8 +219,9 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Settings:
     _check(config, located)
     base = path.parent if path else Path()
     paths = [base / name for name in config.rules] if config.rules is not None else [folder("alerts")]
-    rules = load_rules(paths, channels=config.channels)
-    return Settings(config, tuple(_with_runbook(rule, config.runbook_base) for rule in rules))
+    found = load_rules(paths, channels=config.channels)
+    rules = tuple(_with_runbook(rule, config.runbook_base) for rule in found.rules)
+    return Settings(config, msgspec.structs.replace(found, rules=rules))
 
 
 def _with_runbook(rule: Rule, base: str) -> Rule:

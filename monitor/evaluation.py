@@ -1,275 +1,405 @@
-"""Evaluates the rules: counts of the rollups and a time in, state changes of alerts out.
+"""Evaluates the rules, one closed minute after the other: rollups in, transitions of alerts out.
 
-A function of what is in Postgres and of the time it is given, so that it does not matter which replica
-makes an evaluation, or how late. A change is made once, whoever makes it first.
+What is found of a minute is a function of the rollups and of what the rules remember of the minute before,
+so that it does not matter which replica makes an evaluation, or how late. It is stored as a whole, once, by
+whoever is first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import structlog
+from msgspec import structs
 
 from monitor import telemetry
+from monitor.moves import Moved, follow_all
 from monitor.notify import build_payload
-from monitor.rules import (
-    Counts,
-    Judgement,
-    Metric,
-    OpenAlert,
-    Rule,
-    Sample,
-    State,
-    Transition,
-    Verdict,
-    baseline_span,
-    contributors,
-    decide,
-    judge,
-    metric,
-    window_span,
+from monitor.proof import Prover
+from monitor.reading import MINUTE, Reader, by_of, values_of
+from monitor.rules import Rules
+from monitor.rules.judge import explain, judge, lanes_for
+from monitor.rules.memory import Memory
+from monitor.rules.model import AbsenceRule, Rule
+from monitor.rules.states import CODE, VERDICTS, Standing, State, Verdict
+from monitor.store.alerts import (
+    AlertChange,
+    AlertRow,
+    Alerts,
+    Evaluated,
+    Event,
+    Incident,
+    StoredMemory,
+    Telling,
 )
-from monitor.store.alerts import AlertRow, Alerts, StateChange, fingerprint
-from monitor.store.windows import Query, Windows
+from monitor.store.counters import Counters
+from monitor.store.silences import Silences
+from monitor.telling import Alert, Message, metric_of, tell
 
 log = structlog.get_logger("monitor.evaluation")
 
+#: Minutes that one evaluation catches up with before others get their turn.
+AT_ONCE = 30
+
+#: How far back a minute may lie that is still evaluated: what is older is for ``rules backtest``.
+LONGEST_CATCH_UP = timedelta(hours=24)
+
+#: How long an alert that has ended may still belong to an episode.
+LONGEST_REOPENING = timedelta(days=1)
+
+#: How far back incidents matter: as far as baselines reach.
+INCIDENTS = timedelta(days=29)
+
+_GONE = "the rule is gone from the configuration, or no longer by these labels"
+
 
 class Evaluator:
-    """Evaluates every rule and makes the state changes that follow.
+    """Evaluates every rule, minute by minute, and stores what follows.
 
     Args:
         rules: what to evaluate.
-        windows: the counts.
+        counters: the rollups.
+        prover: what is shown of an alert that fires.
         alerts: what is open, and where changes go.
+        silences: what is muted.
         channels: the names of every configured channel.
         metrics: where to count.
-        settle: how long calls have to arrive: the windows end that much before the evaluation
-            (``query_offset`` in Prometheus).
     """
 
     def __init__(
         self,
-        rules: Sequence[Rule],
-        windows: Windows,
+        rules: Rules,
+        counters: Counters,
+        prover: Prover,
         alerts: Alerts,
+        silences: Silences,
         channels: Collection[str],
         metrics: telemetry.ControlMetrics,
-        *,
-        settle: timedelta = timedelta(),
     ) -> None:
-        self._rules = rules
-        self._windows = windows
+        self._rules = {rule.key: rule for rule in rules.rules}
+        self._inhibitions = rules.inhibitions
+        self._reader = Reader(counters, rules.rules)
+        self._prover = prover
         self._alerts = alerts
+        self._silences = silences
         self._channels = tuple(channels)
         self._metrics = metrics
-        self._settle = settle
+        self._memories: dict[str, Memory] = {}
+        self._at: dict[str, datetime | None] = {}
 
-    def evaluate(self, at: datetime) -> int:
-        """Evaluate every rule as of ``at``; gives how many state changes were made.
+    def evaluate(self, last: datetime | None, now: datetime, *, stalled: bool = False) -> int:
+        """Evaluate every closed minute that was not yet; gives how many alerts changed their state.
+
+        Args:
+            last: the newest closed minute; ``None`` where that is not known, and then none is evaluated.
+            now: what time it is.
+            stalled: the log is not read any further.
 
         Raises:
-            Transient: Postgres can't be reached; what was changed so far stays changed.
+            Transient: Postgres can't be reached; whole minutes are done or not begun.
         """
-        changes = 0
-        with (
-            telemetry.span("control.evaluate", rules=len(self._rules)),
-            self._metrics.evaluation_seconds.time(),
-        ):
-            opened = self._alerts.open()
-            for rule in self._rules:
-                changes += self._evaluate(rule, opened, at)
-            changes += self._close_orphans(opened, at)
-        self._metrics.evaluated.set((at - self._settle).timestamp())
-        return changes
+        moved = 0
+        with telemetry.span("control.evaluate", rules=len(self._rules)):
+            self._remember()
+            for minute in self._due(last) if last is not None else []:
+                with self._metrics.evaluation_seconds.time():
+                    moved += self._evaluate(minute, now, self._count)
+                self._metrics.evaluated.set((minute + MINUTE).timestamp())
+            moved += self._evaluate(_minute(now), now, lambda minute: self._watch(minute, stalled))
+        return moved
 
-    def _evaluate(self, rule: Rule, opened: Mapping[str, AlertRow], at: datetime) -> int:
-        changes = 0
-        samples = self._samples(rule, opened, at)
-        if not samples:
+    def _due(self, last: datetime) -> list[datetime]:
+        """The minutes that are closed and not evaluated yet, oldest first."""
+        known = [at for key, at in self._at.items() if at and not _watches(self._rules[key])]
+        first = min(known) + MINUTE if known else last
+        if last - first > LONGEST_CATCH_UP:
+            log.warning("minutes are not evaluated", since=first.isoformat(), reason="they are too old")
+            first = last - LONGEST_CATCH_UP
+        count = max(0, (last - first) // MINUTE + 1)
+        return [first + n * MINUTE for n in range(min(count, AT_ONCE))]
+
+    def _remember(self) -> None:
+        """Read what the rules remember, unless that is known; of a rule that was changed that is nothing."""
+        if self._memories:
+            return
+        stored, rows = self._alerts.memories(), self._alerts.open()
+        for key, rule in self._rules.items():
+            found = stored.get(key)
+            self._at[key] = found.at if found else None
+            self._memories[key] = _restored(rule, found) or _adopted(
+                rule, [row for row in rows if f"{row.rule}/{row.severity}" == key]
+            )
+
+    def _count(self, minute: datetime) -> list[Moved]:
+        """Judge a closed minute by every rule that has not done so."""
+        self._reader.at(minute)
+        incidents = self._alerts.incidents(minute - INCIDENTS)
+        moved = []
+        for key, rule in self._rules.items():
+            at = self._at[key]
+            if not _watches(rule) and (at is None or at < minute):
+                moved += self._judge(rule, self._memories[key], minute, incidents)
+                self._at[key] = minute
+        return moved
+
+    def _judge(
+        self, rule: Rule, memory: Memory, minute: datetime, incidents: Sequence[Incident]
+    ) -> list[Moved]:
+        reading = self._reader.read(rule, memory, incidents)
+        verdicts = judge(rule, memory, reading)
+        for verdict in VERDICTS:
+            count = int((verdicts == CODE[verdict]).sum())
+            if count:
+                self._metrics.evaluations.labels(rule.alert, verdict).inc(count)
+        if not len(verdicts):
             self._metrics.evaluations.labels(rule.alert, Verdict.NO_DATA).inc()
-        for sample in samples:
-            row = opened.get(fingerprint(rule.alert, sample.labels))
-            alert = _open_alert(row) if row else None
-            if alert and alert.baseline:
-                sample = msgspec.structs.replace(sample, baseline=alert.baseline)
-            judgement = judge(rule, sample)
-            self._metrics.evaluations.labels(rule.alert, judgement.verdict).inc()
-            transition = decide(alert, judgement.verdict, rule, at)
-            if transition is not None:
-                changes += self._change(rule, sample, row, judgement, transition, at)
-        return changes
-
-    def _samples(self, rule: Rule, opened: Mapping[str, AlertRow], at: datetime) -> list[Sample]:
-        """Counts for every combination that has calls in the window or the baseline, or an open alert."""
-        query = _query(metric(rule.metric), _values(rule.where))
-        span = window_span(rule, at - self._settle)
-        now = {_key(c.labels): c for c in self._windows.counts(query, (span.start, span.end), rule.by)}
-        past = baseline_span(rule, at - self._settle)
-        before = (
-            {_key(c.labels): c for c in self._windows.counts(query, (past.start, past.end), rule.by)}
-            if past
-            else {}
+        return follow_all(
+            rule, memory, verdicts, reading, minute, lambda i: explain(rule, memory, reading, i)
         )
-        still_open = {_key(row.labels) for row in opened.values() if row.rule == rule.alert}
+
+    def _watch(self, minute: datetime, stalled: bool) -> list[Moved]:
+        """Judge, by the clock, whether the log is read: while it is not, no minute closes."""
+        moved = []
+        verdict, why = (
+            (Verdict.BREACH, "the log is not read any further")
+            if stalled
+            else (Verdict.CLEAR, "the log is read")
+        )
+        for key, rule in self._rules.items():
+            memory = self._memories[key]
+            if _watches(rule):
+                memory.grow([()])
+                self._metrics.evaluations.labels(rule.alert, verdict).inc()
+                moved += follow_all(rule, memory, [CODE[verdict]], None, minute, lambda _: (why, {}))
+                self._at[key] = minute
+            elif memory.stale is not stalled and self._at[key] is not None:
+                memory.stale = stalled
+                states = [State.NORMAL, State.STALE] if stalled else [State.STALE, State.NORMAL]
+                before, after = map(Standing, states)
+                reason = "every state is held" if stalled else "evaluated again"
+                moved.append(Moved(rule, {}, before, after, f"{why}: {reason}", about_alert=False))
+        return moved
+
+    def _evaluate(self, minute: datetime, now: datetime, judged: Callable[[datetime], list[Moved]]) -> int:
+        """Judge one minute and store what was found; if that fails, nothing of it is remembered."""
+        self._remember()
+        expected = dict(self._at)
+        try:
+            moved = judged(minute)
+            found = self._found(moved, expected, minute + MINUTE)
+            stored = self._alerts.commit(found, now)
+        except BaseException:
+            self._memories.clear()
+            raise
+        if not stored:
+            log.info("evaluated elsewhere", minute=minute.isoformat())
+            self._memories.clear()
+            return 0
+        changed = [one for one in found.changes if one.state != one.before]
+        for change in changed:
+            self._metrics.transitions.labels(change.rule, change.state).inc()
+            log.info("alert", rule=change.rule, labels=change.labels, state=change.state, told=change.told)
+        return len(changed)
+
+    def _found(
+        self, moved: Sequence[Moved], expected: Mapping[str, datetime | None], at: datetime
+    ) -> Evaluated:
+        """Everything that is to be stored of a minute that ends at ``at``."""
+        memories = [
+            StoredMemory(key, definition(rule), judged, self._memories[key].encode(), expected[key])
+            for key, rule in self._rules.items()
+            if (judged := self._at[key]) is not None and judged != expected[key]
+        ]
+        before = [self._alert(row) for row in self._alerts.open(resolved_since=at - LONGEST_REOPENING)]
+        now, messages = tell(self._after(before, moved, at), self._silences.muting(at), self._inhibitions, at)
+        states = {one.fingerprint: one.state for one in before if one.state != "resolved"}
+        return Evaluated(
+            memories,
+            [_change(one, states.get(one.fingerprint), at) for one in now if one not in before],
+            [_event(one, at) for one in moved] + [_end(one, at) for one in now if one.reason == _GONE],
+            [self._telling(one, at) for one in messages],
+        )
+
+    def _alert(self, row: AlertRow) -> Alert:
+        """An alert as it is stored."""
+        return Alert(
+            name=row.rule,
+            severity=row.severity,
+            labels=row.labels,
+            rule=self._rules.get(f"{row.rule}/{row.severity}"),
+            state=row.state,
+            standing=row.standing,
+            since=row.started_at,
+            onset_at=row.onset_at,
+            resolved_at=row.resolved_at,
+            episode=row.episode,
+            muted_by=row.muted_by,
+            told=row.told,
+            evidence=row.evidence,
+        )
+
+    def _after(self, before: Iterable[Alert], moved: Sequence[Moved], at: datetime) -> list[Alert]:
+        """Every alert after these transitions; one that no rule is about any more ends."""
+        moves = {one.fingerprint: one for one in moved if one.about_alert}
+        now, fired = [], []
+        for alert in before:
+            one = moves.pop(alert.fingerprint, None) if alert.state != "resolved" else None
+            if alert.state != "resolved" and not _is_about(alert.rule, alert.labels):
+                alert = structs.replace(
+                    alert, state="resolved", standing=State.NORMAL, resolved_at=at, reason=_GONE
+                )
+            now.append(_moved(alert, one, at) if one else alert)
+        for one in moves.values():
+            new = Alert(
+                name=one.rule.alert, severity=one.rule.severity, labels=one.labels, rule=one.rule,
+                state="pending", since=at,
+            )  # fmt: skip
+            if one.state != "resolved":
+                now.append(_moved(new, one, at))
+        fired = [
+            one for one in now if one.fires and one.fingerprint in {m.fingerprint for m in moved if m.fired}
+        ]
+        proofs = self._prover.prove(fired, at)
         return [
-            Sample(_in_order(key, rule.by), _counts(now.get(key)), _counts(before.get(key)))
-            for key in sorted(now.keys() | before.keys() | still_open)
+            structs.replace(one, evidence={**one.evidence, **proofs[one.fingerprint]})
+            if one.fires and one.fingerprint in proofs
+            else one
+            for one in now
         ]
 
-    def _change(
-        self,
-        rule: Rule,
-        sample: Sample,
-        row: AlertRow | None,
-        judgement: Judgement,
-        transition: Transition,
-        at: datetime,
-    ) -> int:
-        evidence = dict(judgement.evidence)
-        told = transition.to is not (State(row.state) if row else None) and (
-            transition.to is State.FIRING
-            or (transition.to is State.RESOLVED and row and row.state == "firing")
-        )
-        if told:
-            evidence |= self._proof(rule, sample, at)
-        reason = f"{transition.reason}: {judgement.reason}"
-        started_at = row.started_at if row else at
+    def _telling(self, message: Message, at: datetime) -> Telling:
+        lead, rule = message.lead, message.lead.rule
         payload = build_payload(
-            alert=rule.alert,
-            metric=rule.metric,
-            labels=sample.labels,
-            severity=rule.severity,
-            status=transition.to,
-            reason=reason,
-            summary=rule.summary,
-            runbook_url=rule.runbook_url,
-            started_at=started_at,
+            alert=lead.name,
+            metric=metric_of(rule) if rule else lead.name,
+            labels=lead.labels,
+            severity=lead.severity,
+            status=lead.state,
+            reason=lead.reason,
+            summary=rule.summary if rule else "",
+            runbook_url=rule.runbook_url if rule else "",
+            started_at=lead.since,
             at=at,
-            evidence=evidence,
+            evidence=lead.evidence,
+            episode=message.episode,
+            update=message.update,
+            onset_at=lead.onset_at,
+            routing=rule.labels if rule else {},
+            members=[
+                {
+                    "labels": one.labels,
+                    "status": one.state,
+                    "since": one.since.isoformat(),
+                    "reason": one.reason,
+                }
+                for one in message.table
+            ],
+            more=message.more,
         )
-        return self._apply(
-            StateChange(
-                alert_id=row.alert_id if row else None,
-                rule=rule.alert,
-                labels=sample.labels,
-                severity=rule.severity,
-                expected_state=row.state if row else None,
-                state=transition.to,
-                at=at,
-                reason=reason,
-                evidence=evidence,
-                clear_since=transition.clear_since,
-                channels=(rule.channels or self._channels) if told else (),
-                payload=payload,
-            )
-        )
-
-    def _proof(self, rule: Rule, sample: Sample, at: datetime) -> dict[str, Any]:
-        """What the page shows to prove itself: the window's times, who contributes, three calls."""
-        measured = metric(rule.metric)
-        span = window_span(rule, at - self._settle)
-        past = baseline_span(rule, at - self._settle)
-        query = _query(measured, _values({**rule.where, **sample.labels}))
-        times = (span.start, span.end)
-        found = contributors(self._windows.counts(query, times), sample.baseline.rate, known=rule.by)
-        examples = self._windows.examples(query, times, score=measured.score, outcomes=measured.outcomes)
-        return {
-            "window_start": span.start.isoformat(),
-            "window_end": min(span.end, at - self._settle).isoformat(),
-            "baseline_start": past.start.isoformat() if past else None,
-            "baseline_end": past.end.isoformat() if past else None,
-            "contributors": [one._asdict() for one in found],
-            "examples": msgspec.to_builtins(examples),
-        }
-
-    def _close_orphans(self, opened: Mapping[str, AlertRow], at: datetime) -> int:
-        """Resolve the alerts that no rule is about any more; whoever was told of one is told of its end."""
-        rules = {rule.alert: rule for rule in self._rules}
-        return sum(
-            self._close_orphan(row, at)
-            for row in opened.values()
-            if not _is_about(rules.get(row.rule), row.labels)
-        )
-
-    def _close_orphan(self, row: AlertRow, at: datetime) -> int:
-        reason = "the rule is gone from the configuration, or no longer by these labels"
-        payload = build_payload(
-            alert=row.rule,
-            metric=row.rule,
-            labels=row.labels,
-            severity=row.severity,
-            status=State.RESOLVED,
-            reason=reason,
-            summary="",
-            runbook_url="",
-            started_at=row.started_at,
-            at=at,
-            evidence={},
-        )
-        return self._apply(
-            StateChange(
-                alert_id=row.alert_id,
-                rule=row.rule,
-                labels=row.labels,
-                severity=row.severity,
-                expected_state=row.state,
-                state=State.RESOLVED,
-                at=at,
-                reason=reason,
-                evidence={},
-                channels=self._alerts.told(row.alert_id),
-                payload=payload,
-            )
-        )
-
-    def _apply(self, change: StateChange) -> int:
-        if self._alerts.change(change) is None:
-            return 0
-        if change.state == change.expected_state:
-            return 0
-        self._metrics.transitions.labels(change.rule, change.state).inc()
-        log.info("alert", rule=change.rule, labels=change.labels, state=change.state, reason=change.reason)
-        return 1
+        # Whoever heard of it hears of its end, whatever the rule says by now.
+        ended = lead.state == "resolved"
+        channels = self._alerts.told(message.episode) if ended else (rule and rule.channels) or self._channels
+        return Telling(lead.fingerprint, message.episode, channels, payload)
 
 
-def _query(measured: Metric, where: Mapping[str, Sequence[str]]) -> Query:
-    return Query(measured.numerator, measured.denominator, where)
+def definition(rule: Rule) -> str:
+    """What tells a rule from one that is judged otherwise: evidence for the one is none for the other."""
+    return hashlib.sha256(msgspec.json.encode(rule, order="sorted")).hexdigest()[:16]
 
 
-def _values(where: Mapping[str, str | Sequence[str]]) -> dict[str, list[str]]:
-    return {name: [value] if isinstance(value, str) else list(value) for name, value in where.items()}
+def _restored(rule: Rule, found: StoredMemory | None) -> Memory | None:
+    """What a rule remembers; ``None`` where there is nothing, or it is of another definition or release."""
+    if found is not None and found.definition == definition(rule):
+        try:
+            return Memory.decode(found.state, lanes_for(rule))
+        except ValueError as error:
+            log.warning("evidence is gathered anew", rule=rule.key, reason=str(error))
+    return None
+
+
+def _adopted(rule: Rule, rows: Sequence[AlertRow]) -> Memory:
+    """A memory without evidence, in which the alerts that a rule is still about stay open."""
+    memory = Memory(lanes_for(rule))
+    kept = [row for row in rows if _is_about(rule, row.labels)]
+    memory.grow([tuple(row.labels[name] for name in by_of(rule)) for row in kept])
+    for i, row in enumerate(kept):
+        since = int(row.started_at.timestamp()) // 60
+        fires = row.state == "firing"
+        memory.stand(i, Standing(State.FIRING if fires else State.PENDING, since, fires, since))
+    return memory
+
+
+def _watches(rule: Rule) -> bool:
+    """Whether a rule is about the log itself, and not about what is in it."""
+    return isinstance(rule, AbsenceRule) and rule.absent == "watermark"
+
+
+def _moved(alert: Alert, one: Moved, at: datetime) -> Alert:
+    fires_now = one.fired
+    return structs.replace(
+        alert,
+        state=one.state,
+        standing=one.after.state,
+        reason=one.reason,
+        onset_at=one.onset_at if fires_now else alert.onset_at,
+        resolved_at=at if one.state == "resolved" else None,
+        evidence=one.evidence if fires_now or not alert.evidence else alert.evidence,
+    )
+
+
+def _change(alert: Alert, before: str | None, at: datetime) -> AlertChange:
+    return AlertChange(
+        rule=alert.name,
+        labels=alert.labels,
+        severity=alert.severity,
+        state=alert.state,
+        before=before,
+        standing=alert.standing,
+        at=at,
+        onset_at=alert.onset_at,
+        episode=alert.episode,
+        muted_by=alert.muted_by,
+        told=alert.told,
+        evidence=alert.evidence,
+    )
+
+
+def _event(one: Moved, at: datetime) -> Event:
+    return Event(
+        rule=one.rule.alert,
+        labels=one.labels,
+        fingerprint=one.fingerprint,
+        at=at,
+        from_state=one.before.state,
+        to_state=one.after.state,
+        reason=one.reason,
+        evidence=one.evidence,
+    )
+
+
+def _end(alert: Alert, at: datetime) -> Event:
+    """The event of an alert that no rule is about any more."""
+    return Event(
+        rule=alert.name,
+        labels=alert.labels,
+        fingerprint=alert.fingerprint,
+        at=at,
+        from_state=State.FIRING,
+        to_state=State.NORMAL,
+        reason=_GONE,
+        evidence={},
+    )
 
 
 def _is_about(rule: Rule | None, labels: Mapping[str, str]) -> bool:
     """Whether a rule, as it is now, could still say something of an alert with these labels."""
-    if rule is None or set(rule.by) != labels.keys():
+    if rule is None or {*by_of(rule)} != labels.keys():
         return False
-    return all(labels[name] in values for name, values in _values(rule.where).items() if name in labels)
+    return all(labels[name] in values for name, values in values_of(rule.where).items() if name in labels)
 
 
-def _key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(labels.items()))
-
-
-def _in_order(key: tuple[tuple[str, str], ...], by: Sequence[str]) -> dict[str, str]:
-    """The labels in the order in which the rule names them, as people will read them."""
-    return dict(sorted(key, key=lambda label: by.index(label[0]) if label[0] in by else len(by)))
-
-
-def _counts(count: Any) -> Counts:
-    return Counts(count.calls, count.failures) if count else Counts(0, 0)
-
-
-def _open_alert(row: AlertRow) -> OpenAlert:
-    side = row.evidence.get("baseline")
-    return OpenAlert(
-        row.alert_id,
-        State(row.state),
-        row.started_at,
-        row.clear_since,
-        Counts(side["calls"], side["failures"]) if side else None,
-    )
+def _minute(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(second=0, microsecond=0)

@@ -39,13 +39,17 @@ from monitor.evaluation import Evaluator
 from monitor.letter_topic import LetterTopic
 from monitor.notify import Channel, Delivery, LogChannel, WebhookChannel
 from monitor.patience import until_it_works
+from monitor.proof import Prover
+from monitor.rules.watermark import last_closed_minute
 from monitor.store import PostgresStore, connect
 from monitor.store.alerts import Alerts
+from monitor.store.counters import Counters
 from monitor.store.database import transient_if_unreachable
 from monitor.store.deploys import Notices
 from monitor.store.leader import Leader
 from monitor.store.migrate import current_revision, newest_revision
 from monitor.store.rollups import MINUTE_WAITS
+from monitor.store.silences import Silences
 from monitor.store.suspects import suspect
 from monitor.store.windows import Windows
 from monitor.web import WebServer, build_app
@@ -151,11 +155,12 @@ class Service:
         settle = timedelta(seconds=seconds(config.control.settle))
         evaluator = Evaluator(
             self._settings.rules,
-            Windows(engine),
+            Counters(engine),
+            Prover(Windows(engine)),
             alerts,
+            Silences(engine),
             config.channels,
             metrics,
-            settle=settle,
         )
         delivery = Delivery(
             alerts,
@@ -166,9 +171,10 @@ class Service:
         )
 
         def evaluate() -> None:
-            tell_watermark(engine, config.kafka.topics, clock, metrics)
+            read = tell_watermark(engine, config.kafka.topics, clock, metrics)
             recompute(engine, metrics, slices=2)
-            evaluator.evaluate(clock.now())
+            last = last_closed_minute(read.at, settle) if read.at else None
+            evaluator.evaluate(last, clock.now(), stalled=bool(read.stalled))
             metrics.parts.set(store.parts_waiting())
 
         leader = Leader(config.database.url)

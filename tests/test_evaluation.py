@@ -12,10 +12,13 @@ from prometheus_client import CollectorRegistry
 
 from monitor.errors import Transient
 from monitor.evaluation import Evaluator
-from monitor.rules import Rule
+from monitor.proof import Prover
+from monitor.rules import Rule, Rules
 from monitor.rules.model import Margin, ThresholdRule
 from monitor.store import connect
 from monitor.store.alerts import Alerts
+from monitor.store.counters import Counters
+from monitor.store.silences import Silences
 from monitor.store.tables import alert_events, alerts, outbox
 from monitor.store.windows import Windows
 from monitor.telemetry import ControlMetrics
@@ -103,13 +106,12 @@ def test_for_is_waited_out_and_a_pending_alert_that_clears_is_told_to_nobody(eng
     town.calls(60, 40)
     assert town.evaluate() == 1
     assert (town.states(), town.told()) == ({"shop": "pending"}, [])
-    assert town.evaluate(MINUTE) == 0
     town.calls(5_000)
     assert town.evaluate() == 1
     assert (town.states(), town.told()) == ({"shop": "resolved"}, [])
     town.at += 10 * MINUTE
     town.calls(60, 40)
-    assert [town.evaluate(), town.evaluate(2 * MINUTE)] == [1, 1]
+    assert [town.evaluate(), town.evaluate(), town.evaluate()] == [1, 0, 1]
     assert town.told() == [("oncall", "firing"), ("log", "firing")]
 
 
@@ -118,13 +120,14 @@ def test_keep_firing_for_holds_a_flapping_alert_and_tells_nobody(engine: sa.Engi
     town.calls(50, 50)
     assert town.evaluate() == 1
     for bad in (0, 50, 0, 50, 0):
-        town.at += 4 * MINUTE
+        town.at += 3 * MINUTE
         town.calls(100 - bad, bad)
         assert town.evaluate() == 0
     assert len(town.told()) == 2
-    town.at += 10 * MINUTE
-    town.calls(100)
-    assert town.evaluate() == 1
+    for _ in range(10):
+        assert town.states() == {"": "firing"}
+        town.calls(100)
+        town.evaluate()
     assert town.states() == {"": "resolved"}
     transitions = {"rule": "High", "state": "firing"}
     assert town.counted("llm_monitor_alert_transitions_total", **transitions) == 1
@@ -160,7 +163,9 @@ def test_there_is_one_alert_for_each_combination(engine: sa.Engine) -> None:
         )
     assert town.evaluate() == 3
     assert town.states() == {"shop/2": "firing", "desk/1": "firing", "desk/": "firing"}
-    assert [list(row.payload["labels"]) for row in town.rows(outbox)] == [["service", "prompt_version"]] * 6
+    tables = [[one["labels"] for one in row.payload["alerts"]] for row in town.rows(outbox)]
+    assert sorted(map(len, tables)) == [1, 1, 2, 2], "one page for each service, with a table"
+    assert all([*labels] == ["service", "prompt_version"] for table in tables for labels in table)
 
 
 def test_where_leaves_out_the_rest(engine: sa.Engine) -> None:
@@ -224,12 +229,12 @@ def test_an_alert_that_no_rule_is_about_any_more_is_closed_where_it_was_told(
     town = Town(engine, threshold(by=("service",), channels=("log",)))
     town.calls(10, 20)
     town.evaluate()
-    town.evaluator = town.replica(*changed)
     town.evaluate(timedelta(hours=1))
+    town.evaluator = town.replica(*changed)
+    town.evaluate()
     assert town.states() == {"shop": "resolved"}
-    assert [told for told in town.told() if told[0] == "log"] == [("log", "firing"), ("log", "resolved")]
-    assert [told for told in town.told() if told[0] != "log"] == []
-    assert "configuration" in town.rows(alert_events)[-1].reason
+    assert town.told() == [("log", "firing"), ("log", "resolved")]
+    assert any("configuration" in event.reason for event in town.rows(alert_events))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +266,7 @@ def test_the_page_proves_itself(engine: sa.Engine) -> None:
     assert (payload["alert"], payload["severity"], payload["summary"]) == ("JsonBroken", "page", "Bad.")
     assert payload["runbook_url"] == "https://x/y"
     assert payload["alert_id"] == town.rows(alerts)[0].alert_id
-    assert payload["started_at"] == payload["at"] == town.at.isoformat()
+    assert payload["started_at"] == payload["at"] == (NOON + MINUTE).isoformat()
     evidence = payload["evidence"]
     assert {name: evidence["window"][name] for name in ("calls", "failures")} == {
         "calls": 100,
@@ -274,10 +279,8 @@ def test_the_page_proves_itself(engine: sa.Engine) -> None:
     for side in ("window", "baseline"):
         low, high = evidence[side]["interval_95"]
         assert 0 < low < evidence[side]["rate"] < high < 1
-    assert evidence["p_value"] < evidence["significance"] == 0.001
-    assert datetime.fromisoformat(evidence["window_end"]) == town.at
-    assert datetime.fromisoformat(evidence["window_start"]) == NOON - 5 * MINUTE
-    assert evidence["baseline_end"] == evidence["window_start"]
+    assert datetime.fromisoformat(evidence["window_end"]) == NOON + MINUTE
+    assert datetime.fromisoformat(evidence["window_start"]) == NOON - 4 * MINUTE
     assert [(one["dimension"], one["value"]) for one in evidence["contributors"]] == [
         ("prompt_version", "v8")
     ]
@@ -300,12 +303,12 @@ def test_the_firing_page_of_an_alert_with_for_has_the_proof_of_that_moment(engin
     town.calls(500, ago=BEFORE)
     town.calls(60, 40)
     town.evaluate()
-    town.at += 2 * MINUTE
+    town.evaluate()
     town.calls(0, 100)
     town.evaluate()
     payload = town.rows(outbox)[0].payload
     assert payload["evidence"]["window"]["failures"] == 140
-    assert payload["reason"].startswith("the condition held for 2m: 0.00% → 70.00%")
+    assert payload["reason"].startswith("the condition holds for 2m: 0.00% → 70.00%")
     assert datetime.fromisoformat(payload["at"]) - datetime.fromisoformat(payload["started_at"]) == 2 * MINUTE
 
 
@@ -324,7 +327,7 @@ def test_two_evaluators_at_once_make_each_change_once(engine: sa.Engine, databas
     def work(one: sa.Engine) -> None:
         evaluator = town.replica(threshold(by=("service",)), engine=one)
         together.wait(30)
-        made.append(evaluator.evaluate(town.at))
+        made.append(evaluator.evaluate(town.at, town.at + MINUTE))
 
     threads = [threading.Thread(target=work, args=(one,)) for one in engines]
     for thread in threads:
@@ -341,7 +344,8 @@ def test_two_evaluators_at_once_make_each_change_once(engine: sa.Engine, databas
 def test_an_evaluation_without_a_database_is_transient() -> None:
     away = connect("postgresql://nobody@127.0.0.1:1/none")
     metrics = ControlMetrics(CollectorRegistry())
-    evaluator = Evaluator([threshold()], Windows(away), Alerts(away), CHANNELS, metrics)
+    rules, prover = Rules((threshold(),)), Prover(Windows(away))
+    evaluator = Evaluator(rules, Counters(away), prover, Alerts(away), Silences(away), CHANNELS, metrics)
     with pytest.raises(Transient):
-        evaluator.evaluate(NOON)
+        evaluator.evaluate(NOON, NOON)
     away.dispose()

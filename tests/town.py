@@ -12,12 +12,15 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from monitor.evaluation import Evaluator
+from monitor.proof import Prover
 from monitor.records import GroundingOutcome, JsonOutcome, JsonScore, ScoredCall, ToolsOutcome
-from monitor.rules import Rule
+from monitor.rules import Rule, Rules
 from monitor.rules.model import Baseline, Margin, RegressionRule, ThresholdRule
 from monitor.store import Batch, PostgresStore
 from monitor.store.alerts import Alerts
+from monitor.store.counters import Counters
 from monitor.store.rollups import recompute_dirty
+from monitor.store.silences import Silences
 from monitor.store.tables import alerts, dead_letters, outbox
 from monitor.store.windows import Windows
 from monitor.telemetry import ControlMetrics
@@ -42,7 +45,15 @@ class Town:
 
     def replica(self, *rules: Rule, engine: sa.Engine | None = None) -> Evaluator:
         where = engine or self.engine
-        return Evaluator(rules, Windows(where), Alerts(where), CHANNELS, self.metrics)
+        return Evaluator(
+            Rules(rules),
+            Counters(where),
+            Prover(Windows(where)),
+            Alerts(where),
+            Silences(where),
+            CHANNELS,
+            self.metrics,
+        )
 
     def calls(
         self,
@@ -65,9 +76,11 @@ class Town:
         while recompute_dirty(self.engine):
             pass
 
-    def evaluate(self, after: timedelta = timedelta()) -> int:
+    def evaluate(self, after: timedelta = timedelta(), *, stalled: bool = False) -> int:
+        """Close the minute that it is ``after`` from now, evaluate it, and go on to the next."""
         self.at += after
-        return self.evaluator.evaluate(self.at)
+        minute, self.at = self.at.replace(second=0, microsecond=0), self.at + MINUTE
+        return self.evaluator.evaluate(minute, self.at, stalled=stalled)
 
     def states(self) -> dict[str, str]:
         """The present state of every alert, by its labels' values."""
@@ -94,7 +107,9 @@ def regression(**settings: Any) -> RegressionRule:
         "minimum_calls": 20,
         "baseline": Baseline(previous="1h"),
         "margin": Margin(relative=1.0, absolute=0.02),
+        "evidence": "fisher",
         "significance": 0.001,
+        "keep_firing_for": "0s",
         "summary": "Bad.",
         "runbook_url": "https://x/y",
     }
@@ -103,7 +118,7 @@ def regression(**settings: Any) -> RegressionRule:
 
 def threshold(**settings: Any) -> ThresholdRule:
     values: dict[str, Any] = {"alert": "High", "metric": "json.failed", "above": 0.1, "runbook_url": "x"}
-    return ThresholdRule(**{**values, "minimum_calls": 20, **settings})
+    return ThresholdRule(**{**values, "minimum_calls": 20, "keep_firing_for": "0s", **settings})
 
 
 BEFORE = timedelta(minutes=30)

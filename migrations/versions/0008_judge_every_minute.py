@@ -41,13 +41,26 @@ CREATE INDEX alert_events_fingerprint_at_idx ON alert_events (fingerprint, at);
 CREATE INDEX alert_events_at_idx ON alert_events (at);
 """
 
-#: When an alert's evidence began, which of several alerts it is told with, and why it is not told.
+#: When an alert's evidence began, where it stands, which alerts it is told with, and whether it was told.
 ALERTS = """
 ALTER TABLE alerts
+    DROP COLUMN clear_since,
     ADD COLUMN onset_at timestamptz,
+    ADD COLUMN standing TEXT,
     ADD COLUMN episode TEXT,
-    ADD COLUMN muted_by TEXT;
-CREATE INDEX alerts_episode_idx ON alerts (episode);
+    ADD COLUMN muted_by TEXT,
+    ADD COLUMN told BOOLEAN DEFAULT false NOT NULL;
+UPDATE alerts SET standing = CASE state WHEN 'resolved' THEN 'normal' ELSE state END, told = fired_at IS NOT NULL;
+ALTER TABLE alerts ALTER COLUMN standing SET NOT NULL;
+CREATE INDEX alerts_resolved_at_idx ON alerts (resolved_at);
+"""
+
+#: Of an episode and channel only the oldest is due, so that nothing overtakes what came before.
+OUTBOX = """
+ALTER TABLE outbox ADD COLUMN episode TEXT;
+UPDATE outbox SET episode = alert_id::text;
+ALTER TABLE outbox ALTER COLUMN episode SET NOT NULL;
+CREATE INDEX outbox_episode_idx ON outbox (episode);
 """
 
 SILENCES = "ALTER TABLE silences ADD COLUMN created_at timestamptz DEFAULT now() NOT NULL"
@@ -65,5 +78,5 @@ CREATE UNIQUE INDEX deploys_seen_key ON deploys (service, environment, dimension
 
 
 def upgrade() -> None:
-    for statement in (OFFSETS, STATES, EVENTS, ALERTS, SILENCES, DEPLOYS):
+    for statement in (OFFSETS, STATES, EVENTS, ALERTS, OUTBOX, SILENCES, DEPLOYS):
         op.execute(statement)

@@ -180,12 +180,16 @@ def _about(silence: Silence, wanted: Matchers) -> bool:
 def _open_alerts(engine: sa.Engine, settings: Settings) -> list[dict[str, str]]:
     """The labels of every open alert, as silences see them."""
     from monitor.store.alerts import Alerts
+    from monitor.telling import metric_of
 
-    metrics = {rule.alert: rule.metric for rule in settings.rules}
-    return [
-        alert_labels(row.labels, alertname=row.rule, severity=row.severity, metric=metrics.get(row.rule, ""))
-        for row in Alerts(engine).open().values()
-    ]
+    rules = {rule.key: rule for rule in settings.rules.rules}
+    found = []
+    for row in Alerts(engine).open():
+        rule = rules.get(f"{row.rule}/{row.severity}")
+        labels = {**(rule.labels if rule else {}), **row.labels}
+        metric = metric_of(rule) if rule else ""
+        found.append(alert_labels(labels, alertname=row.rule, severity=row.severity, metric=metric))
+    return found
 
 
 def _public(silence: Silence, now: datetime) -> dict[str, Any]:

@@ -6,12 +6,12 @@ same. The fields are documented in ``docs/webhook.md``; ``version`` changes when
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 #: Version of the payload's fields.
-VERSION = 1
+VERSION = 2
 
 
 def build_payload(
@@ -27,25 +27,39 @@ def build_payload(
     started_at: datetime,
     at: datetime,
     evidence: Mapping[str, Any],
+    episode: str,
+    update: bool = False,
+    onset_at: datetime | None = None,
+    routing: Mapping[str, str] | None = None,
+    members: Sequence[Mapping[str, Any]] = (),
+    more: int = 0,
 ) -> dict[str, Any]:
-    """The payload of a firing or a resolved alert.
+    """The payload of a firing or a resolved episode, with the alert that it is mainly about.
 
-    ``status`` is ``firing`` or ``resolved``; ``started_at`` is when the condition was first seen, ``at``
-    when the state changed; ``evidence`` is what ``rules.judge`` gave, with contributors and examples.
+    ``status`` is ``firing`` or ``resolved``; ``onset_at`` is when the evidence began, ``started_at`` when the
+    condition was first seen, ``at`` when the state changed; ``evidence`` is what ``rules.judge`` gave, with
+    contributors and examples. ``update`` says that the episode was told before. ``members`` are its alerts,
+    and ``more`` is how many of them are left out. ``routing`` are the rule's own labels.
     """
     return {
         "version": VERSION,
         "status": status,
         "alert": alert,
         "metric": metric,
+        "episode": episode,
+        "update": update,
         "labels": dict(labels),
+        "routing": dict(routing or {}),
         "severity": severity,
         "title": title(metric, labels, status, evidence),
         "summary": summary,
         "reason": reason,
+        "onset_at": onset_at.isoformat() if onset_at else None,
         "started_at": started_at.isoformat(),
         "at": at.isoformat(),
         "evidence": dict(evidence),
+        "alerts": [dict(one) for one in members],
+        "more": more,
         "runbook_url": runbook_url,
     }
 

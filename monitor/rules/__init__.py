@@ -1,42 +1,14 @@
-"""The rules: what is a regression, and the life of an alert. Pure functions of counts and a time.
+"""The rules: what is a regression, and the states of a label set. Pure functions of counts and minutes.
 
 ``model`` is the language of the files in ``alerts/``, ``load`` reads them, ``metric`` says which counters
-a metric is, ``statistics`` holds the tests, ``decide`` turns counts into verdicts and verdicts into
-transitions.
+a metric is. ``grouping`` and ``histogram`` make arrays of rows, ``baseline`` says what is usual, ``detector``
+gathers evidence, ``judge`` gives verdicts, ``states`` follows them, and ``memory`` keeps all that between two
+minutes. ``matchers`` and ``inhibit`` say what is muted.
 """
 
 from monitor.rules.contributors import contributors
-from monitor.rules.decide import (
-    Counts,
-    Judgement,
-    OpenAlert,
-    Sample,
-    State,
-    Transition,
-    Verdict,
-    decide,
-    judge,
-)
-from monitor.rules.load import load_rules
+from monitor.rules.load import Rules, load_rules
 from monitor.rules.metric import Metric, metric
 from monitor.rules.model import Rule
-from monitor.rules.spans import baseline_span, window_span
 
-__all__ = [
-    "Counts",
-    "Judgement",
-    "Metric",
-    "OpenAlert",
-    "Rule",
-    "Sample",
-    "State",
-    "Transition",
-    "Verdict",
-    "baseline_span",
-    "contributors",
-    "decide",
-    "judge",
-    "load_rules",
-    "metric",
-    "window_span",
-]
+__all__ = ["Metric", "Rule", "Rules", "contributors", "load_rules", "metric"]

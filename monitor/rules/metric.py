@@ -1,7 +1,8 @@
 """The metrics that a rule can name, and the counters of a rollup that each is made of.
 
-Every metric here is a rate: a numerator over a denominator, both sums of counters, so that windows and
-series add up without ever averaging ratios.
+A rate is a numerator over a denominator, both sums of counters, so that windows and series add up without
+ever averaging ratios. A measured value has a sum and a count, which give its mean, and some have a histogram
+too, which gives its percentiles.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from monitor.records import ABSTENTIONS, CAPTURES, GOOD, OUTCOMES
 
 
 class Metric(msgspec.Struct, frozen=True):
-    """A rate over counters of ``rollup_1m``.
+    """A rate, or the mean of a measured value, over counters of ``rollup_1m``.
 
-    ``score`` is the column of ``calls`` that decides whether one is counted: a score that has one of
-    ``outcomes``, a flag that is false, a graded risk that is high; ``None`` for errors and dead letters.
+    ``unit`` is empty for a rate. ``histogram`` names the histogram of a measured value. ``score`` is the
+    column of ``calls`` that decides whether one is counted: a score that has one of ``outcomes``, a flag that
+    is false, a graded risk that is high; ``None`` for errors and dead letters.
     """
 
     name: str
@@ -23,6 +25,18 @@ class Metric(msgspec.Struct, frozen=True):
     denominator: tuple[str, ...]
     score: str | None = None
     outcomes: tuple[str, ...] = ()
+    unit: str = ""
+    histogram: str | None = None
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it is a share of calls."""
+        return not self.unit
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every counter that it is made of."""
+        return tuple(dict.fromkeys((*self.numerator, *self.denominator)))
 
 
 def _of_scores() -> dict[str, Metric]:
@@ -43,11 +57,26 @@ def _of_scores() -> dict[str, Metric]:
     return found
 
 
-#: Every metric by name: ``errors``, ``dead_letters``, ``uncaptured.input`` (and output, tools, schema),
-#: ``requests.failed`` (of requests, not of attempts), ``tools.risky`` and ``grounding.risky`` (of the calls
-#: that have a graded risk, those where it is high), and ``<score>.<outcome>``, ``<score>.failed``,
-#: ``<score>.unknown`` for each score.
+#: Measured values: the column of their sum, that of how many were measured (where there is a histogram, it
+#: says so), their unit, their histogram.
+_MEASURED = {
+    "duration": ("duration_sum_ms", None, "ms", "duration"),
+    "ttft": ("ttft_sum_ms", None, "ms", "ttft"),
+    "input_tokens": ("input_tokens", "calls", "tokens", None),
+    "output_tokens": ("output_tokens", "calls", "tokens", None),
+    "cost": ("cost", "costed", "USD", None),
+    "cost_of_requests": ("cost", "requests", "USD", None),
+    "tools.risk": ("tools_risk_sum", "tools_rated", "risk", None),
+    "grounding.risk": ("grounding_risk_sum", "grounding_rated", "risk", None),
+}
+
+#: Every metric by name: ``share`` (of all calls, those that the rule's ``of`` names), ``errors``,
+#: ``dead_letters``, ``uncaptured.input`` (and output, tools, schema), ``requests.failed`` and
+#: ``requests.rescued`` (of requests, not of attempts), ``tools.risky`` and ``grounding.risky`` (of the calls
+#: that have a graded risk, those where it is high), measured values (``duration``, ``cost``, …), and
+#: ``<score>.<outcome>``, ``<score>.failed``, ``<score>.unknown`` for each score.
 METRICS: dict[str, Metric] = {
+    "share": Metric("share", ("calls",), ("calls",)),
     "errors": Metric("errors", ("errors",), ("calls",)),
     "dead_letters": Metric("dead_letters", ("dead_letters",), ("dead_letters", "calls")),
     **{
@@ -64,6 +93,11 @@ METRICS: dict[str, Metric] = {
             f"{score}.risky", (f"{score}_risky",), (f"{score}_rated",), f"{score}_risk", ("risky",)
         )
         for score in ("tools", "grounding")
+    },
+    "requests.rescued": Metric("requests.rescued", ("requests_rescued",), ("requests",)),
+    **{
+        name: Metric(name, (total,), (count,) if count else (), unit=unit, histogram=histogram)
+        for name, (total, count, unit, histogram) in _MEASURED.items()
     },
     **_of_scores(),
 }

@@ -1,8 +1,9 @@
-"""The life of alerts in Postgres: what is open, state changes behind compare-and-set, and the outbox.
+"""The life of alerts in Postgres: what rules remember, what is open, every transition, and the outbox.
 
-A state change, its event and one outbox row a channel are one transaction: there is no change without its
-notification and no notification without its change. Two evaluators can't make the same change twice: the
-row's present state is the lock.
+What an evaluation of one minute found is one transaction (``Alerts.commit``): the memory of every rule, each
+transition as an event, the alerts that changed, and what is to be told. Each rule's memory moves on from the
+minute that the evaluation saw, or nothing is written at all: two evaluators can't make the same change twice,
+and a crash leaves the minute either whole or not begun.
 """
 
 from __future__ import annotations
@@ -17,42 +18,104 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.store.database import transient_if_unreachable
-from monitor.store.tables import alert_events, alerts, outbox
+from monitor.store.tables import alert_events, alerts, outbox, rule_states
 
 
 class AlertRow(msgspec.Struct, frozen=True):
-    """An open alert as it is stored."""
+    """An alert as it is stored: open, or resolved not long ago."""
 
     alert_id: int
     rule: str
     labels: dict[str, str]
     severity: str
+    fingerprint: str
     state: str
+    standing: str
     started_at: datetime
     fired_at: datetime | None
-    clear_since: datetime | None
+    onset_at: datetime | None
+    resolved_at: datetime | None
+    episode: str | None
+    muted_by: str | None
+    told: bool
     evidence: dict[str, Any]
 
 
-class StateChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One step in the life of an alert, with what is to be said about it and where.
+class StoredMemory(msgspec.Struct, frozen=True):
+    """What a rule remembers at the end of a minute, and of which definition of it."""
 
-    ``alert_id`` is ``None`` for a new alert. ``expected_state`` is what the evaluation saw. ``payload`` is
-    delivered to each of ``channels``; with no channels the step is recorded and nobody is told.
+    rule: str
+    definition: str
+    at: datetime
+    state: bytes
+    expected_at: datetime | None = None
+    """The minute that it goes on from; ``None`` where nothing was stored."""
+
+
+class AlertChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an alert is from now on.
+
+    ``state`` is pending, firing or resolved, and ``before`` what that was, if it was open; ``standing`` is
+    its state in full. ``evidence`` of ``None`` leaves what is stored.
     """
 
-    alert_id: int | None
     rule: str
     labels: Mapping[str, str]
     severity: str
-    expected_state: str | None
     state: str
+    before: str | None
+    standing: str
     at: datetime
+    onset_at: datetime | None = None
+    episode: str | None = None
+    muted_by: str | None = None
+    told: bool = False
+    evidence: Mapping[str, Any] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Its identity."""
+        return fingerprint(self.rule, self.severity, self.labels)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One transition of a label set under a rule, whether it has an alert or not."""
+
+    rule: str
+    labels: Mapping[str, str]
+    fingerprint: str
+    at: datetime
+    from_state: str | None
+    to_state: str
     reason: str
     evidence: Mapping[str, Any]
-    clear_since: datetime | None = None
-    channels: Sequence[str] = ()
-    payload: Mapping[str, Any] = {}
+
+
+class Telling(msgspec.Struct, frozen=True):
+    """What is to be delivered to each of some channels, about the episode of an alert that is stored."""
+
+    fingerprint: str
+    episode: str
+    channels: Sequence[str]
+    payload: Mapping[str, Any]
+
+
+class Evaluated(msgspec.Struct, frozen=True):
+    """What an evaluation of one minute found."""
+
+    memories: Sequence[StoredMemory] = ()
+    changes: Sequence[AlertChange] = ()
+    events: Sequence[Event] = ()
+    tellings: Sequence[Telling] = ()
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """A time in which an alert fired: no baseline learns from it."""
+
+    rule: str
+    labels: dict[str, str]
+    start: datetime
+    end: datetime | None
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
@@ -64,6 +127,7 @@ class OutboxRow(msgspec.Struct, frozen=True):
     outbox_id: int
     event_id: int
     alert_id: int
+    episode: str
     channel: str
     instead_of: str
     payload: dict[str, Any]
@@ -71,9 +135,9 @@ class OutboxRow(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-def fingerprint(rule: str, labels: Mapping[str, str]) -> str:
-    """The identity of an alert: its rule and its label set. Annotations and numbers may change."""
-    text = msgspec.json.encode([rule, sorted(labels.items())])
+def fingerprint(rule: str, severity: str, labels: Mapping[str, str]) -> str:
+    """The identity of an alert: its rule, severity and label set. Annotations and numbers may change."""
+    text = msgspec.json.encode([rule, severity, sorted(labels.items())])
     return hashlib.sha256(text).hexdigest()[:32]
 
 
@@ -87,68 +151,83 @@ class Alerts:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def open(self) -> dict[str, AlertRow]:
-        """Every alert that is pending or firing, by fingerprint.
+    def open(self, *, resolved_since: datetime | None = None) -> list[AlertRow]:
+        """Every alert that is pending or firing, and those that were resolved since, oldest first.
 
         Raises:
             Transient: Postgres can't be reached.
         """
-        names = [field.name for field in msgspec.structs.fields(AlertRow)]
-        query = sa.select(alerts.c.fingerprint, *(alerts.c[name] for name in names)).where(
-            alerts.c.state != "resolved"
+        wanted: sa.ColumnElement[bool] = alerts.c.state != "resolved"
+        if resolved_since is not None:
+            wanted = wanted | (alerts.c.resolved_at >= resolved_since)
+        columns = [alerts.c[field.name] for field in msgspec.structs.fields(AlertRow)]
+        query = sa.select(*columns).where(wanted).order_by(alerts.c.alert_id)
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return [AlertRow(**row._mapping) for row in connection.execute(query)]
+
+    def memories(self) -> dict[str, StoredMemory]:
+        """What every rule remembers, by rule.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        columns = rule_states.c
+        query = sa.select(columns.rule, columns.definition, columns.at, columns.state)
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return {row.rule: StoredMemory(**row._mapping) for row in connection.execute(query)}
+
+    def incidents(self, since: datetime) -> list[Incident]:
+        """The times in which alerts fired, that ended after ``since`` or have not ended.
+
+        They begin where the evidence began, which is before it was enough.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        query = sa.select(
+            alerts.c.rule,
+            alerts.c.labels,
+            sa.func.coalesce(alerts.c.onset_at, alerts.c.started_at).label("start"),
+            alerts.c.resolved_at.label("end"),
+        ).where(
+            alerts.c.fired_at.is_not(None),
+            alerts.c.resolved_at.is_(None) | (alerts.c.resolved_at > since),
         )
         with transient_if_unreachable(), self._engine.begin() as connection:
-            return {
-                row.fingerprint: AlertRow(**{name: getattr(row, name) for name in names})
-                for row in connection.execute(query)
-            }
+            return [Incident(**row._mapping) for row in connection.execute(query)]
 
-    def change(self, change: StateChange) -> int | None:
-        """Make one state change with its event and its notifications.
-
-        Gives the alert's id, or ``None`` when somebody else made a change first: then nothing was done.
+    def told(self, episode: str) -> list[str]:
+        """The channels that were given anything about an episode, sorted.
 
         Raises:
             Transient: Postgres can't be reached.
         """
-        with transient_if_unreachable(), self._engine.begin() as connection:
-            alert_id = _set_state(connection, change)
-            if alert_id is None:
-                return None
-            event_id = connection.execute(
-                sa.insert(alert_events)
-                .values(
-                    alert_id=alert_id,
-                    at=change.at,
-                    from_state=change.expected_state,
-                    to_state=change.state,
-                    reason=change.reason,
-                    evidence=change.evidence,
-                    rule=change.rule,
-                    labels=change.labels,
-                    fingerprint=fingerprint(change.rule, change.labels),
-                )
-                .returning(alert_events.c.event_id)
-            ).scalar_one()
-            for channel in change.channels:
-                payload = {**change.payload, "alert_id": alert_id}
-                _enqueue(connection, event_id, alert_id, channel, payload, change.at)
-            return alert_id
-
-    def told(self, alert_id: int) -> list[str]:
-        """The channels that were given anything about an alert, sorted.
-
-        Raises:
-            Transient: Postgres can't be reached.
-        """
-        query = sa.select(outbox.c.channel).where(outbox.c.alert_id == alert_id).distinct()
+        query = sa.select(outbox.c.channel).where(outbox.c.episode == episode).distinct()
         with transient_if_unreachable(), self._engine.begin() as connection:
             return sorted(connection.execute(query).scalars())
+
+    def commit(self, found: Evaluated, now: datetime) -> bool:
+        """Write what an evaluation found, whole; ``False`` when somebody else was there first.
+
+        Raises:
+            Transient: Postgres can't be reached, and nothing is written.
+        """
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            # In one order everywhere, so that two evaluators wait for each other instead of for ever.
+            moved = [_move(connection, one) for one in sorted(found.memories, key=lambda one: one.rule)]
+            if not all(moved):
+                connection.rollback()
+                return False
+            ids = {change.fingerprint: _change(connection, change) for change in found.changes}
+            _record(connection, found.events, ids)
+            for telling in found.tellings:
+                _tell(connection, telling, now)
+            return True
 
     def claim(self, now: datetime, *, lease: timedelta, limit: int = 20) -> list[OutboxRow]:
         """Take the notifications that are due, oldest first, for ``lease``; others leave them alone.
 
-        Of one alert and channel only the oldest undelivered is given, so that a resolve never overtakes
+        Of one episode and channel only the oldest undelivered is given, so that a resolve never overtakes
         its trigger.
 
         Raises:
@@ -185,7 +264,9 @@ class Alerts:
             connection.execute(_touch(row.outbox_id).values(failed_at=now, last_error=error))
             if instead is not None:
                 payload = {**row.payload, "undeliverable": {"channel": row.channel, "error": error}}
-                _enqueue(connection, row.event_id, row.alert_id, instead, payload, now, row.channel)
+                _enqueue(
+                    connection, row.event_id, row.alert_id, row.episode, instead, payload, now, row.channel
+                )
 
     def pending(self) -> int:
         """How many notifications are not yet delivered and not given up.
@@ -212,7 +293,7 @@ _CLAIM = sa.text(
         WHERE delivered_at IS NULL AND failed_at IS NULL AND next_attempt_at <= :now
         AND NOT EXISTS (
             SELECT 1 FROM outbox AS earlier
-            WHERE earlier.alert_id = due.alert_id AND earlier.channel = due.channel
+            WHERE earlier.episode = due.episode AND earlier.channel = due.channel
             AND earlier.outbox_id < due.outbox_id
             AND earlier.delivered_at IS NULL AND earlier.failed_at IS NULL
         )
@@ -220,7 +301,7 @@ _CLAIM = sa.text(
         LIMIT :limit
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING outbox_id, event_id, alert_id, channel, instead_of, payload, attempts, created_at
+    RETURNING outbox_id, event_id, alert_id, episode, channel, instead_of, payload, attempts, created_at
     """
 )
 
@@ -233,6 +314,7 @@ def _enqueue(
     connection: sa.Connection,
     event_id: int,
     alert_id: int,
+    episode: str,
     channel: str,
     payload: Mapping[str, Any],
     now: datetime,
@@ -243,6 +325,7 @@ def _enqueue(
         .values(
             event_id=event_id,
             alert_id=alert_id,
+            episode=episode,
             channel=channel,
             instead_of=instead_of,
             payload=payload,
@@ -253,32 +336,78 @@ def _enqueue(
     )
 
 
-def _set_state(connection: sa.Connection, change: StateChange) -> int | None:
-    """Insert or move the alert's row; gives its id, or ``None`` when it was not as expected."""
-    times: dict[str, Any] = {"clear_since": change.clear_since, "updated_at": change.at}
-    if change.state == "firing" and change.expected_state != "firing":
-        times["fired_at"] = change.at
+def _move(connection: sa.Connection, memory: StoredMemory) -> bool:
+    """Store a memory that goes on from the one that is there; ``False`` where another is there."""
+    values = {"definition": memory.definition, "at": memory.at, "state": memory.state}
+    statement: sa.Insert | sa.Update
+    if memory.expected_at is None:
+        statement = insert(rule_states).values(rule=memory.rule, **values).on_conflict_do_nothing()
+    else:
+        statement = (
+            sa.update(rule_states)
+            .where(rule_states.c.rule == memory.rule, rule_states.c.at == memory.expected_at)
+            .values(values)
+        )
+    moved = connection.execute(statement.returning(rule_states.c.rule))
+    return moved.scalar_one_or_none() is not None
+
+
+def _change(connection: sa.Connection, change: AlertChange) -> int | None:
+    """Open an alert or change the one that is open; gives its id."""
+    values: dict[str, Any] = {
+        "state": change.state,
+        "standing": change.standing,
+        "updated_at": change.at,
+        "episode": change.episode,
+        "muted_by": change.muted_by,
+        "told": change.told,
+        "onset_at": change.onset_at,
+    }
+    if change.evidence is not None:
+        values["evidence"] = change.evidence
     if change.state == "resolved":
-        times["resolved_at"] = change.at
-    if change.alert_id is None:
-        return connection.execute(
-            insert(alerts)
-            .values(
-                rule=change.rule,
-                labels=change.labels,
-                fingerprint=fingerprint(change.rule, change.labels),
-                state=change.state,
-                severity=change.severity,
-                started_at=change.at,
-                evidence=change.evidence,
-                **times,
-            )
-            .on_conflict_do_nothing()
-            .returning(alerts.c.alert_id)
-        ).scalar_one_or_none()
-    return connection.execute(
-        sa.update(alerts)
-        .where(alerts.c.alert_id == change.alert_id, alerts.c.state == change.expected_state)
-        .values(state=change.state, **times)
-        .returning(alerts.c.alert_id)
-    ).scalar_one_or_none()
+        values["resolved_at"] = change.at
+        ending = (
+            sa.update(alerts)
+            .where(alerts.c.fingerprint == change.fingerprint, alerts.c.state != "resolved")
+            .values(values)
+        )
+        return connection.execute(ending.returning(alerts.c.alert_id)).scalar_one_or_none()
+    fired_at = change.at if change.state == "firing" else None
+    opening = insert(alerts).values(
+        rule=change.rule,
+        labels=change.labels,
+        fingerprint=change.fingerprint,
+        severity=change.severity,
+        started_at=change.at,
+        fired_at=fired_at,
+        **{"evidence": {}, **values},
+    )
+    alert_id: int = connection.execute(
+        opening.on_conflict_do_update(
+            index_elements=["fingerprint"],
+            index_where=sa.text("state <> 'resolved'"),
+            set_={**values, "fired_at": sa.func.coalesce(alerts.c.fired_at, opening.excluded.fired_at)},
+        ).returning(alerts.c.alert_id)
+    ).scalar_one()
+    return alert_id
+
+
+def _record(connection: sa.Connection, events: Sequence[Event], ids: Mapping[str, int | None]) -> None:
+    """Store transitions, with the alert that each is of, if there is one."""
+    if events:
+        rows = [{**msgspec.structs.asdict(one), "alert_id": ids.get(one.fingerprint)} for one in events]
+        connection.execute(sa.insert(alert_events), rows)
+
+
+def _tell(connection: sa.Connection, telling: Telling, now: datetime) -> None:
+    """Put what is to be told into the outbox, under the newest event of its alert."""
+    event = connection.execute(
+        sa.select(alert_events.c.event_id, alert_events.c.alert_id)
+        .where(alert_events.c.fingerprint == telling.fingerprint, alert_events.c.alert_id.is_not(None))
+        .order_by(alert_events.c.event_id.desc())
+        .limit(1)
+    ).one()
+    payload = {**telling.payload, "alert_id": event.alert_id}
+    for channel in telling.channels:
+        _enqueue(connection, event.event_id, event.alert_id, telling.episode, channel, payload, now)

@@ -348,15 +348,18 @@ alerts = sa.Table(
     sa.Column("started_at", _TIME, nullable=False),
     sa.Column("fired_at", _TIME),
     sa.Column("resolved_at", _TIME),
-    sa.Column("clear_since", _TIME),
     sa.Column("updated_at", _TIME, nullable=False),
     sa.Column("evidence", JSONB, nullable=False),
     # When the evidence began.
     sa.Column("onset_at", _TIME),
+    # Its state in full: ``state`` is only pending, firing or resolved.
+    sa.Column("standing", sa.Text, nullable=False),
     # The alerts that are told together share it.
-    sa.Column("episode", sa.Text, index=True),
+    sa.Column("episode", sa.Text),
     # The silence or the alert that keeps it from being told; null where nothing does.
     sa.Column("muted_by", sa.Text),
+    # Whether anybody was told that it fires.
+    sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(
         "alerts_open_fingerprint_key",
         "fingerprint",
@@ -364,6 +367,7 @@ alerts = sa.Table(
         postgresql_where=sa.text("state <> 'resolved'"),
     ),
     sa.Index(None, "updated_at"),
+    sa.Index(None, "resolved_at"),
 )
 
 alert_events = sa.Table(
@@ -399,6 +403,8 @@ outbox = sa.Table(
     sa.Column("outbox_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("event_id", sa.BigInteger, sa.ForeignKey("alert_events.event_id"), nullable=False),
     sa.Column("alert_id", sa.BigInteger, sa.ForeignKey("alerts.alert_id"), nullable=False, index=True),
+    # What is told together, and in order.
+    sa.Column("episode", sa.Text, nullable=False, index=True),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("instead_of", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("payload", JSONB, nullable=False),

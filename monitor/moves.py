@@ -1,0 +1,113 @@
+"""Moves the label sets of a rule from state to state by one minute's verdicts, and says which have moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from monitor.reading import by_of
+from monitor.rules.judge import Codes, Reading
+from monitor.rules.memory import NEVER, Memory
+from monitor.rules.model import Rule
+from monitor.rules.states import CODE, STATES, VERDICTS, Standing, State, Verdict, follow
+from monitor.store.alerts import fingerprint
+
+#: Gives a sentence about a label set, and the numbers that it rests on.
+Explain = Callable[[int], tuple[str, Mapping[str, Any]]]
+
+#: What changes nothing, and is what most label sets do in most minutes.
+_STILL = [
+    (State.NORMAL, Verdict.CLEAR),
+    (State.NORMAL, Verdict.BETWEEN),
+    (State.INSUFFICIENT_DATA, Verdict.INSUFFICIENT),
+    (State.NO_DATA, Verdict.NO_DATA),
+    (State.MISSING_SERIES, Verdict.MISSING),
+]
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """One label set of a rule that is in another state than it was."""
+
+    rule: Rule
+    labels: dict[str, str]
+    before: Standing
+    after: Standing
+    reason: str
+    evidence: Mapping[str, Any] = {}
+    onset_at: datetime | None = None
+    """When the evidence began."""
+    about_alert: bool = True
+    """Whether an alert may be about these labels; else it is about the rule as a whole."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The identity of the alert that would be about it."""
+        return fingerprint(self.rule.alert, self.rule.severity, self.labels)
+
+    @property
+    def fired(self) -> bool:
+        """Whether it fires now and did not before."""
+        return self.after.open and not self.before.open
+
+    @property
+    def state(self) -> str:
+        """What its alert is now: pending, firing or resolved."""
+        if self.after.open:
+            return "firing"
+        return "pending" if self.after.state is State.PENDING else "resolved"
+
+
+def follow_all(
+    rule: Rule,
+    memory: Memory,
+    verdicts: Codes | Sequence[int],
+    reading: Reading | None,
+    minute: datetime,
+    explain: Explain,
+) -> list[Moved]:
+    """Move every label set by its verdict; gives those that are in another state now."""
+    codes = np.asarray(verdicts, np.int64)
+    now = int(minute.timestamp()) // 60
+    if reading is not None:
+        memory.seen[reading.window.calls > 0] = now
+    still = _QUIET[memory.state, codes]
+    moved = []
+    for i in np.flatnonzero(~still).tolist():
+        before = memory.standing(i)
+        after, reason = follow(before, VERDICTS[codes[i]], rule, now)
+        memory.stand(i, after)
+        if after.state is before.state:
+            continue
+        said, evidence = explain(i)
+        onset = _remember(memory, i, before, after, now, reading)
+        labels = dict(zip(by_of(rule), memory.labels[i], strict=True))
+        moved.append(Moved(rule, labels, before, after, f"{reason}: {said}", evidence, onset))
+    return moved
+
+
+def _remember(
+    memory: Memory, i: int, before: Standing, after: Standing, now: int, reading: Reading | None
+) -> datetime | None:
+    """Keep what an alert rests on while it is open or pending; gives when its evidence began."""
+    rests = after.open or after.state is State.PENDING
+    if rests and np.isnan(memory.frozen[i]) and reading is not None:
+        memory.frozen[i] = reading.compared.baseline.rate[i]
+        lasted = int(memory.evidence.minutes[i].max(initial=1))
+        memory.onset[i] = now - max(lasted, 1) + 1
+    if before.open and not after.open:
+        memory.closed[i] = now
+        memory.forget(i)
+    if not rests:
+        memory.frozen[i], memory.onset[i] = np.nan, NEVER
+        return None
+    onset = memory.onset[i]
+    return datetime.fromtimestamp(60 * int(onset), UTC) if onset != NEVER else None
+
+
+_QUIET = np.zeros((len(STATES), len(VERDICTS)), bool)
+for _state, _verdict in _STILL:
+    _QUIET[CODE[_state], CODE[_verdict]] = True

@@ -1,0 +1,441 @@
+"""Reads what rules judge: the rollups of a minute and of its past, grouped by the labels of each rule.
+
+In come rules, their memories and a minute; out goes a ``Reading`` for each. Every span is read once for all
+rules, and what is of past days once an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from monitor.durations import seconds
+from monitor.rules.baseline import DAYS, seasonal
+from monitor.rules.compare import Bools, Ints, median_of_days, mix_index, of_counts, of_value
+from monitor.rules.grouping import Floats, Groups
+from monitor.rules.histogram import exceedances, middles, quantile_buckets
+from monitor.rules.judge import Compared, Counted, Reading, burn_windows
+from monitor.rules.load import statistic
+from monitor.rules.memory import Memory
+from monitor.rules.metric import METRICS, Metric
+from monitor.rules.model import (
+    AbsenceRule,
+    BlipRule,
+    BurnRateRule,
+    Measured,
+    RegressionRule,
+    Rule,
+    ThresholdRule,
+)
+from monitor.rules.model import Baseline as BaselineOf
+from monitor.rules.slow import mean_shift, shift
+from monitor.store.alerts import Incident
+from monitor.store.counters import Counters, Histograms, Of, Table
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+#: The last minutes that must still be bad before anybody is told.
+SHORT = timedelta(minutes=5)
+
+#: Either side of an incident, what is not learned from: the baseline's own window reaches so far.
+GUARD = timedelta(minutes=30)
+
+#: Days of the hour that a percentile is compared with.
+PERCENTILE_DAYS = 7
+
+_QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+
+
+class Reader:
+    """Reads for all rules, minute by minute.
+
+    Args:
+        counters: the rollups.
+        rules: whose metrics are read.
+    """
+
+    def __init__(self, counters: Counters, rules: Sequence[Rule]) -> None:
+        self._counters = counters
+        measured = [METRICS[rule.metric] for rule in rules if not isinstance(rule, AbsenceRule)]
+        found = {name for one in measured for name in one.columns} | {"calls", "uncaptured_output"}
+        self._columns = tuple(sorted(found - {"dead_letters"}))
+        self._groups: dict[str, Groups] = {}
+        self._of: dict[str, Groups] = {}
+        self._minute = datetime.min.replace(tzinfo=UTC)
+        self._spans: dict[Any, Any] = {}
+        self._hour = self._minute
+        self._past: dict[Any, Any] = {}
+
+    def at(self, minute: datetime) -> None:
+        """Turn to another minute."""
+        if minute != self._minute:
+            self._minute, self._spans = minute, {}
+        hour = minute.replace(minute=0)
+        if hour != self._hour:
+            self._hour, self._past = hour, {}
+
+    def read(self, rule: Rule, memory: Memory, incidents: Sequence[Incident]) -> Reading:
+        """What there is to judge of this rule; its memory takes in the label sets that are new.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        end = self._minute + MINUTE
+        self._sums(end - rule.window_length, end)  # before the series, so that none of it is unknown
+        groups = self._grouped(rule, memory)
+        if isinstance(rule, AbsenceRule):
+            return self._absence(rule, groups)
+        minute, short = self._counted(rule, groups, MINUTE), self._counted(rule, groups, SHORT)
+        window = self._counted(rule, groups, rule.window_length)
+        nothing = _nothing(len(groups))
+        match rule:
+            case ThresholdRule():
+                value = self._value(rule, groups, end - rule.window_length, end)
+                return Reading(minute=minute, short=short, window=window, value=value, compared=nothing)
+            case BurnRateRule():
+                pairs = tuple(
+                    (
+                        self._counted(rule, groups, long * MINUTE),
+                        self._counted(rule, groups, short_ * MINUTE),
+                    )
+                    for long, short_ in burn_windows(rule)
+                )
+                return Reading(minute=minute, short=short, window=window, pairs=pairs, compared=nothing)
+            case BlipRule():
+                minutes = tuple(
+                    self._span(rule, groups, end - (k + 1) * MINUTE, end - k * MINUTE)
+                    for k in reversed(range(rule.of_minutes))
+                )
+                compared = self._seasonal(rule, groups, incidents)
+                return Reading(minute=minute, short=short, window=window, minutes=minutes, compared=compared)
+            case _ if rule.evidence == "days":
+                return self._days(rule, groups, incidents)
+            case _ if statistic(rule) in _QUANTILES:
+                return self._percentile(rule, groups, incidents)
+            case _:
+                compared = self._baseline(rule, groups, memory, incidents)
+                return Reading(minute=minute, short=short, window=window, compared=compared)
+
+    def _grouped(self, rule: Rule, memory: Memory) -> Groups:
+        """The label sets of a rule, those that it remembers first."""
+        groups = self._groups.get(rule.key)
+        if groups is None or (
+            len(memory.labels) < len(groups) and memory.labels != groups.labels[: len(memory.labels)]
+        ):
+            groups = self._groups[rule.key] = Groups(by_of(rule), values_of(rule.where), memory.labels)
+            self._past = {}
+        series = self._spans.get("series")
+        if series is None:
+            series = self._spans["series"] = self._counters.series()
+        groups.grow(series.ids, series.columns)
+        if isinstance(rule, (ThresholdRule, RegressionRule, BurnRateRule, BlipRule)) and rule.of:
+            of = self._of.setdefault(rule.key, Groups((), values_of(rule.of)))
+            of.grow(series.ids, series.columns)
+        memory.grow(groups.labels)
+        return groups
+
+    def _sums(self, start: datetime, stop: datetime) -> Table:
+        table = self._spans.get((start, stop))
+        if table is None:
+            read = self._counters.minutes if stop - start <= MINUTE else self._counters.sums
+            table = self._spans[start, stop] = read(start, stop, self._columns)
+        return table
+
+    def _counted(self, rule: Measured, groups: Groups, length: timedelta) -> Counted:
+        end = self._minute + MINUTE
+        return self._span(rule, groups, end - length, end)
+
+    def _span(self, rule: Measured, groups: Groups, start: datetime, stop: datetime) -> Counted:
+        table = self._sums(start, stop)
+        calls, failures = self._rows(rule, table)
+        counted = Counted(groups.total(table.series_id, calls), groups.total(table.series_id, failures))
+        if rule.metric == "dead_letters":
+            _, letters = self._counters.dead_letters(start, stop)
+            return Counted(counted.calls + letters.sum(), counted.failures + letters.sum())
+        return counted
+
+    def _rows(self, rule: Measured, table: Table) -> tuple[Floats, Floats]:
+        """Of each row, the calls that count and how many of them fail."""
+        metric = METRICS[rule.metric]
+        calls = table.total([name for name in _denominator(metric) if name != "dead_letters"])
+        failures = table.total([name for name in metric.numerator if name != "dead_letters"])
+        if rule.of:
+            failures = np.where(self._of[rule.key].instances(table.series_id) >= 0, calls, 0.0)
+        if isinstance(rule, RegressionRule) and rule.worse == "lower":
+            failures = calls - failures
+        return calls, failures
+
+    def _value(self, rule: Measured, groups: Groups, start: datetime, stop: datetime) -> Floats | None:
+        """The percentile or the mean of a measured value over a span; ``None`` of a rate."""
+        metric, chosen = METRICS[rule.metric], statistic(rule)
+        if metric.is_rate:
+            return None
+        if metric.histogram is None:
+            return self._span(rule, groups, start, stop).rate
+        rows = self._histograms(start, stop, _of(metric))
+        instance = groups.instances(rows.series_id)
+        if chosen == "mean":
+            table = self._sums(start, stop)
+            total = groups.total(table.series_id, table.total(metric.numerator))
+            return Counted(groups.total(rows.series_id, rows.n), total).rate
+        return middles(quantile_buckets(_QUANTILES[chosen], instance, rows.value_bucket, rows.n, len(groups)))
+
+    def _histograms(self, start: datetime, stop: datetime, of: Of) -> Histograms:
+        rows = self._spans.get((of, start, stop))
+        if rows is None:
+            rows = self._spans[of, start, stop] = self._counters.histograms(start, stop, of)
+        return rows
+
+    def _baseline(
+        self, rule: RegressionRule, groups: Groups, memory: Memory, incidents: Sequence[Incident]
+    ) -> Compared:
+        """What a rate is compared with."""
+        baseline = rule.baseline
+        if not isinstance(baseline, BaselineOf) or baseline.rolling_median is not None:
+            return self._seasonal(rule, groups, incidents)
+        if baseline.fixed is not None:
+            rate = np.full(len(groups), baseline.fixed)
+            return Compared(of_value(rate), rate)
+        if baseline.version is not None:
+            return self._others(rule, groups)
+        past = self._span(rule, groups, *_past(rule, self._minute + MINUTE))
+        found = of_counts(past.calls, past.failures, rule.minimum_baseline_calls)
+        # What an alert was opened against stays, or a long incident would become its own normal.
+        held = ~np.isnan(memory.frozen)
+        found.rate = np.where(held, memory.frozen, found.rate)
+        found.error = np.where(held, 0.0, found.error)
+        return Compared(found, _floored(rule, found.rate))
+
+    def _others(self, rule: RegressionRule, groups: Groups) -> Compared:
+        """What the other versions of the same labels do at the same time."""
+        window = self._counted(rule, groups, rule.window_length)
+        order = {labels: n for n, labels in enumerate(dict.fromkeys(one[:-1] for one in groups.labels))}
+        of = np.array([order[labels[:-1]] for labels in groups.labels], np.int64)
+        calls = np.bincount(of, window.calls, len(order))[of] - window.calls
+        failures = np.bincount(of, window.failures, len(order))[of] - window.failures
+        found = of_counts(calls, failures, rule.minimum_baseline_calls)
+        return Compared(found, _floored(rule, found.rate))
+
+    def _seasonal(
+        self, rule: RegressionRule | BlipRule, groups: Groups, incidents: Sequence[Incident]
+    ) -> Compared:
+        """The same time on other days, as far as it was no incident, with the calls of this minute."""
+        table, day, slot = self._hours()
+        size = len(groups)
+        calls, failures = self._rows(rule, table)
+        valid = self._valid(rule, groups, incidents)
+        cached = self._past.get(rule.key)
+        if cached is None or cached[0].shape[0] != size:
+            part = day * 3 + slot
+            cached = self._past[rule.key] = tuple(
+                groups.totals(table.series_id, part, rows, DAYS * 3).T.reshape(size, DAYS, 3)
+                for rows in (calls, failures)
+            )
+        fraction = self._minute.minute / 60
+        baseline = getattr(rule, "baseline", "seasonal")
+        if isinstance(baseline, BaselineOf) and baseline.rolling_median is not None:
+            days = int(seconds(baseline.rolling_median) // 86_400)
+            found = median_of_days(cached[0], cached[1], fraction, valid=valid, days=days)
+        else:
+            found = seasonal(cached[0], cached[1], fraction, valid=valid, weekly=baseline == "weekly")
+        return Compared(found, _floored(rule, found.rate * self._mix(rule, groups, valid)))
+
+    def _mix(self, rule: RegressionRule | BlipRule, groups: Groups, valid: Bools) -> Floats:
+        """How many times the baseline's rate is expected of this minute's mix of series."""
+        table, day, _ = self._hours()
+        calls, failures = self._rows(rule, table)
+        instance = groups.instances(table.series_id)
+        learned = (instance >= 0) & valid[instance, day] & (day < PERCENTILE_DAYS)
+        now = self._sums(self._minute, self._minute + MINUTE)
+        now_calls, _ = self._rows(rule, now)
+        return mix_index(
+            past=(table.series_id[learned], instance[learned], calls[learned], failures[learned]),
+            now=(now.series_id, groups.instances(now.series_id), now_calls),
+            size=len(groups),
+        )
+
+    def _hours(self) -> tuple[Table, Ints, Ints]:
+        """The rollups of the hours around this one on past days, and of each row which day and hour it is."""
+        if "hours" not in self._past:
+            centres = [self._hour - (k + 1) * DAY for k in range(DAYS)]
+            wanted = [centre + (slot - 1) * HOUR for centre in centres for slot in range(3)]
+            table = self._counters.hours(wanted, self._columns)
+            place = {int(hour.timestamp()): n for n, hour in enumerate(wanted)}
+            part = np.array([place[int(bucket)] for bucket in np.unique(table.bucket)], np.int64)
+            part = part[np.searchsorted(np.unique(table.bucket), table.bucket)] if len(part) else part
+            self._past["hours"] = table, part // 3, part % 3
+        found: tuple[Table, Ints, Ints] = self._past["hours"]
+        return found
+
+    def _valid(self, rule: Rule, groups: Groups, incidents: Sequence[Incident]) -> Bools:
+        """Of each label set, which past days may be learned from: ``[S, DAYS]``."""
+        valid = np.ones((len(groups), DAYS), bool)
+        place = {labels: n for n, labels in enumerate(groups.labels)}
+        for one in incidents:
+            i = place.get(tuple(one.labels.get(name, "") for name in by_of(rule)))
+            if one.rule != rule.alert or i is None:
+                continue
+            for k in range(DAYS):
+                then = self._minute - (k + 1) * DAY
+                if one.start - GUARD <= then and (one.end is None or then <= one.end + GUARD):
+                    valid[i, k] = False
+        return valid
+
+    def _percentile(self, rule: RegressionRule, groups: Groups, incidents: Sequence[Incident]) -> Reading:
+        """Of a percentile: values above the baseline's, which are as many as failures of a rate are."""
+        of, q = _of(METRICS[rule.metric]), _QUANTILES[statistic(rule)]
+        size, end = len(groups), self._minute + MINUTE
+        rows, day = self._past_values(rule, of)
+        instance = groups.instances(rows.series_id)
+        if rule.evidence == "cusum" and not isinstance(rule.baseline, BaselineOf):
+            valid = self._valid(rule, groups, incidents)
+            instance = np.where((instance >= 0) & valid[instance, day], instance, -1)
+        usual = quantile_buckets(q, instance, rows.value_bucket, rows.n, size)
+        past_calls, past_over = np.zeros((size, DAYS, 3)), np.zeros((size, DAYS, 3))
+        for k in np.unique(day):
+            which = np.where(day == k, instance, -1)
+            past_over[:, k, 1], past_calls[:, k, 1] = exceedances(
+                usual, which, rows.value_bucket, rows.n, size
+            )
+        found = seasonal(past_calls, past_over, 0.5)
+        if isinstance(rule.baseline, BaselineOf):
+            total, over = past_calls.sum(axis=(1, 2)), past_over.sum(axis=(1, 2))
+            found = of_counts(total, over, rule.minimum_baseline_calls)
+        counted = [
+            self._over(groups, usual, of, end - length, end) for length in (MINUTE, SHORT, rule.window_length)
+        ]
+        return Reading(
+            minute=counted[0],
+            short=counted[1],
+            window=counted[2],
+            value=self._value(rule, groups, end - rule.window_length, end),
+            past_value=middles(usual),
+            compared=Compared(found, found.rate),
+        )
+
+    def _over(self, groups: Groups, usual: Any, of: Of, start: datetime, stop: datetime) -> Counted:
+        rows = self._histograms(start, stop, of)
+        over, every = exceedances(
+            usual, groups.instances(rows.series_id), rows.value_bucket, rows.n, len(groups)
+        )
+        return Counted(every, over)
+
+    def _past_values(self, rule: RegressionRule, of: Of) -> tuple[Histograms, Ints]:
+        """The histograms that a percentile is compared with, and how many days ago each row is of."""
+        if isinstance(rule.baseline, BaselineOf):
+            rows = self._histograms(*_past(rule, self._minute + MINUTE), of)
+            return rows, np.zeros(len(rows.n), np.int64)
+        if of not in self._past:
+            hours = [self._hour - (k + 1) * DAY for k in range(PERCENTILE_DAYS)]
+            rows = self._counters.hour_histograms(hours, of)
+            day = (int(self._hour.timestamp()) - rows.bucket) // 86_400 - 1
+            self._past[of] = rows, day
+        found: tuple[Histograms, Ints] = self._past[of]
+        return found
+
+    def _days(self, rule: RegressionRule, groups: Groups, incidents: Sequence[Incident]) -> Reading:
+        """The last 24 hours, and those before them one by one; all to the full hour."""
+        key = ("days", rule.key, len(groups))
+        if key not in self._past:
+            self._past[key] = self._compare_days(rule, groups, self._valid(rule, groups, incidents))
+        found: Reading = self._past[key]
+        return found
+
+    def _compare_days(self, rule: RegressionRule, groups: Groups, valid: Bools) -> Reading:
+        spans = [(self._hour - (k + 1) * DAY, self._hour - k * DAY) for k in range(DAYS + 1)]
+        counted = [self._span(rule, groups, *span) for span in spans]
+        if METRICS[rule.metric].is_rate:
+            calls, failures = (
+                np.array([getattr(one, name) for one in counted[1:]]).T for name in ("calls", "failures")
+            )
+            beyond, usual = shift(counted[0].calls, counted[0].failures, calls, failures, valid=valid)
+            value = past_value = None
+        else:
+            values = np.array([self._value(rule, groups, *span) for span in spans])
+            past = np.where(valid, values[1:].T, np.nan)
+            beyond, value = mean_shift(values[0], past), values[0]
+            usual = past_value = np.nanmean(past, axis=1) if past.size else values[0]
+        window = Counted(self._calls(groups, *spans[0]), counted[0].failures)
+        if value is None:
+            window = counted[0]
+        return Reading(
+            minute=window,
+            short=window,
+            window=window,
+            value=value,
+            past_value=past_value,
+            beyond=beyond,
+            compared=Compared(of_value(usual), usual),
+        )
+
+    def _calls(self, groups: Groups, start: datetime, stop: datetime) -> Floats:
+        table = self._sums(start, stop)
+        return groups.total(table.series_id, table.total(["calls"]))
+
+    def _absence(self, rule: AbsenceRule, groups: Groups) -> Reading:
+        """What should be there in the window, and how much of it was at this time on other days."""
+        end = self._minute + MINUTE
+        size, length = len(groups), rule.window_length
+        table, day, slot = self._hours()
+        usual = np.zeros(size)
+        if rule.absent != "watermark":
+            rows = _present(rule, table)
+            by_hour = groups.totals(table.series_id, day * 3 + slot, rows, DAYS * 3).T.reshape(size, DAYS, 3)
+            found = seasonal(by_hour, np.zeros_like(by_hour), self._minute.minute / 60)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                usual = np.where(found.windows > 0, found.calls / found.windows, 0.0) * (length / HOUR)
+        span = self._sums(end - length, end)
+        came = Counted(groups.total(span.series_id, _present(rule, span)), np.zeros(size))
+        compared = _nothing(size)
+        compared.baseline.calls = usual
+        return Reading(minute=came, short=came, window=came, compared=compared)
+
+
+def by_of(rule: Rule) -> tuple[str, ...]:
+    """The dimensions whose values tell the label sets of a rule apart."""
+    baseline = getattr(rule, "baseline", None)
+    version = baseline.version if isinstance(baseline, BaselineOf) else None
+    return (*rule.by, version) if version else rule.by
+
+
+def values_of(where: Mapping[str, str | Sequence[str]]) -> dict[str, Sequence[str]]:
+    """The values that each dimension may have, one or several."""
+    return {name: [value] if isinstance(value, str) else value for name, value in where.items()}
+
+
+def _denominator(metric: Metric) -> tuple[str, ...]:
+    return metric.denominator or ("calls",)
+
+
+def _of(metric: Metric) -> Of:
+    return "duration" if metric.histogram == "duration" else "ttft"
+
+
+def _present(rule: AbsenceRule, table: Table) -> Floats:
+    calls = table.total(["calls"])
+    return calls - table.total(["uncaptured_output"]) if rule.absent == "content" else calls
+
+
+def _past(rule: RegressionRule, end: datetime) -> tuple[datetime, datetime]:
+    """The span that ``previous`` or ``offset`` names."""
+    start = end - rule.window_length
+    baseline = rule.baseline
+    if isinstance(baseline, BaselineOf) and baseline.offset is not None:
+        back = timedelta(seconds=seconds(baseline.offset))
+        return start - back, end - back
+    given = baseline.previous if isinstance(baseline, BaselineOf) else None
+    return start - timedelta(seconds=seconds(given or "24h")), start
+
+
+def _floored(rule: RegressionRule | BlipRule, rate: Floats) -> Floats:
+    """A rate that is tested against: at least what the margin is of, so that one failure is no regression."""
+    least = rule.absolute if isinstance(rule, RegressionRule) else 0.005
+    return np.maximum(rate, least)
+
+
+def _nothing(size: int) -> Compared:
+    nothing = np.full(size, np.nan)
+    return Compared(of_value(nothing), nothing)

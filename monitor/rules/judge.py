@@ -1,0 +1,281 @@
+"""Judges one closed minute of one rule: what was counted in, a verdict for each label set out. Pure.
+
+Arrays are over the label sets of the rule (S of them). The only thing that goes on from minute to minute is
+the evidence in the rule's ``Memory``, which a regression moves by one step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from msgspec import structs
+
+from monitor.rules.baseline import Baseline
+from monitor.rules.detector import Lane, lanes_of, step
+from monitor.rules.gates import Gates, recovered, risen
+from monitor.rules.memory import Memory
+from monitor.rules.model import (
+    AbsenceRule,
+    BlipRule,
+    BurnRateRule,
+    RegressionRule,
+    Rule,
+    ThresholdRule,
+)
+from monitor.rules.slow import MEAN_SHIFTED, SHIFTED
+from monitor.rules.states import CODE, Verdict
+from monitor.rules.statistics import fisher_greater, wilson
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int64]
+
+#: Failures of a minute that a blip has at least.
+FEWEST_FAILURES = 5
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """Calls, and how many of them are in the metric's numerator; ``[S]`` each."""
+
+    calls: Floats
+    failures: Floats
+
+    @property
+    def rate(self) -> Floats:
+        """Failures over calls; NaN of no calls."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.failures / self.calls
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """What the present is compared with; ``[S]`` each, NaN where there is nothing to compare with."""
+
+    baseline: Baseline
+    expected: Floats
+    """What its rate would be with the calls of the present, whose mix of models, prompts and routes may be
+    another: each has its own rate (direct standardisation)."""
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is judged of one minute of one rule."""
+
+    minute: Counted
+    """The minute itself: calls, or for a percentile values and how many exceed the baseline's."""
+    short: Counted
+    """The last five minutes."""
+    window: Counted
+    """The rule's window."""
+    value: Floats | None = None
+    """Of a measured value: its percentile or mean over the window."""
+    past_value: Floats | None = None
+    """The same of the baseline."""
+    compared: Compared
+    pairs: tuple[tuple[Counted, Counted], ...] = ()
+    """Of a burn rate: its long and short windows."""
+    minutes: tuple[Counted, ...] = ()
+    """Of a blip: the last minutes, the newest last."""
+    beyond: Floats | None = None
+    """Of ``evidence: days``: by how many standard errors the last 24 hours are above the days before."""
+
+
+def judge(rule: Rule, memory: Memory, reading: Reading) -> Codes:
+    """The verdict of each label set, as codes; moves the memory's evidence by this minute."""
+    match rule:
+        case ThresholdRule():
+            verdicts = _threshold(rule, reading)
+        case RegressionRule(evidence="cusum"):
+            verdicts = _gathered(rule, memory, reading)
+        case RegressionRule(evidence="fisher"):
+            verdicts = _tested(rule, reading)
+        case RegressionRule():
+            verdicts = _against_days(rule, reading)
+        case BurnRateRule():
+            verdicts = _burn_rate(rule, reading)
+        case AbsenceRule():
+            verdicts = _absence(rule, reading)
+        case BlipRule():
+            verdicts = _blip(rule, reading)
+    return verdicts
+
+
+def lanes_for(rule: Rule) -> tuple[Lane, ...]:
+    """The detector's lanes that a rule gathers evidence in; none for a rule that gathers none."""
+    if isinstance(rule, RegressionRule) and rule.evidence == "cusum":
+        return lanes_of(rule.severity, rule.false_alarms)
+    return ()
+
+
+def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
+    """A sentence about one label set, and the numbers that it rests on."""
+    counts = reading.window
+    if isinstance(rule, RegressionRule) and rule.evidence == "cusum":
+        since = _since_onset(memory, i)
+        counts = since if since is not None else counts
+    calls, failures = int(counts.calls[i]), int(counts.failures[i])
+    numbers: dict[str, Any] = {"window": _side(calls, failures), "baseline": None, "ratio": None}
+    baseline, expected = reading.compared.baseline, reading.compared.expected
+    if reading.value is not None and np.isfinite(reading.value[i]):
+        numbers["value"] = float(reading.value[i])
+        if reading.past_value is not None and np.isfinite(reading.past_value[i]):
+            numbers["baseline_value"] = float(reading.past_value[i])
+    if not np.isfinite(baseline.rate[i]):
+        said = f"{numbers['value']:.4g}" if "value" in numbers else f"{_rate(calls, failures):.2%}"
+        return f"{said} over {calls} calls", numbers
+    past_calls, past_failures = int(baseline.calls[i]), int(baseline.failures[i])
+    numbers["baseline"] = _side(past_calls, past_failures)
+    now, rate = _rate(calls, failures), _rate(past_calls, past_failures) or float(baseline.rate[i])
+    numbers["ratio"] = now / rate if rate > 0 else None
+    moved = float(expected[i] - baseline.rate[i])
+    numbers["mix"] = moved
+    if memory.lanes:
+        numbers["evidence"] = {
+            lane.name: [round(float(memory.evidence.score[i, n]), 2), lane.threshold]
+            for n, lane in enumerate(memory.lanes)
+        }
+    if "baseline_value" in numbers:
+        return f"{numbers['baseline_value']:.4g} → {numbers['value']:.4g} over {calls} calls", numbers
+    traffic = f", of which {moved:+.2%} is traffic that moved" if abs(moved) > 0.001 else ""
+    return f"{rate:.2%} → {now:.2%} over {calls} calls{traffic}", numbers
+
+
+def _since_onset(memory: Memory, i: int) -> Counted | None:
+    """What was counted since the evidence began, in the lane that has most of it."""
+    shares = [memory.evidence.score[i, n] / lane.threshold for n, lane in enumerate(memory.lanes)]
+    lane = int(np.argmax(shares))
+    calls = memory.evidence.calls[i, lane]
+    if calls <= 0:
+        return None
+    failures = memory.evidence.failures[i, lane]
+    size = len(memory.labels)
+    return Counted(np.full(size, calls), np.full(size, failures))
+
+
+def _gathered(rule: RegressionRule, memory: Memory, reading: Reading) -> Codes:
+    minute, short, window = reading.minute, reading.short, reading.window
+    expected, gates = reading.compared.expected, gates_of(rule)
+    baseline = structs.replace(reading.compared.baseline, rate=expected)
+    memory.evidence = step(memory.evidence, minute.calls, minute.failures, baseline, memory.lanes)
+    breach = risen(
+        memory.evidence, short.calls, short.failures, memory.lanes, gates, waits=rule.severity == "page"
+    )
+    # A recovery is judged by what was seen since it was last bad.
+    bad = breach | (short.rate >= expected * (1 + gates.relative))
+    memory.well_calls = np.where(bad, 0.0, memory.well_calls + minute.calls)
+    memory.well_failures = np.where(bad, 0.0, memory.well_failures + minute.failures)
+    clear = recovered(memory.well_calls, memory.well_failures, expected, gates) & ~bad
+    seen = np.maximum(window.failures, window.calls * np.nan_to_num(expected))
+    unsaid = (window.calls < gates.minimum_calls) | (seen < gates.minimum_expected) | ~np.isfinite(expected)
+    return _verdicts(breach, clear, unsaid, window.calls)
+
+
+def gates_of(rule: RegressionRule) -> Gates:
+    """What a rise must be, beyond evidence, for this rule to fire."""
+    return Gates(rule.relative, rule.absolute, rule.minimum_calls)
+
+
+def _tested(rule: RegressionRule, reading: Reading) -> Codes:
+    past, window = reading.compared.baseline, reading.window
+    baseline = past.rate
+    rise = window.rate - baseline
+    breach = (rise >= rule.absolute) & (rise >= rule.relative * baseline)
+    for i in np.flatnonzero(breach):
+        chance = fisher_greater(
+            int(window.failures[i]), int(window.calls[i]), int(past.failures[i]), int(past.calls[i])
+        )
+        breach[i] = chance <= rule.significance
+    clear = (rise <= rule.absolute / 2) | (rise <= rule.relative / 2 * baseline)
+    unsaid = (window.calls < rule.minimum_calls) | ~np.isfinite(baseline)
+    return _verdicts(breach, clear, unsaid, window.calls)
+
+
+def _against_days(rule: RegressionRule, reading: Reading) -> Codes:
+    """The last 24 hours against the days before: by both margins, and by more than days differ."""
+    window, before = reading.window, reading.compared.baseline.rate
+    value, limit = (window.rate, SHIFTED) if reading.value is None else (reading.value, MEAN_SHIFTED)
+    rise = value - before
+    beyond = np.full(len(rise), np.nan) if reading.beyond is None else reading.beyond
+    breach = (rise >= rule.absolute) & (rise >= rule.relative * before) & (beyond > limit)
+    clear = (rise <= rule.absolute / 2) | (rise <= rule.relative / 2 * before)
+    return _verdicts(breach, clear, (window.calls < rule.minimum_calls) | ~np.isfinite(beyond), window.calls)
+
+
+def _threshold(rule: ThresholdRule, reading: Reading) -> Codes:
+    window = reading.window
+    value = window.rate if reading.value is None else reading.value
+    if rule.above is not None:
+        breach, clear = value > rule.above, value <= (rule.above if rule.clear is None else rule.clear)
+    else:
+        limit = rule.below if rule.below is not None else 0.0
+        breach, clear = value < limit, value >= (limit if rule.clear is None else rule.clear)
+    return _verdicts(breach, clear, window.calls < rule.minimum_calls, window.calls)
+
+
+def _burn_rate(rule: BurnRateRule, reading: Reading) -> Codes:
+    """Too fast over both the long and the short window of any pair (SRE workbook, chapter 5)."""
+    budget = 1 - rule.objective
+    breach = np.zeros(len(reading.window.calls), bool)
+    clear = np.ones(len(breach), bool)
+    for (long, short), factor in zip(reading.pairs, burn_factors(rule), strict=True):
+        breach |= (long.rate > factor * budget) & (short.rate > factor * budget)
+        clear &= ~(short.rate > factor * budget)
+    return _verdicts(breach, clear, reading.window.calls < rule.minimum_calls, reading.window.calls)
+
+
+def burn_factors(rule: BurnRateRule) -> tuple[float, ...]:
+    """How many times as fast as allowed, of each pair of windows: see ``BurnRateRule``."""
+    return (14.4, 6.0) if rule.severity == "page" else (3.0, 1.0)
+
+
+def burn_windows(rule: BurnRateRule) -> tuple[tuple[int, int], ...]:
+    """The long and the short window of each pair, in minutes."""
+    return ((60, 5), (360, 30)) if rule.severity == "page" else ((1440, 120), (4320, 360))
+
+
+def _absence(rule: AbsenceRule, reading: Reading) -> Codes:
+    """Nothing in the window where the same time on other days has ``minimum_calls``.
+
+    ``window`` counts what should be there, the baseline's calls are what it has of it.
+    """
+    came = reading.window.calls > 0
+    usual = np.nan_to_num(reading.compared.baseline.calls) >= rule.minimum_calls
+    # That nothing comes is what is told here, so it is never "no data"; and without a past nothing is missed.
+    return np.where(came, CODE[Verdict.CLEAR], np.where(usual, CODE[Verdict.BREACH], CODE[Verdict.NO_DATA]))
+
+
+def _blip(rule: BlipRule, reading: Reading) -> Codes:
+    expected = reading.compared.expected
+    steep = np.zeros(len(expected), np.int64)
+    for minute in reading.minutes[-rule.of_minutes :]:
+        enough = minute.calls >= rule.minimum_calls
+        steep += enough & (minute.rate >= rule.times * expected) & (minute.failures >= FEWEST_FAILURES)
+    return _verdicts(steep >= rule.minutes, steep == 0, ~np.isfinite(expected), reading.window.calls)
+
+
+def _verdicts(breach: Bools, clear: Bools, unsaid: Bools, calls: Floats) -> Codes:
+    """One code for each label set; what can't be said comes before what is bad or good."""
+    elsewhere = bool((calls > 0).any())
+    silent = CODE[Verdict.MISSING if elsewhere else Verdict.NO_DATA]
+    known = np.where(
+        breach,
+        CODE[Verdict.BREACH],
+        np.where(clear, CODE[Verdict.CLEAR], CODE[Verdict.BETWEEN]),
+    )
+    return np.where(calls <= 0, silent, np.where(unsaid, CODE[Verdict.INSUFFICIENT], known))
+
+
+def _rate(calls: int, failures: int) -> float:
+    return failures / calls if calls else 0.0
+
+
+def _side(calls: int, failures: int) -> dict[str, Any]:
+    low, high = wilson(failures, calls)
+    return {
+        "calls": calls,
+        "failures": failures,
+        "rate": _rate(calls, failures),
+        "interval_95": [low, high],
+    }
