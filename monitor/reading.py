@@ -198,7 +198,7 @@ class Reader:
             return self._seasonal(rule, groups, incidents)
         if baseline.fixed is not None:
             rate = np.full(len(groups), baseline.fixed)
-            return Compared(of_value(rate), rate)
+            return Compared(of_value(rate), rate, np.zeros(len(groups)))
         if baseline.version is not None:
             return self._others(rule, groups)
         past = self._span(rule, groups, *_past(rule, self._minute + MINUTE))
@@ -207,7 +207,7 @@ class Reader:
         held = ~np.isnan(memory.frozen)
         found.rate = np.where(held, memory.frozen, found.rate)
         found.error = np.where(held, 0.0, found.error)
-        return Compared(found, _floored(rule, found.rate))
+        return Compared(found, _floored(rule, found.rate), np.zeros(len(groups)))
 
     def _others(self, rule: RegressionRule, groups: Groups) -> Compared:
         """What the other versions of the same labels do at the same time."""
@@ -217,7 +217,7 @@ class Reader:
         calls = np.bincount(of, window.calls, len(order))[of] - window.calls
         failures = np.bincount(of, window.failures, len(order))[of] - window.failures
         found = of_counts(calls, failures, rule.minimum_baseline_calls)
-        return Compared(found, _floored(rule, found.rate))
+        return Compared(found, _floored(rule, found.rate), np.zeros(len(groups)))
 
     def _seasonal(
         self, rule: RegressionRule | BlipRule, groups: Groups, incidents: Sequence[Incident]
@@ -241,7 +241,8 @@ class Reader:
             found = median_of_days(cached[0], cached[1], fraction, valid=valid, days=days)
         else:
             found = seasonal(cached[0], cached[1], fraction, valid=valid, weekly=baseline == "weekly")
-        return Compared(found, _floored(rule, found.rate * self._mix(rule, groups, valid)))
+        mix = found.rate * (self._mix(rule, groups, valid) - 1)
+        return Compared(found, _floored(rule, found.rate + mix), mix)
 
     def _mix(self, rule: RegressionRule | BlipRule, groups: Groups, valid: Bools) -> Floats:
         """How many times the baseline's rate is expected of this minute's mix of series."""
@@ -313,7 +314,7 @@ class Reader:
             window=counted[2],
             value=self._value(rule, groups, end - rule.window_length, end),
             past_value=middles(usual),
-            compared=Compared(found, found.rate),
+            compared=Compared(found, found.rate, np.zeros(size)),
         )
 
     def _over(self, groups: Groups, usual: Any, of: Of, start: datetime, stop: datetime) -> Counted:
@@ -368,7 +369,7 @@ class Reader:
             value=value,
             past_value=past_value,
             beyond=beyond,
-            compared=Compared(of_value(usual), usual),
+            compared=Compared(of_value(usual), usual, np.zeros(len(groups))),
         )
 
     def _calls(self, groups: Groups, start: datetime, stop: datetime) -> Floats:
@@ -438,4 +439,4 @@ def _floored(rule: RegressionRule | BlipRule, rate: Floats) -> Floats:
 
 def _nothing(size: int) -> Compared:
     nothing = np.full(size, np.nan)
-    return Compared(of_value(nothing), nothing)
+    return Compared(of_value(nothing), nothing, np.zeros(size))

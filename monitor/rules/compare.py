@@ -1,4 +1,4 @@
-"""What a rate is compared with where it is not the time of day alone: counts, a median, and the present mix. Pure.
+"""What a rate is compared with beside the time of day: counts, a median, and the present mix. Pure.
 
 Arrays are over the label sets of a rule (S of them); what comes out is a ``Baseline``, or what it is to be
 multiplied by.
@@ -24,9 +24,10 @@ def of_counts(calls: Floats, failures: Floats, minimum_calls: float) -> Baseline
     """A baseline of one span: its rate, and the error of so many calls; NaN below ``minimum_calls``."""
     enough = calls >= minimum_calls
     with np.errstate(invalid="ignore", divide="ignore"):
-        # Half a failure more, as in ``baseline``: what never failed yet is not what can't.
-        rate = np.where(enough, (failures + 0.5) / (calls + 1.0), np.nan)
-        error = np.sqrt((1 - rate) / (rate * calls))
+        rate = np.where(enough, failures / calls, np.nan)
+        # Half a failure more: what never failed yet is not what can't.
+        mean = (failures + 0.5) / (calls + 1.0)
+        error = np.sqrt((1 - mean) / (mean * calls))
     size = len(calls)
     return Baseline(rate, error, np.zeros(size), calls, failures, np.ones(size), np.zeros(size, bool))
 

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-
 from msgspec import structs
 
 from monitor.rules.baseline import Baseline
@@ -57,7 +56,9 @@ class Compared(msgspec.Struct, frozen=True):
     baseline: Baseline
     expected: Floats
     """What its rate would be with the calls of the present, whose mix of models, prompts and routes may be
-    another: each has its own rate (direct standardisation)."""
+    another: each has its own rate (direct standardisation). At least the absolute margin."""
+    mix: Floats
+    """Points of its rate that the present mix makes the difference of."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +118,7 @@ def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, 
         counts = since if since is not None else counts
     calls, failures = int(counts.calls[i]), int(counts.failures[i])
     numbers: dict[str, Any] = {"window": _side(calls, failures), "baseline": None, "ratio": None}
-    baseline, expected = reading.compared.baseline, reading.compared.expected
+    baseline = reading.compared.baseline
     if reading.value is not None and np.isfinite(reading.value[i]):
         numbers["value"] = float(reading.value[i])
         if reading.past_value is not None and np.isfinite(reading.past_value[i]):
@@ -129,7 +130,7 @@ def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, 
     numbers["baseline"] = _side(past_calls, past_failures)
     now, rate = _rate(calls, failures), _rate(past_calls, past_failures) or float(baseline.rate[i])
     numbers["ratio"] = now / rate if rate > 0 else None
-    moved = float(expected[i] - baseline.rate[i])
+    moved = float(reading.compared.mix[i])
     numbers["mix"] = moved
     if memory.lanes:
         numbers["evidence"] = {
