@@ -64,7 +64,7 @@ class Ours:
     def __init__(self, series: int, lanes: Sequence[Lane], gates: Gates, *, page: bool, held: int) -> None:
         self._lanes, self._gates, self._page, self._held = lanes, gates, page, held
         self._evidence = Evidence.empty(series, lanes)
-        self._streak = np.zeros(series)
+        self._streak: Floats = np.zeros(series)
         self._shifted = np.zeros(series, dtype=bool)
 
     def fires(
@@ -79,8 +79,8 @@ class Ours:
                 self._shifted = _day_is_shifted(worlds, played.at, self._gates)
             told |= self._shifted
         self._streak = np.where(told, self._streak + 1, 0)
-        fired: Bools = self._streak > self._held
-        return fired
+        held: Bools = self._streak > float(self._held)
+        return held
 
 
 def _day_is_shifted(worlds: Worlds, at: int, gates: Gates) -> Bools:

@@ -3,8 +3,8 @@
 Clipped CUSUMs (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954), a lane for steep rises, one
 for doublings and one for smaller ones, over all label sets of a rule at once. A minute adds its
 log-likelihood ratio between a rise and none. "None" is the top of what the baseline may be, two standard
-errors above it, and a series that drifts by itself adds less. What one minute may add is clipped, so that a failure of some
-minutes that passes, however steep, is not enough by itself (alerting reference §2).
+errors above it, and a series that drifts by itself adds less. What one minute may add is clipped, so that a
+failure of some minutes that passes, however steep, is not enough by itself (alerting reference §2).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Lane(msgspec.Struct, frozen=True):
 #: The lanes that page: one untouched default for any traffic and rate, tuned by ``benchmarks.detection``.
 PAGE_LANES = (
     Lane("steep", 3.5, 1.05, 2.2, 10.0),
-    Lane("double", 2.0, 1.05, 1.8, 9.5),
+    Lane("double", 2.0, 1.05, 1.8, 9.0),
     Lane("medium", 1.6, 1.0, 0.8, 8.0),
 )
 
@@ -115,9 +115,8 @@ def step(
     calls, failures = np.where(told, calls[:, None], 0.0), np.where(told, failures[:, None], 0.0)
     floor = np.array([lane.floor for lane in lanes])
     ratio = np.array([lane.ratio for lane in lanes])
-    null = np.clip(rate * (1 + ERRORS * error) * floor, _EDGE, 1 - 2 * _EDGE)
-    # A rate near 1 can't double: the rise that is tested for is then that of what is left.
-    risen = np.clip(np.minimum(null * ratio, 1 - (1 - null) / ratio), null + _EDGE, 1 - _EDGE)
+    null = np.clip(_times(rate, (1 + ERRORS * error) * floor), _EDGE, 1 - 2 * _EDGE)
+    risen = np.clip(_times(null, ratio), null + _EDGE, 1 - _EDGE)
     good = calls - failures
     gain = failures * np.log(risen / null) + good * (np.log1p(-risen) - np.log1p(-null))
     rougher = 1 + calls * rate * drift**2
@@ -131,3 +130,8 @@ def step(
         np.where(going, evidence.failures + failures, 0.0),
         np.where(going, evidence.expected + calls * rate, 0.0),
     )
+
+
+def _times(rate: Floats, ratio: Floats) -> Floats:
+    """So many times the rate; where that passes 1 sooner, so many times less of what is left to 1."""
+    return np.minimum(rate * ratio, 1 - (1 - rate) / ratio)

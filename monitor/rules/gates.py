@@ -38,10 +38,12 @@ TICKET_GATES = Gates(relative=0.10, absolute=0.002)
 #: Share of the rise since onset that the last five minutes must still show.
 STILL = 0.5
 
-#: So many failures look like a provider's blip, which passes within eight minutes: a page waits twelve, eight
-#: and most of a short window of five. Worse than the second is an outage and does not wait.
-BLIP, OUTAGE = 0.125, 0.6
-BLIP_MINUTES = 12
+#: So many failures look like a provider's blip. Worse than the second is an outage and does not wait.
+BLIP, OUTAGE = 0.14, 0.6
+
+#: Minutes of the short window, and those that a page waits for what may be a blip: eight that it may last,
+#: a short window that has none of it, and one for an onset that came a little before.
+SHORT_MINUTES, BLIP_MINUTES = 5, 14
 
 #: One-sided 95 % normal quantile, of the bound that recovery is judged by.
 _Z = 1.645
@@ -80,7 +82,10 @@ def risen(
     short = (short_failures / np.maximum(short_calls, 1.0))[:, None]
     large = (now >= usual * (1 + gates.relative)) & (now - usual >= gates.absolute)
     still = (short >= usual * (1 + gates.relative)) & (short - usual >= STILL * (now - usual))
-    blip = (np.maximum(now, short) >= BLIP) & (now < OUTAGE) & (evidence.minutes < BLIP_MINUTES)
+    # As steep as it was if all of the rise fell into a few minutes since the onset.
+    share = np.minimum(1.0, SHORT_MINUTES / np.maximum(evidence.minutes, 1.0))
+    steepest = usual + (now - usual) / share
+    blip = (np.maximum(steepest, short) >= BLIP) & (now < OUTAGE) & (evidence.minutes < BLIP_MINUTES)
     some: Bools = np.any(told & large & still & ~(blip & waits), axis=1)
     return some
 
