@@ -79,8 +79,7 @@ class Ours:
                 self._shifted = _day_is_shifted(worlds, played.at, self._gates)
             told |= self._shifted
         self._streak = np.where(told, self._streak + 1, 0)
-        held: Bools = self._streak > float(self._held)
-        return held
+        return self._streak > self._held
 
 
 def _day_is_shifted(worlds: Worlds, at: int, gates: Gates) -> Bools:
@@ -91,8 +90,8 @@ def _day_is_shifted(worlds: Worlds, at: int, gates: Gates) -> Bools:
     (calls, failures), past = days[0], np.stack(days[1:], axis=-1)
     score, usual = shift(calls, failures, past[0], past[1])
     now = failures / np.maximum(calls, 1.0)
-    margin = (now >= usual * (1 + gates.relative)) & (now - usual >= gates.absolute)
-    return (score >= SHIFTED) & margin
+    large: Bools = (now >= usual * (1 + gates.relative)) & (now - usual >= gates.absolute)
+    return large & (score >= SHIFTED)
 
 
 def play(worlds: Worlds, *, held: int, rivals: bool) -> tuple[Tally, Tally, list[Tally]]:
