@@ -39,7 +39,9 @@ class Baseline(msgspec.Struct):
     drift: Floats
     """Standard deviation of the true rate from day to day, as a share of it."""
     calls: Floats
+    """Past calls that the rate stands on; those of other weekdays as far as they count."""
     failures: Floats
+    """The rate times ``calls``."""
     windows: Floats
     """How many past windows had calls that are comparable: of the last seven days, or of the same weekday."""
     weekly: Bools
@@ -98,13 +100,14 @@ def of_windows(
     own_share = np.where(knows_weekdays, between / (between + within), 0.0)
     today = day_rate[:, _WEEK - 1]
     rate = own_share * today + (1 - own_share) * mean
+    behind = own_share * by_day[:, _WEEK - 1] + (1 - own_share) * total
     squared_error = (own_share**2 + (1 - own_share) ** 2 / _WEEK) * within
     return Baseline(
         rate=np.where((windows >= MIN_WINDOWS) & (total > 0), rate, np.nan),
         error=np.sqrt(squared_error) / mean,
         drift=np.sqrt((rough - chance) / np.maximum(average, 1.0)) / mean,
-        calls=total,
-        failures=failed,
+        calls=behind,
+        failures=rate * behind,
         windows=windows.astype(np.float64),
         weekly=knows_weekdays,
     )
