@@ -81,6 +81,7 @@ class Evaluator:
     ) -> None:
         self._rules = {rule.key: rule for rule in rules.rules}
         self._inhibitions = rules.inhibitions
+        self._counters = counters
         self._reader = Reader(counters, rules.rules)
         self._prover = prover
         self._alerts = alerts
@@ -118,6 +119,9 @@ class Evaluator:
         if last - first > LONGEST_CATCH_UP:
             log.warning("minutes are not evaluated", since=first.isoformat(), reason="they are too old")
             first = last - LONGEST_CATCH_UP
+        # Calls that are saved and not rolled up yet would look like calls that never came.
+        undone = self._counters.dirty(first, last + MINUTE)
+        last = last if undone is None else undone - MINUTE
         count = max(0, (last - first) // MINUTE + 1)
         return [first + n * MINUTE for n in range(min(count, AT_ONCE))]
 

@@ -18,8 +18,9 @@ from monitor.rules.model import Margin, ThresholdRule
 from monitor.store import connect
 from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
+from monitor.store.rollups import recompute_dirty
 from monitor.store.silences import Silences
-from monitor.store.tables import alert_events, alerts, outbox
+from monitor.store.tables import alert_events, alerts, dirty_minutes, outbox, rule_states
 from monitor.store.windows import Windows
 from monitor.telemetry import ControlMetrics
 from tests.examples import NOON
@@ -149,6 +150,20 @@ def test_calls_that_come_late_are_seen_while_their_window_lasts(engine: sa.Engin
     assert town.evaluate() == 0
     town.calls(0, 40, ago=2 * MINUTE)
     assert town.evaluate() == 1
+
+
+def test_a_minute_whose_calls_are_not_rolled_up_yet_waits(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(window="1m"))
+    town.calls(10, 20)
+    town.evaluate()
+    with engine.begin() as connection:
+        connection.execute(sa.insert(dirty_minutes).values(minute=NOON + MINUTE))
+    town.evaluate()
+    assert [(row.rule, row.at) for row in town.rows(rule_states)] == [("High/page", NOON)]
+    while recompute_dirty(engine):
+        pass
+    town.evaluate()
+    assert [row.at for row in town.rows(rule_states)] == [NOON + 2 * MINUTE]
 
 
 # -------------------------------------------------------------------------------------------------- labels

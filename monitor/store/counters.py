@@ -180,6 +180,14 @@ class Counters:
         found = np.array(self._fetch(_LETTERS, {"start": start, "stop": stop}), np.int64).reshape(-1, 2)
         return found[:, 0], found[:, 1]
 
+    def dirty(self, start: datetime, stop: datetime) -> datetime | None:
+        """The first minute from ``start`` to before ``stop`` whose calls are not all rolled up yet."""
+        column = tables.dirty_minutes.c.minute
+        first = sa.select(sa.func.min(column)).where(column >= start, column < stop)
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            minute: datetime | None = connection.execute(first).scalar_one()
+            return minute
+
     def series(self) -> Series:
         """Every series there is, those with the values ``other`` among them.
 

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
+from monitor.durations import seconds
 from tests.faults.account import behind, compare, compare_with_rebuild, ends, settled
-from tests.faults.stage import Stage
+from tests.faults.stage import PART_WAIT, Stage
 
 #: Seconds in which a service has to get on with what is in Kafka: after that, it hangs.
 PATIENCE_S = 120.0
@@ -71,7 +72,10 @@ class Proof:
         finally:
             self.traffic.stop()
         self._catch_up()
-        self.service.wait_for("rollups", lambda: settled(self.service), within=PATIENCE_S)
+        # Half a call whose other half was lost with its worker is taken for whole when it has waited.
+        self.service.wait_for(
+            "rollups", lambda: settled(self.service), within=PATIENCE_S + seconds(PART_WAIT)
+        )
         account = compare(self.service, self.traffic, since=since)
         problems = [
             *account.problems,
