@@ -52,8 +52,8 @@ PAGE_LANES = (
     Lane("medium", 1.6, 1.0, 0.8, 8.0),
 )
 
-#: The lanes that write a ticket: nothing that has to be told within minutes.
-TICKET_LANES = (PAGE_LANES[2], Lane("small", 1.25, 1.0, 0.25, 6.0))
+#: The lane that writes a ticket: nothing that has to be told within minutes.
+TICKET_LANES = (Lane("small", 1.4, 1.0, 0.5, 7.5),)
 
 
 def lanes_of(severity: str, budget: float = BUDGET) -> tuple[Lane, ...]:

@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 #: Standard errors by which a day must be above what is expected of it (``benchmarks.detection`` chose it).
-SHIFTED = 3.3
+SHIFTED = 3.5
 
 #: The same for means, whose error is learned of few days: Student's t with about 13 degrees of freedom.
 MEAN_SHIFTED = 5.0
