@@ -120,7 +120,9 @@ def _members(info: inspect.Type, value: Any) -> Iterator[inspect.Type]:
         tagged = [
             member
             for member in members
-            if isinstance(member, inspect.StructType) and member.tag == _item(value, member.tag_field or "")
+            if isinstance(member, inspect.StructType)
+            and member.tag_field
+            and member.tag == _item(value, member.tag_field)
         ]
         yield from tagged or members
     else:
