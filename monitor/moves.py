@@ -13,7 +13,7 @@ from monitor.reading import by_of
 from monitor.rules.judge import Codes, Reading
 from monitor.rules.memory import NEVER, Memory
 from monitor.rules.model import Rule
-from monitor.rules.states import CODE, STATES, VERDICTS, Standing, State, Verdict, follow
+from monitor.rules.states import CODE, STATE_CODE, STATES, VERDICTS, Standing, State, Verdict, follow
 from monitor.store.alerts import fingerprint
 
 #: Gives a sentence about a label set, and the numbers that it rests on.
@@ -94,7 +94,7 @@ def _remember(
 ) -> datetime | None:
     """Keep what an alert rests on while it is open or pending; gives when its evidence began."""
     rests = after.open or after.state is State.PENDING
-    if rests and np.isnan(memory.frozen[i]) and reading is not None:
+    if rests and memory.onset[i] == NEVER and reading is not None:
         memory.frozen[i] = reading.compared.baseline.rate[i]
         lasted = int(memory.evidence.minutes[i].max(initial=1))
         memory.onset[i] = now - max(lasted, 1) + 1
@@ -110,4 +110,4 @@ def _remember(
 
 _QUIET = np.zeros((len(STATES), len(VERDICTS)), bool)
 for _state, _verdict in _STILL:
-    _QUIET[CODE[_state], CODE[_verdict]] = True
+    _QUIET[STATE_CODE[_state], CODE[_verdict]] = True

@@ -7,7 +7,7 @@ the same answers as one that was never put away.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.rules.detector import Evidence, Lane
-from monitor.rules.states import CODE, STATES, Standing
+from monitor.rules.states import STATE_CODE, STATES, Standing
 
 #: Labels by their values, in the order of the rule's dimensions.
 Labels = tuple[str, ...]
@@ -94,7 +94,7 @@ class Memory:
 
     def stand(self, i: int, standing: Standing) -> None:
         """Say where one label set stands now."""
-        self.state[i] = CODE[standing.state]
+        self.state[i] = STATE_CODE[standing.state]
         self._since[i] = standing.since
         self._open[i] = standing.open
         self._breached[i] = NEVER if standing.breached is None else standing.breached
@@ -128,11 +128,18 @@ class Memory:
             ValueError: bytes of another version, or of none.
         """
         try:
-            found: dict[str, Any] = msgspec.msgpack.decode(zlib.decompress(kept))
+            found: dict[str, Any] = msgspec.msgpack.decode(zlib.decompress(kept), type=dict[str, Any])
         except (zlib.error, msgspec.DecodeError) as error:
             raise ValueError(f"stored evidence that can't be read: {error}") from error
         if found.get("version") != VERSION:
             raise ValueError(f"stored evidence of version {found.get('version')}")
+        try:
+            return cls._of(found, lanes)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"stored evidence of another form: {error}") from error
+
+    @classmethod
+    def _of(cls, found: Mapping[str, Any], lanes: Sequence[Lane]) -> Memory:
         memory = cls(lanes)
         memory.grow([tuple(values) for values in found["labels"]])
         memory.stale = found["stale"]

@@ -49,13 +49,11 @@ class Verdict(StrEnum):
     MISSING = "missing"
 
 
-#: Numbers for arrays.
+#: Numbers for arrays: the places in these. A state and a verdict of one name are equal, so each has its own.
 STATES: tuple[State, ...] = tuple(State)
 VERDICTS: tuple[Verdict, ...] = tuple(Verdict)
-CODE: dict[State | Verdict, int] = {
-    **{state: n for n, state in enumerate(STATES)},
-    **{verdict: n for n, verdict in enumerate(VERDICTS)},
-}
+STATE_CODE: dict[State, int] = {state: n for n, state in enumerate(STATES)}
+CODE: dict[Verdict, int] = {verdict: n for n, verdict in enumerate(VERDICTS)}
 
 _UNKNOWN = {
     Verdict.INSUFFICIENT: (State.INSUFFICIENT_DATA, "too few calls to say"),
