@@ -73,7 +73,7 @@ class Ours:
         """Whether it fires after this minute."""
         self._evidence = step(self._evidence, *minute, baseline, self._lanes)
         told = risen(self._evidence, *played.window(5), self._lanes, self._gates, waits=self._page)
-        told &= enough(played.window(60)[0], baseline.rate, self._gates)
+        told &= enough(*played.window(60), baseline.rate, self._gates)
         if not self._page:
             if played.at % 60 == 0:
                 self._shifted = _day_is_shifted(worlds, played.at, self._gates)

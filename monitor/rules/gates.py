@@ -27,9 +27,9 @@ class Gates(msgspec.Struct, frozen=True):
     absolute: float
     """The same in points of rate: 0.005 is half a percentage point."""
     minimum_calls: float = 50.0
-    """Calls of the last hour."""
+    """Calls of the window."""
     minimum_expected: float = 5.0
-    """Failures that the baseline expects of the last hour."""
+    """Failures that the baseline expects of the window, or that came."""
 
 
 PAGE_GATES = Gates(relative=0.25, absolute=0.005)
@@ -49,12 +49,14 @@ SHORT_MINUTES, BLIP_MINUTES = 5, 14
 _Z = 1.645
 
 
-def enough(calls: Floats, rate: Floats, gates: Gates) -> Bools:
-    """Whether the last hour has seen enough to say anything: ``calls`` in it and the baseline's ``rate``.
+def enough(calls: Floats, failures: Floats, rate: Floats, gates: Gates) -> Bools:
+    """Whether a window has seen enough to say anything: its counts, and the baseline's ``rate``.
 
-    False where there is no baseline (NaN). What is not enough is not OK: it is insufficient data.
+    So many failures must be expected, or have come. False where there is no baseline (NaN). What is not
+    enough is not OK: it is insufficient data.
     """
-    return (calls >= gates.minimum_calls) & (calls * np.nan_to_num(rate) >= gates.minimum_expected)
+    seen = np.maximum(failures, calls * np.nan_to_num(rate))
+    return np.isfinite(rate) & (calls >= gates.minimum_calls) & (seen >= gates.minimum_expected)
 
 
 def risen(

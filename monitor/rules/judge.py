@@ -15,7 +15,7 @@ from msgspec import structs
 
 from monitor.rules.baseline import Baseline
 from monitor.rules.detector import Lane, lanes_of, step
-from monitor.rules.gates import Gates, recovered, risen
+from monitor.rules.gates import Gates, enough, recovered, risen
 from monitor.rules.memory import Memory
 from monitor.rules.model import (
     AbsenceRule,
@@ -168,8 +168,7 @@ def _gathered(rule: RegressionRule, memory: Memory, reading: Reading) -> Codes:
     memory.well_calls = np.where(bad, 0.0, memory.well_calls + minute.calls)
     memory.well_failures = np.where(bad, 0.0, memory.well_failures + minute.failures)
     clear = recovered(memory.well_calls, memory.well_failures, expected, gates) & ~bad
-    seen = np.maximum(window.failures, window.calls * np.nan_to_num(expected))
-    unsaid = (window.calls < gates.minimum_calls) | (seen < gates.minimum_expected) | ~np.isfinite(expected)
+    unsaid = ~enough(window.calls, window.failures, expected, gates)
     return _verdicts(breach, clear, unsaid, window.calls)
 
 

@@ -54,12 +54,21 @@ def test_a_rise_within_the_margin_never_pages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("calls", "rate", "is_enough"),
-    [(1000.0, 0.02, True), (49.0, 0.5, False), (200.0, 0.02, False), (1000.0, float("nan"), False)],
-    ids=["plenty", "few calls", "few failures expected", "no baseline"],
+    ("calls", "failures", "rate", "is_enough"),
+    [
+        (1000.0, 0.0, 0.02, True),
+        (49.0, 40.0, 0.5, False),
+        (200.0, 4.0, 0.02, False),
+        (200.0, 5.0, 0.02, True),
+        (1000.0, 500.0, float("nan"), False),
+    ],
+    ids=["plenty", "few calls", "few failures", "failures came", "no baseline"],
 )
-def test_too_little_is_said_to_be_too_little(calls: float, rate: float, is_enough: bool) -> None:
-    assert enough(np.array([calls]), np.array([rate]), PAGE_GATES)[0] == is_enough
+def test_too_little_is_said_to_be_too_little(
+    calls: float, failures: float, rate: float, is_enough: bool
+) -> None:
+    counts = np.array([calls]), np.array([failures])
+    assert enough(*counts, np.array([rate]), PAGE_GATES)[0] == is_enough
 
 
 @pytest.mark.parametrize(
