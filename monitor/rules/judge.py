@@ -250,8 +250,8 @@ def _blip(rule: BlipRule, reading: Reading) -> Codes:
     expected = reading.compared.expected
     steep = np.zeros(len(expected), np.int64)
     for minute in reading.minutes[-rule.of_minutes :]:
-        enough = minute.calls >= rule.minimum_calls
-        steep += enough & (minute.rate >= rule.times * expected) & (minute.failures >= FEWEST_FAILURES)
+        busy = minute.calls >= rule.minimum_calls
+        steep += busy & (minute.rate >= rule.times * expected) & (minute.failures >= FEWEST_FAILURES)
     return _verdicts(steep >= rule.minutes, steep == 0, ~np.isfinite(expected), reading.window.calls)
 
 
