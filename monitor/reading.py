@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from monitor.rules.model import (
 from monitor.rules.model import Baseline as BaselineOf
 from monitor.rules.slow import mean_shift, shift
 from monitor.store.alerts import Incident
-from monitor.store.counters import Counters, Histograms, Of, Table
+from monitor.store.counters import Histograms, Of, Series, Table
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -43,10 +43,45 @@ SHORT = timedelta(minutes=5)
 #: Either side of an incident, what is not learned from: the baseline's own window reaches so far.
 GUARD = timedelta(minutes=30)
 
+#: Days that say what each series' own rate is.
+MIX_DAYS = 7
+
 #: Days of the hour that a percentile is compared with.
 PERCENTILE_DAYS = 7
 
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+
+
+class Rollups(Protocol):
+    """What is read: ``monitor.store.counters.Counters``, or ``monitor.history.History``."""
+
+    def minutes(self, start: datetime, stop: datetime, columns: Sequence[str]) -> Table:
+        """Rollups by the minute."""
+        ...
+
+    def sums(self, start: datetime, stop: datetime, columns: Sequence[str]) -> Table:
+        """Rollups of a span together."""
+        ...
+
+    def hours(self, hours: Sequence[datetime], columns: Sequence[str]) -> Table:
+        """Rollups of whole hours."""
+        ...
+
+    def histograms(self, start: datetime, stop: datetime, of: Of) -> Histograms:
+        """Values of a span together."""
+        ...
+
+    def hour_histograms(self, hours: Sequence[datetime], of: Of) -> Histograms:
+        """Values of whole hours."""
+        ...
+
+    def dead_letters(self, start: datetime, stop: datetime) -> tuple[Ints, Ints]:
+        """Minutes, and their dead letters."""
+        ...
+
+    def series(self) -> Series:
+        """Every series."""
+        ...
 
 
 class Reader:
@@ -57,7 +92,7 @@ class Reader:
         rules: whose metrics are read.
     """
 
-    def __init__(self, counters: Counters, rules: Sequence[Rule]) -> None:
+    def __init__(self, counters: Rollups, rules: Sequence[Rule]) -> None:
         self._counters = counters
         measured = [METRICS[rule.metric] for rule in rules if not isinstance(rule, AbsenceRule)]
         found = {name for one in measured for name in one.columns} | {"calls", "uncaptured_output"}
@@ -223,16 +258,14 @@ class Reader:
         self, rule: RegressionRule | BlipRule, groups: Groups, incidents: Sequence[Incident]
     ) -> Compared:
         """The same time on other days, as far as it was no incident, with the calls of this minute."""
-        table, day, slot = self._hours()
         size = len(groups)
-        calls, failures = self._rows(rule, table)
         valid = self._valid(rule, groups, incidents)
         cached = self._past.get(rule.key)
         if cached is None or cached[0].shape[0] != size:
-            part = day * 3 + slot
+            table, day, slot = self._hours()
             cached = self._past[rule.key] = tuple(
-                groups.totals(table.series_id, part, rows, DAYS * 3).T.reshape(size, DAYS, 3)
-                for rows in (calls, failures)
+                groups.totals(table.series_id, day * 3 + slot, rows, DAYS * 3).T.reshape(size, DAYS, 3)
+                for rows in self._rows(rule, table)
             )
         fraction = self._minute.minute / 60
         baseline = getattr(rule, "baseline", "seasonal")
@@ -246,17 +279,27 @@ class Reader:
 
     def _mix(self, rule: RegressionRule | BlipRule, groups: Groups, valid: Bools) -> Floats:
         """How many times the baseline's rate is expected of this minute's mix of series."""
-        table, day, _ = self._hours()
-        calls, failures = self._rows(rule, table)
-        instance = groups.instances(table.series_id)
-        learned = (instance >= 0) & valid[instance, day] & (day < PERCENTILE_DAYS)
         now = self._sums(self._minute, self._minute + MINUTE)
         now_calls, _ = self._rows(rule, now)
         return mix_index(
-            past=(table.series_id[learned], instance[learned], calls[learned], failures[learned]),
+            past=self._usual_mix(rule, groups, valid),
             now=(now.series_id, groups.instances(now.series_id), now_calls),
             size=len(groups),
         )
+
+    def _usual_mix(self, rule: Measured, groups: Groups, valid: Bools) -> tuple[Ints, Ints, Floats, Floats]:
+        """Of each series, its label set, its calls and its failures of the last week around this hour."""
+        key = ("mix", rule.key, len(groups))
+        if key not in self._past:
+            table, day, _ = self._hours()
+            instance = groups.instances(table.series_id)
+            learned = (instance >= 0) & valid[instance, day] & (day < MIX_DAYS)
+            series = np.unique(table.series_id[learned])
+            place = np.searchsorted(series, table.series_id[learned])
+            n, x = (np.bincount(place, rows[learned], len(series)) for rows in self._rows(rule, table))
+            self._past[key] = series, groups.instances(series), n, x
+        found: tuple[Ints, Ints, Floats, Floats] = self._past[key]
+        return found
 
     def _hours(self) -> tuple[Table, Ints, Ints]:
         """The rollups of the hours around this one on past days, and of each row which day and hour it is."""
@@ -274,10 +317,11 @@ class Reader:
     def _valid(self, rule: Rule, groups: Groups, incidents: Sequence[Incident]) -> Bools:
         """Of each label set, which past days may be learned from: ``[S, DAYS]``."""
         valid = np.ones((len(groups), DAYS), bool)
-        place = {labels: n for n, labels in enumerate(groups.labels)}
-        for one in incidents:
+        own = [one for one in incidents if one.rule == rule.alert]
+        place = {labels: n for n, labels in enumerate(groups.labels)} if own else {}
+        for one in own:
             i = place.get(tuple(one.labels.get(name, "") for name in by_of(rule)))
-            if one.rule != rule.alert or i is None:
+            if i is None:
                 continue
             for k in range(DAYS):
                 then = self._minute - (k + 1) * DAY

@@ -1,0 +1,68 @@
+"""Runs rules over history, minute by minute, as the service does: history in, transitions out, nothing stored.
+
+The reading, the judging and the states are the service's own; only who is told is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import msgspec
+
+from monitor.history import History
+from monitor.moves import Moved, follow_all
+from monitor.reading import MINUTE, Reader
+from monitor.rules.judge import explain, judge, lanes_for
+from monitor.rules.memory import Memory
+from monitor.rules.model import AbsenceRule, Rule
+from monitor.store.alerts import Incident
+
+
+class Simulation:
+    """Rules over history. Rules about the log itself, which history says nothing of, are left out.
+
+    Args:
+        rules: what to evaluate.
+        history: what happened.
+    """
+
+    def __init__(self, rules: Sequence[Rule], history: History) -> None:
+        self.rules = [
+            rule for rule in rules if not (isinstance(rule, AbsenceRule) and rule.absent == "watermark")
+        ]
+        self._reader = Reader(history, self.rules)
+        self._memories = {rule.key: Memory(lanes_for(rule)) for rule in self.rules}
+        self._incidents: dict[str, Incident] = {}
+        self._past: list[Incident] = []
+
+    def run(self, start: datetime, stop: datetime) -> Iterator[tuple[datetime, list[Moved]]]:
+        """Every minute from ``start`` to before ``stop``, by its end, with what moved in it."""
+        minute = start
+        while minute < stop:
+            yield minute + MINUTE, self._judge(minute)
+            minute += MINUTE
+
+    def _judge(self, minute: datetime) -> list[Moved]:
+        self._reader.at(minute)
+        incidents = [*self._past, *self._incidents.values()]
+        moved = []
+        for rule in self.rules:
+            memory = self._memories[rule.key]
+            reading = self._reader.read(rule, memory, incidents)
+            verdicts = judge(rule, memory, reading)
+            said = partial(explain, rule, memory, reading)
+            moved += follow_all(rule, memory, verdicts, reading, minute, said)
+        for one in moved:
+            self._note(one, minute + MINUTE)
+        return moved
+
+    def _note(self, moved: Moved, at: datetime) -> None:
+        """Keep when alerts fired: no baseline learns from that."""
+        key = moved.fingerprint
+        if moved.fired:
+            start = moved.onset_at or at - timedelta(minutes=1)
+            self._incidents[key] = Incident(moved.rule.alert, moved.labels, start, None)
+        elif moved.before.open and not moved.after.open:
+            self._past.append(msgspec.structs.replace(self._incidents.pop(key), end=at))
