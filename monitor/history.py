@@ -143,15 +143,16 @@ def load(
     hours = [start.replace(minute=0) - BASELINES + n * HOUR for n in range(count)]
     return History(
         counters.series(),
-        _joined(minutes),
+        joined(minutes),
         hours=counters.hours(hours, columns),
-        histograms={of: _joined_values(rows) for of, rows in values.items()},
+        histograms={of: joined_values(rows) for of, rows in values.items()},
         hour_histograms={of: counters.hour_histograms(hours, of) for of in histograms},
         letters=counters.dead_letters(first, stop),
     )
 
 
-def _joined(tables: Sequence[Table]) -> Table:
+def joined(tables: Sequence[Table]) -> Table:
+    """The rows of several tables of the same columns."""
     return Table(
         tables[0].columns,
         np.concatenate([one.series_id for one in tables]),
@@ -160,7 +161,8 @@ def _joined(tables: Sequence[Table]) -> Table:
     )
 
 
-def _joined_values(rows: Sequence[Histograms]) -> Histograms:
+def joined_values(rows: Sequence[Histograms]) -> Histograms:
+    """The rows of several."""
     return Histograms(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 

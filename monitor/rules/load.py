@@ -46,11 +46,11 @@ class Rules(msgspec.Struct, frozen=True):
     inhibitions: tuple[Inhibition, ...] = ()
 
 
-def load_rules(paths: Sequence[Path], *, channels: Collection[str]) -> Rules:
+def load_rules(paths: Sequence[Path], *, channels: Collection[str] | None) -> Rules:
     """Every rule in these files and folders (``*.yaml``; tests, ``*.test.yaml``, are not read), in order.
 
     ``channels`` are the names of the channels that are configured: a rule that names another could never
-    be delivered.
+    be delivered. ``None`` lets any be named, where nothing is to be.
 
     Raises:
         ConfigError: a file that can't be read or a rule that can't be evaluated; names file and line.
@@ -111,7 +111,9 @@ def rule_files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _check(rule: Rule, located: Located, place: tuple[str | int, ...], channels: Collection[str]) -> None:
+def _check(
+    rule: Rule, located: Located, place: tuple[str | int, ...], channels: Collection[str] | None
+) -> None:
     """Everything that the types can't say."""
 
     def refuse(message: str, key: str) -> ConfigError:
@@ -126,7 +128,7 @@ def _check(rule: Rule, located: Located, place: tuple[str | int, ...], channels:
     _check_dimensions(rule.by, "by", refuse)
     _check_values(rule.where, "where", refuse)
     for name in rule.channels:
-        if name not in channels:
+        if channels is not None and name not in channels:
             raise refuse(f"channel {name!r} is not configured{suggestion(name, list(channels))}", "channels")
     for name in rule.labels:
         if name in DIMENSIONS or name in ("alertname", "severity", "metric"):

@@ -1,0 +1,302 @@
+"""Tests of rules, as promtool has them: a YAML file of made-up series in, what did not fire as expected out.
+
+A series is its labels and, for each counter of a rollup, its value minute by minute in promtool's notation:
+``5x10`` is 5 eleven times, ``1+2x3`` is 1 3 5 7, ``_`` and ``_x5`` are minutes without calls, ``stale`` ends
+the series. ``~100x60`` is 61 draws from Poisson's distribution, ``~2%x60`` as many from the binomial one of
+the minute's calls; both are of the test's seed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from monitor.durations import Duration, seconds
+from monitor.errors import ConfigError
+from monitor.explain import suggestion
+from monitor.history import MINUTE, History, joined, joined_values
+from monitor.moves import Moved
+from monitor.records import DIMENSIONS
+from monitor.rules.histogram import bucket_of
+from monitor.rules.load import load_rules
+from monitor.rules.model import Rule
+from monitor.rules.states import State
+from monitor.simulation import Simulation
+from monitor.store.counters import Floats, Histograms, Ints, Of, Series, Table
+from monitor.store.tables import COUNTED
+from monitor.yaml_file import Located, read
+
+#: Most minutes of one test: the longest baseline, and a week.
+MOST_MINUTES = 36 * 1440
+
+#: How long before the first check rules are evaluated; what is older is only what they learn from.
+WARM_UP = timedelta(days=1)
+
+#: The counters and sums of a rollup.
+COLUMNS = ("calls", *COUNTED)
+
+_ITEM = re.compile(
+    r"(?P<gap>_|stale)(?:x(?P<gaps>\d{1,6}))?\Z"
+    r"|~(?P<mean>\d+(?:\.\d+)?)(?P<percent>%)?(?:x(?P<draws>\d{1,6}))?\Z"
+    r"|(?P<first>-?\d+(?:\.\d+)?)(?:(?P<step>[+-]\d+(?:\.\d+)?))?(?:x(?P<more>\d{1,6}))?\Z"
+)
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of what is read from a test file: an unknown key is an error."""
+
+
+class SeriesOf(_Strict, frozen=True, kw_only=True):
+    """One made-up series."""
+
+    labels: dict[str, str] = {}
+    values: dict[str, str]
+    """Of each counter, ``calls`` among them, what it is in every minute."""
+    duration_ms: str = ""
+    ttft_ms: str = ""
+    """What every call of a minute took."""
+
+
+class Expected(_Strict, frozen=True, kw_only=True):
+    """One alert that is to be there."""
+
+    labels: dict[str, str] = {}
+    severity: str = "page"
+    state: State = State.FIRING
+    reason: str = ""
+    """A piece of the sentence that says why it is in its state."""
+
+
+class Check(_Strict, frozen=True, kw_only=True):
+    """What is to be true so long after the beginning. No alerts: none may be open."""
+
+    at: Duration
+    alert: str
+    alerts: tuple[Expected, ...] = ()
+
+
+class RuleTest(_Strict, frozen=True, kw_only=True):
+    """One test."""
+
+    name: str
+    seed: int = 0
+    start: str = "2026-01-05T00:00:00Z"
+    series: tuple[SeriesOf, ...]
+    checks: tuple[Check, ...]
+
+
+class TestFile(_Strict, frozen=True, kw_only=True):
+    """A file of tests: the rule files, relative to it, and the tests of them."""
+
+    rules: tuple[str, ...]
+    tests: tuple[RuleTest, ...]
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What is not as a test says."""
+
+    test: str
+    at: str
+    alert: str
+    expected: tuple[str, ...]
+    found: tuple[str, ...]
+
+
+def load_tests(path: Path) -> tuple[TestFile, Located]:
+    """Read a file of tests.
+
+    Raises:
+        ConfigError: it can't be read, or says what can't be; names file and line.
+    """
+    file, located = read(path, TestFile)
+    for t, test in enumerate(file.tests):
+        for s, series in enumerate(test.series):
+            place = ("tests", t, "series", s)
+            for name in series.labels:
+                if name not in DIMENSIONS:
+                    known = suggestion(name, list(DIMENSIONS))
+                    raise located.error(f"unknown dimension {name!r}{known}", *place, "labels")
+            for name in series.values:
+                if name not in COLUMNS:
+                    known = suggestion(name, list(COLUMNS))
+                    raise located.error(f"unknown counter {name!r}{known}", *place, "values")
+            if "calls" not in series.values:
+                raise located.error("a series has calls, at least", *place, "values")
+            try:
+                _series(series, np.random.default_rng(0))
+            except ValueError as error:
+                raise located.error(str(error), *place, "values") from error
+    return file, located
+
+
+def run_tests(path: Path) -> tuple[int, list[Failure]]:
+    """How many checks a file of tests has, and those that fail.
+
+    Raises:
+        ConfigError: the file, or a rule file that it names, can't be used.
+    """
+    file, _ = load_tests(path)
+    rules = load_rules([path.parent / name for name in file.rules], channels=None).rules
+    names = {rule.alert for rule in rules}
+    checks, failures = 0, []
+    for test in file.tests:
+        for check in test.checks:
+            if check.alert not in names:
+                raise ConfigError(
+                    f"{path}: test {test.name!r}: no rule has the alert {check.alert!r}"
+                    f"{suggestion(check.alert, sorted(names))}"
+                )
+        wanted = {check.alert for check in test.checks}
+        checks += len(test.checks)
+        failures += _run(test, [rule for rule in rules if rule.alert in wanted])
+    return checks, failures
+
+
+def _run(test: RuleTest, rules: Sequence[Rule]) -> list[Failure]:
+    start = datetime.fromisoformat(test.start).astimezone(UTC).replace(second=0, microsecond=0)
+    history = _history(test, start)
+    due: dict[datetime, list[Check]] = {}
+    for check in test.checks:
+        minute = (start + timedelta(seconds=seconds(check.at))).replace(second=0)
+        due.setdefault(minute, []).append(check)
+    standing: dict[str, Moved] = {}
+    failures = []
+    begin = max(start, min(due, default=start) - WARM_UP)
+    # What is said of a minute is known at its end: a check sees what was known when its minute began.
+    for end, moved in Simulation(rules, history).run(begin, max(due, default=start) + MINUTE):
+        for check in due.get(end - MINUTE, []):
+            failures += _checked(test, check, list(standing.values()))
+        standing |= {one.fingerprint: one for one in moved}
+    return failures
+
+
+def _checked(test: RuleTest, check: Check, standing: Sequence[Moved]) -> list[Failure]:
+    own = [one for one in standing if one.rule.alert == check.alert]
+    quiet = {State.NORMAL, State.INSUFFICIENT_DATA, State.NO_DATA, State.MISSING_SERIES}
+    there = [one for one in own if one.after.open or one.after.state not in quiet]
+    unmatched = list(there)
+    for expected in check.alerts:
+        match = next((one for one in own if _matches(expected, one)), None)
+        if match is None:
+            break
+        if match in unmatched:
+            unmatched.remove(match)
+    else:
+        if not unmatched:
+            return []
+    return [
+        Failure(
+            test.name,
+            check.at,
+            check.alert,
+            tuple(_text(one.state, one.severity, one.labels, one.reason) for one in check.alerts),
+            tuple(_text(one.after.state, one.rule.severity, one.labels, one.reason) for one in there),
+        )
+    ]
+
+
+def _matches(expected: Expected, one: Moved) -> bool:
+    return (
+        one.rule.severity == expected.severity
+        and one.after.state is expected.state
+        and expected.labels.items() <= one.labels.items()
+        and expected.reason in one.reason
+    )
+
+
+def _text(state: str, severity: str, labels: Mapping[str, str], reason: str) -> str:
+    where = ", ".join(f'{name}="{value}"' for name, value in labels.items())
+    return f"{state} {severity} {{{where}}}" + (f" {reason}" if reason else "")
+
+
+def _history(test: RuleTest, start: datetime) -> History:
+    """What a test's series are as rollups."""
+    rng = np.random.default_rng(test.seed)
+    series = Series()
+    tables: list[Table] = []
+    values: dict[Of, list[Histograms]] = {}
+    for number, one in enumerate(test.series, 1):
+        series.add(number, [one.labels.get(name, "") for name in DIMENSIONS])
+        counters = _series(one, rng)
+        calls = counters["calls"]
+        there = np.flatnonzero(calls > 0)
+        bucket, whose = int(start.timestamp()) + 60 * there, np.full(len(there), number)
+        rows = [counters[name][there] if name in counters else np.zeros(len(there)) for name in COLUMNS]
+        tables.append(Table(COLUMNS, whose, bucket, np.array(rows).T))
+        for of, text in _measured(one).items():
+            took = _as_long(_numbers(text, calls, rng), calls)[there]
+            rows_of = Histograms(whose, bucket, _buckets(took), calls[there].astype(np.int64))
+            values.setdefault(of, []).append(rows_of)
+    return History(
+        series, joined(tables), histograms={of: joined_values(rows) for of, rows in values.items()}
+    )
+
+
+def _measured(one: SeriesOf) -> dict[Of, str]:
+    given: dict[Of, str] = {"duration": one.duration_ms, "ttft": one.ttft_ms}
+    return {of: text for of, text in given.items() if text}
+
+
+def _series(one: SeriesOf, rng: np.random.Generator) -> dict[str, Floats]:
+    """Each counter of a series, minute by minute; ``calls`` first, as others are drawn from it.
+
+    Raises:
+        ValueError: values that are not written as ``_ITEM`` says.
+    """
+    calls = _numbers(one.values["calls"], None, rng)
+    others = {name: text for name, text in one.values.items() if name != "calls"}
+    for text in _measured(one).values():
+        _numbers(text, calls, np.random.default_rng(0))
+    return {
+        "calls": calls,
+        **{name: _as_long(_numbers(text, calls, rng), calls) for name, text in others.items()},
+    }
+
+
+def _numbers(text: str, calls: Floats | None, rng: np.random.Generator) -> Floats:
+    """The values of one notation; what is missing is 0, as no rollup says anything then."""
+    found: list[Floats] = []
+    length = 0
+    for item in text.split():
+        match = _ITEM.match(item)
+        if match is None:
+            raise ValueError(f"{item!r} is no value: write 5x10, 1+2x3, _x5, stale, ~100x60 or ~2%x60")
+        numbers = _item(match, calls, length, rng)
+        if item.startswith("stale"):
+            break
+        length += len(numbers)
+        if length > MOST_MINUTES:
+            raise ValueError(f"more than {MOST_MINUTES} minutes")
+        found.append(numbers)
+    return np.concatenate(found) if found else np.zeros(0)
+
+
+def _item(match: re.Match[str], calls: Floats | None, begin: int, rng: np.random.Generator) -> Floats:
+    if match["gap"]:
+        return np.zeros(int(match["gaps"] or 1))
+    if match["mean"]:
+        count = int(match["draws"] or 0) + 1
+        if not match["percent"]:
+            return rng.poisson(float(match["mean"]), count).astype(np.float64)
+        if calls is None:
+            raise ValueError("a percentage is of the calls, so calls can't be one")
+        share = min(float(match["mean"]) / 100, 1.0)
+        of = _as_long(calls[begin : begin + count], np.zeros(count)).astype(np.int64)
+        return rng.binomial(of, share).astype(np.float64)
+    first, step, count = float(match["first"]), float(match["step"] or 0), int(match["more"] or 0) + 1
+    return np.maximum(first + step * np.arange(count), 0.0)
+
+
+def _as_long(values: Floats, as_: Floats) -> Floats:
+    """The same, cut or filled with zeros to the length of another."""
+    padded: Floats = np.pad(values[: len(as_)], (0, max(0, len(as_) - len(values))))
+    return padded
+
+
+def _buckets(took: Floats) -> Ints:
+    return np.array([bucket_of(value) for value in took], np.int64)
