@@ -23,7 +23,7 @@ import typer
 
 from monitor import __version__, logs
 from monitor.clock import SystemClock
-from monitor.commands import deploys, silences
+from monitor.commands import deploys, rules, silences
 from monitor.commands.shared import ConfigOption, database, duration, load_settings, moment
 from monitor.decode import formats
 from monitor.errors import DeadLetterReason, MonitorError
@@ -369,6 +369,7 @@ def score(
 app.add_typer(silences.app, name="silence")
 app.command()(deploys.deploy)
 app.add_typer(deploys.app, name="deploys")
+app.add_typer(rules.app, name="rules")
 
 
 def _total(scored: int, skipped: int, empty: int, format_name: str, *, searched: bool) -> str:

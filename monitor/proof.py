@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,10 +27,12 @@ class Prover:
 
     Args:
         windows: counts by dimension, and example calls.
+        deploys: gives the markers near a time that may have to do with these labels.
     """
 
-    def __init__(self, windows: Windows) -> None:
+    def __init__(self, windows: Windows, deploys: Callable[[Mapping[str, str], datetime], object]) -> None:
         self._windows = windows
+        self._deploys = deploys
 
     def prove(self, fired: Sequence[Alert], at: datetime) -> dict[str, dict[str, Any]]:
         """What is shown of the first of these alerts, by fingerprint.
@@ -47,7 +49,11 @@ class Prover:
         length = min(max(at - alert.onset_at if alert.onset_at else SHORT, SHORT), LONGEST)
         measured, times = METRICS[rule.metric], (at - length, at)
         where = values_of({**rule.where, **alert.labels})
-        proof: dict[str, Any] = {"window_start": times[0].isoformat(), "window_end": at.isoformat()}
+        proof: dict[str, Any] = {
+            "window_start": times[0].isoformat(),
+            "window_end": at.isoformat(),
+            "deploys": msgspec.to_builtins(self._deploys(alert.labels, times[0])),
+        }
         if not measured.is_rate or rule.metric == "share":
             return proof
         query = Query(measured.numerator, measured.denominator, where)

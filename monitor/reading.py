@@ -94,9 +94,7 @@ class Reader:
 
     def __init__(self, counters: Rollups, rules: Sequence[Rule]) -> None:
         self._counters = counters
-        measured = [METRICS[rule.metric] for rule in rules if not isinstance(rule, AbsenceRule)]
-        found = {name for one in measured for name in one.columns} | {"calls", "uncaptured_output"}
-        self._columns = tuple(sorted(found - {"dead_letters"}))
+        self._columns, _ = needs(rules)
         self._groups: dict[str, Groups] = {}
         self._of: dict[str, Groups] = {}
         self._minute = datetime.min.replace(tzinfo=UTC)
@@ -437,6 +435,14 @@ class Reader:
         compared = _nothing(size)
         compared.baseline.calls = usual
         return Reading(minute=came, short=came, window=came, compared=compared)
+
+
+def needs(rules: Sequence[Rule]) -> tuple[tuple[str, ...], tuple[Of, ...]]:
+    """The counters and the histograms that these rules are judged by."""
+    measured = [METRICS[rule.metric] for rule in rules if not isinstance(rule, AbsenceRule)]
+    found = {name for one in measured for name in one.columns} | {"calls", "uncaptured_output"}
+    histograms = dict.fromkeys(_of(one) for one in measured if one.histogram)
+    return tuple(sorted(found - {"dead_letters"})), tuple(histograms)
 
 
 def by_of(rule: Rule) -> tuple[str, ...]:

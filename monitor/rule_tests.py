@@ -289,7 +289,8 @@ def _item(match: re.Match[str], calls: Floats | None, begin: int, rng: np.random
         of = _as_long(calls[begin : begin + count], np.zeros(count)).astype(np.int64)
         return rng.binomial(of, share).astype(np.float64)
     first, step, count = float(match["first"]), float(match["step"] or 0), int(match["more"] or 0) + 1
-    return np.maximum(first + step * np.arange(count), 0.0)
+    values: Floats = np.maximum(first + step * np.arange(count), 0.0)
+    return values
 
 
 def _as_long(values: Floats, as_: Floats) -> Floats:

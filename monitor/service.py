@@ -45,7 +45,7 @@ from monitor.store import PostgresStore, connect
 from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
 from monitor.store.database import transient_if_unreachable
-from monitor.store.deploys import Notices
+from monitor.store.deploys import Notices, nearest
 from monitor.store.leader import Leader
 from monitor.store.migrate import current_revision, newest_revision
 from monitor.store.rollups import MINUTE_WAITS
@@ -156,7 +156,7 @@ class Service:
         evaluator = Evaluator(
             self._settings.rules,
             Counters(engine),
-            Prover(Windows(engine)),
+            Prover(Windows(engine), partial(nearest, engine)),
             alerts,
             Silences(engine),
             config.channels,

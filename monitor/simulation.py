@@ -1,6 +1,6 @@
-"""Runs rules over history, minute by minute, as the service does: history in, transitions out, nothing stored.
+"""Runs rules over history, minute by minute, as the service does: history in, transitions out.
 
-The reading, the judging and the states are the service's own; only who is told is left out.
+The reading, the judging and the states are the service's own; only nothing is stored, and nobody is told.
 """
 
 from __future__ import annotations

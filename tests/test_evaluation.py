@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from monitor.rules.model import Margin, ThresholdRule
 from monitor.store import connect
 from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
+from monitor.store.deploys import nearest
 from monitor.store.rollups import recompute_dirty
 from monitor.store.silences import Silences
 from monitor.store.tables import alert_events, alerts, dirty_minutes, outbox, rule_states
@@ -359,7 +361,7 @@ def test_two_evaluators_at_once_make_each_change_once(engine: sa.Engine, databas
 def test_an_evaluation_without_a_database_is_transient() -> None:
     away = connect("postgresql://nobody@127.0.0.1:1/none")
     metrics = ControlMetrics(CollectorRegistry())
-    rules, prover = Rules((threshold(),)), Prover(Windows(away))
+    rules, prover = Rules((threshold(),)), Prover(Windows(away), partial(nearest, away))
     evaluator = Evaluator(rules, Counters(away), prover, Alerts(away), Silences(away), CHANNELS, metrics)
     with pytest.raises(Transient):
         evaluator.evaluate(NOON, NOON)
