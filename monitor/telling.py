@@ -154,6 +154,7 @@ class _Episodes:
     """Which episode an alert joins, or the name of a new one."""
 
     def __init__(self, alerts: Sequence[Alert], at: datetime) -> None:
+        self._at = at
         self._going = {}
         for one in sorted(alerts, key=lambda one: one.since):
             reopens_for = one.rule.reopens_for if one.rule else timedelta()
@@ -163,7 +164,8 @@ class _Episodes:
     def of(self, alert: Alert) -> str:
         """The episode of an alert that is to be told."""
         group = _group(alert)
-        return self._going.setdefault(group, f"{group}/{int(alert.since.timestamp())}")
+        # Named by when it is told: what began at the same time, and was muted, may not be told until it is over.
+        return self._going.setdefault(group, f"{group}/{int(self._at.timestamp())}")
 
 
 def _group(alert: Alert) -> str:
