@@ -37,8 +37,9 @@ def fire(engine: sa.Engine, service: str, severity: str = "page") -> None:
             sa.insert(alerts).values(
                 rule="JsonBroken",
                 labels=labels,
-                fingerprint=fingerprint("JsonBroken", labels),
+                fingerprint=fingerprint("JsonBroken", severity, labels),
                 state="firing",
+                standing="firing",
                 severity=severity,
                 started_at=now,
                 updated_at=now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,9 +20,10 @@ from monitor.notify import Channel, Delivery, LogChannel, Notification, WebhookC
 from monitor.notify.channel import TryLater
 from monitor.notify.delivery import FIRST_PAUSE, GIVE_UP_AFTER, LEASE, LONGEST_PAUSE, pause
 from monitor.store import connect
-from monitor.store.alerts import Alerts, StateChange
+from monitor.store.alerts import AlertChange, Alerts
 from monitor.store.tables import outbox
 from tests.notify.receiver import Receiver, status
+from tests.store.helpers import evaluated
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -84,25 +85,28 @@ class Post:
         return self.delivery.deliver()
 
 
-def fire(alerts: Alerts, *channels: str, rule: str = "A", alert_id: int | None = None) -> int:
-    """One state change that is told to these channels; with ``alert_id``, that alert's resolution."""
-    made = alerts.change(
-        StateChange(
-            alert_id=alert_id,
-            rule=rule,
-            labels={"service": "shop"},
-            severity="page",
-            expected_state="firing" if alert_id else None,
-            state="resolved" if alert_id else "firing",
-            at=NOW,
-            reason="r",
-            evidence={},
-            channels=channels,
-            payload={"title": f"{rule} {'resolved' if alert_id else 'firing'}"},
-        )
+def fire(alerts: Alerts, *channels: str, rule: str = "A") -> None:
+    """An alert fires, and these channels are told."""
+    _change(alerts, channels, rule, "firing", None)
+
+
+def resolve(alerts: Alerts, *channels: str, rule: str = "A") -> None:
+    """It resolves, and they are told that too."""
+    _change(alerts, channels, rule, "resolved", "firing")
+
+
+def _change(alerts: Alerts, channels: Sequence[str], rule: str, state: str, before: str | None) -> None:
+    change = AlertChange(
+        rule=rule,
+        labels={"service": "shop"},
+        severity="page",
+        state=state,
+        before=before,
+        standing=state,
+        at=NOW,
+        episode=rule,
     )
-    assert made is not None
-    return made
+    assert alerts.commit(evaluated(change, channels=channels, payload={"title": f"{rule} {state}"}), NOW)
 
 
 def rows(engine: sa.Engine) -> list[Any]:
@@ -269,14 +273,13 @@ def test_a_channel_that_is_no_longer_configured_is_told_of_on_the_fallback(alert
 
 def test_a_resolve_never_overtakes_its_trigger(alerts: Alerts) -> None:
     oncall = failing(Transient("away"))
-    first = fire(alerts, "oncall", "log")
+    fire(alerts, "oncall", "log")
     log = Notes()
     post = Post(alerts, {"oncall": oncall, "log": log})
     post.deliver()
-    fire(alerts, "oncall", "log", alert_id=first)
-    other = fire(alerts, "oncall", rule="B")
+    resolve(alerts, "oncall", "log")
+    fire(alerts, "oncall", rule="B")
     oncall.answer = lambda _: None
-    assert other != first
     # The other alert and the other channel go on; the resolve waits for its trigger's next attempt.
     post.deliver()
     assert [one.payload["title"] for one in oncall.got] == ["A firing", "B firing"]
@@ -292,8 +295,8 @@ def test_a_resolve_never_overtakes_its_trigger(alerts: Alerts) -> None:
 
 def test_a_resolve_goes_out_after_its_trigger_was_given_up(alerts: Alerts) -> None:
     refused = failing(Permanent("no"))
-    first = fire(alerts, "oncall")
-    fire(alerts, "oncall", alert_id=first)
+    fire(alerts, "oncall")
+    resolve(alerts, "oncall")
     log = Notes()
     Post(alerts, {"oncall": refused, "log": log}).deliver()
     assert [one.payload["title"] for one in refused.got] == ["A firing", "A resolved"]

@@ -12,9 +12,27 @@ from monitor.store.tables import rollup_1m
 @pytest.mark.parametrize("measured", METRICS.values(), ids=METRICS)
 def test_a_metric_is_a_part_of_a_whole_and_both_are_in_the_rollup(measured: Metric) -> None:
     assert measured.numerator
-    assert set(measured.numerator) <= set(measured.denominator) or len(measured.denominator) == 1
+    assert measured.denominator or measured.histogram
+    assert set(measured.numerator) <= set(measured.denominator) or len(measured.denominator) <= 1
     assert len(set(measured.denominator)) == len(measured.denominator)
     assert {*measured.numerator, *measured.denominator} <= {*rollup_1m.c.keys(), "dead_letters"}
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "histogram"),
+    [
+        ("duration", "ms", "duration"),
+        ("ttft", "ms", "ttft"),
+        ("output_tokens", "tokens", None),
+        ("cost", "USD", None),
+        ("grounding.risk", "risk", None),
+    ],
+)
+def test_a_measured_value_has_a_unit_and_maybe_a_histogram(
+    name: str, unit: str, histogram: str | None
+) -> None:
+    assert (metric(name).unit, metric(name).histogram) == (unit, histogram)
+    assert not metric(name).is_rate
 
 
 @pytest.mark.parametrize("score", OUTCOMES)

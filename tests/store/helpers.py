@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy as sa
 
 from monitor.records import Partition
+from monitor.store.alerts import AlertChange, Evaluated, Event, Telling
 from monitor.store.tables import calls, consumer_offsets, dead_letters, dirty_minutes, metadata
 from tests.store.contract import Contents
 
@@ -94,3 +95,28 @@ def end_other_sessions(engine: sa.Engine) -> None:
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+def evaluated(
+    *changes: AlertChange, channels: Sequence[str] = (), payload: Mapping[str, Any] | None = None
+) -> Evaluated:
+    """An evaluation with these changes, an event for each, and each told to these channels."""
+    return Evaluated(
+        changes=changes,
+        events=[
+            Event(
+                rule=one.rule,
+                labels=one.labels,
+                fingerprint=one.fingerprint,
+                at=one.at,
+                from_state=one.before,
+                to_state=one.standing,
+                reason="because",
+                evidence={},
+            )
+            for one in changes
+        ],
+        tellings=[
+            Telling(one.fingerprint, one.episode or one.rule, channels, payload or {}) for one in changes
+        ],
+    )

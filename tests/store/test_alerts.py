@@ -1,20 +1,23 @@
-"""State changes behind compare-and-set, and the outbox, on a real Postgres."""
+"""What an evaluation found is written whole or not at all, once; and the outbox. On a real Postgres."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from monitor.errors import Transient
 from monitor.store import connect
-from monitor.store.alerts import Alerts, StateChange, fingerprint
-from monitor.store.tables import alert_events, alerts, outbox
-from tests.store.helpers import run_at_once
+from monitor.store.alerts import AlertChange, Alerts, Evaluated, Incident, StoredMemory, fingerprint
+from monitor.store.tables import alert_events, alerts, outbox, rule_states
+from tests.store.helpers import evaluated, run_at_once
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 LABELS = {"service": "shop", "environment": ""}
 
 
@@ -23,22 +26,32 @@ def subject(engine: sa.Engine) -> Alerts:
     return Alerts(engine)
 
 
-def step(state: str, alert_id: int | None = None, *, seen: str | None = None, **more: Any) -> StateChange:
+def change(state: str, before: str | None = None, **more: Any) -> AlertChange:
+    """The alert of rule A is in another state."""
     values: dict[str, Any] = {
         "rule": "A",
         "labels": LABELS,
         "severity": "page",
+        "standing": "normal" if state == "resolved" else state,
         "at": NOW,
-        "reason": "because",
-        "evidence": {"window": {"calls": 3}},
     }
-    return StateChange(alert_id=alert_id, expected_state=seen, state=state, **{**values, **more})
+    return AlertChange(state=state, before=before, **{**values, **more})
 
 
-def made(subject: Alerts, change: StateChange) -> int:
-    alert_id = subject.change(change)
-    assert alert_id is not None
-    return alert_id
+def remembered(minute: datetime, after: datetime | None = None, *, rule: str = "A/page") -> StoredMemory:
+    """What a rule remembers of a minute, having gone on from another."""
+    return StoredMemory(rule, "d", minute, minute.isoformat().encode(), after)
+
+
+def commit(
+    subject: Alerts,
+    *changes: AlertChange,
+    memories: Sequence[StoredMemory] = (),
+    channels: Sequence[str] = (),
+    payload: dict[str, Any] | None = None,
+) -> bool:
+    found = evaluated(*changes, channels=channels, payload=payload)
+    return subject.commit(msgspec.structs.replace(found, memories=memories), NOW)
 
 
 def table(engine: sa.Engine, which: sa.Table) -> list[Any]:
@@ -46,113 +59,217 @@ def table(engine: sa.Engine, which: sa.Table) -> list[Any]:
         return list(connection.execute(sa.select(which).order_by(*which.primary_key)))
 
 
+def written(engine: sa.Engine) -> list[int]:
+    """How many rows there are of each kind."""
+    return [len(table(engine, which)) for which in (rule_states, alerts, alert_events, outbox)]
+
+
 # --------------------------------------------------------------------------------------------- fingerprints
 
 
 def test_the_order_of_labels_does_not_matter_to_an_alerts_identity() -> None:
-    assert fingerprint("A", {"a": "1", "b": "2"}) == fingerprint("A", {"b": "2", "a": "1"})
+    assert fingerprint("A", "page", {"a": "1", "b": "2"}) == fingerprint("A", "page", {"b": "2", "a": "1"})
 
 
-def test_different_labels_never_look_alike() -> None:
+def test_different_alerts_never_look_alike() -> None:
     different = [
-        fingerprint("A", {}),
-        fingerprint("AB", {}),
-        fingerprint("A", {"a": ""}),
-        fingerprint("A", {"": "a"}),
-        fingerprint("A", {"a": "b"}),
-        fingerprint("A", {"a": '","b"'}),
-        fingerprint("A", {"a": "", "b": ""}),
-        fingerprint("A", {"ab": ""}),
+        fingerprint(rule, severity, labels)
+        for rule, severity in (("A", "page"), ("A", "ticket"), ("AB", "page"), ("", "Apage"))
+        for labels in ({}, {"a": ""}, {"": "a"}, {"a": "b"}, {"a": '","b"'}, {"a": "", "b": ""}, {"ab": ""})
     ]
     assert len(set(different)) == len(different)
 
 
-# ------------------------------------------------------------------------------------------------- changes
+# ----------------------------------------------------------------------------------------------- a life
 
 
 def test_a_life_from_pending_to_resolved(subject: Alerts, engine: sa.Engine) -> None:
-    alert_id = made(subject, step("pending"))
-    opened = subject.open()[fingerprint("A", LABELS)]
-    assert (opened.alert_id, opened.state, opened.started_at, opened.fired_at) == (
-        alert_id,
-        "pending",
-        NOW,
-        None,
-    )
+    assert commit(subject, change("pending", evidence={"window": {"calls": 3}}))
+    (opened,) = subject.open()
+    assert (opened.state, opened.started_at, opened.fired_at) == ("pending", NOW, None)
     assert (opened.labels, opened.evidence) == (LABELS, {"window": {"calls": 3}})
-    fired = NOW + timedelta(minutes=2)
-    made(subject, step("firing", alert_id, seen="pending", at=fired))
-    clear = NOW + timedelta(minutes=5)
-    made(subject, step("firing", alert_id, seen="firing", at=clear, clear_since=clear))
-    opened = subject.open()[fingerprint("A", LABELS)]
-    assert (opened.state, opened.fired_at, opened.clear_since) == ("firing", fired, clear)
-    made(subject, step("resolved", alert_id, seen="firing", at=NOW + timedelta(minutes=9)))
-    assert subject.open() == {}
+    fired, cleared, ended = (NOW + n * MINUTE for n in (2, 5, 9))
+    commit(subject, change("firing", "pending", at=fired, onset_at=NOW - MINUTE, told=True, episode="e"))
+    commit(subject, change("firing", "firing", at=cleared, standing="recovering", told=True, episode="e"))
+    (opened,) = subject.open()
+    assert (opened.state, opened.standing, opened.fired_at) == ("firing", "recovering", fired)
+    assert (opened.told, opened.episode, opened.muted_by) == (True, "e", None)
+    commit(subject, change("resolved", "firing", at=ended))
+    assert subject.open() == []
     (row,) = table(engine, alerts)
-    assert (row.state, row.resolved_at) == ("resolved", NOW + timedelta(minutes=9))
+    assert (row.state, row.standing, row.resolved_at) == ("resolved", "normal", ended)
     assert [(event.from_state, event.to_state) for event in table(engine, alert_events)] == [
         (None, "pending"),
         ("pending", "firing"),
-        ("firing", "firing"),
-        ("firing", "resolved"),
+        ("firing", "recovering"),
+        ("firing", "normal"),
     ]
+    assert {event.alert_id for event in table(engine, alert_events)} == {row.alert_id}
 
 
-def test_the_evidence_of_the_beginning_is_kept(subject: Alerts) -> None:
-    alert_id = made(subject, step("pending", evidence={"baseline": {"calls": 7}}))
-    made(subject, step("firing", alert_id, seen="pending", evidence={"baseline": {"calls": 9}}))
-    assert subject.open()[fingerprint("A", LABELS)].evidence == {"baseline": {"calls": 7}}
+def test_evidence_stays_until_there_is_other_evidence(subject: Alerts) -> None:
+    commit(subject, change("pending", evidence={"calls": 7}))
+    commit(subject, change("firing", "pending"))
+    assert [one.evidence for one in subject.open()] == [{"calls": 7}]
+    commit(subject, change("firing", "firing", evidence={"calls": 9}))
+    assert [one.evidence for one in subject.open()] == [{"calls": 9}]
 
 
-def test_an_alert_opens_once_while_it_is_open_and_again_after_it_has_resolved(subject: Alerts) -> None:
-    first = made(subject, step("firing"))
-    assert subject.change(step("firing")) is None
-    assert subject.change(step("pending")) is None
-    made(subject, step("resolved", first, seen="firing"))
-    assert made(subject, step("firing")) != first
-
-
-@pytest.mark.parametrize("seen", ["pending", "resolved"])
-def test_a_change_from_a_state_that_is_no_longer_true_does_nothing(
-    subject: Alerts, engine: sa.Engine, seen: str
-) -> None:
-    alert_id = made(subject, step("firing"))
-    assert subject.change(step("resolved", alert_id, seen=seen, channels=["log"])) is None
-    assert len(table(engine, alert_events)) == 1
-    assert table(engine, outbox) == []
-
-
-def test_a_change_comes_with_one_notification_a_channel_that_names_the_alert(
+def test_an_alert_is_one_while_it_is_open_and_another_after_it_has_resolved(
     subject: Alerts, engine: sa.Engine
 ) -> None:
-    alert_id = made(subject, step("firing", channels=["oncall", "log"], payload={"title": "t"}))
-    assert [(row.channel, row.payload, row.created_at) for row in table(engine, outbox)] == [
-        ("oncall", {"title": "t", "alert_id": alert_id}, NOW),
-        ("log", {"title": "t", "alert_id": alert_id}, NOW),
+    for step in (
+        change("pending"),
+        change("firing", "pending"),
+        change("firing", "firing", muted_by="silence 1"),
+        change("resolved", "firing"),
+        change("firing"),
+    ):
+        commit(subject, step)
+    assert [row.state for row in table(engine, alerts)] == ["resolved", "firing"]
+
+
+def test_what_has_resolved_is_given_as_long_as_it_is_asked_for(subject: Alerts) -> None:
+    commit(subject, change("firing"), change("firing", labels={}))
+    commit(subject, change("resolved", "firing"))
+    assert [one.labels for one in subject.open()] == [{}]
+    assert [one.labels for one in subject.open(resolved_since=NOW)] == [LABELS, {}]
+    assert [one.labels for one in subject.open(resolved_since=NOW + MINUTE)] == [{}]
+
+
+def test_the_two_severities_of_a_rule_are_two_alerts(subject: Alerts) -> None:
+    commit(subject, change("firing"), change("pending", severity="ticket"))
+    assert [(one.severity, one.state) for one in subject.open()] == [
+        ("page", "firing"),
+        ("ticket", "pending"),
     ]
 
 
-def test_there_is_no_change_without_its_notifications(database: str) -> None:
+def test_a_transition_of_labels_without_an_alert_is_an_event_all_the_same(
+    subject: Alerts, engine: sa.Engine
+) -> None:
+    (event,) = evaluated(change("normal")).events
+    subject.commit(Evaluated(events=[event]), NOW)
+    (row,) = table(engine, alert_events)
+    assert (row.rule, row.labels, row.fingerprint, row.alert_id) == ("A", LABELS, event.fingerprint, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([change("pending")], []),
+        ([change("firing")], [(NOW, None)]),
+        ([change("firing", onset_at=NOW - MINUTE)], [(NOW - MINUTE, None)]),
+        ([change("pending"), change("resolved", "pending", at=NOW + MINUTE)], []),
+        ([change("firing"), change("resolved", "firing", at=NOW + MINUTE)], [(NOW, NOW + MINUTE)]),
+        ([change("firing"), change("resolved", "firing", at=NOW - 2 * MINUTE)], []),
+    ],
+    ids=["pending", "firing", "from its onset", "never fired", "resolved", "resolved too long ago"],
+)
+def test_an_incident_is_the_time_in_which_an_alert_fired(
+    subject: Alerts, changes: list[AlertChange], expected: list[tuple[datetime, datetime | None]]
+) -> None:
+    for one in changes:
+        commit(subject, one)
+    assert subject.incidents(NOW - MINUTE) == [Incident("A", LABELS, *times) for times in expected]
+
+
+# --------------------------------------------------------------------------------- whole, once, or not at all
+
+
+def test_what_a_rule_remembers_goes_on_from_minute_to_minute(subject: Alerts) -> None:
+    assert commit(subject, memories=[remembered(NOW)])
+    assert commit(subject, memories=[remembered(NOW + MINUTE, NOW)])
+    assert subject.memories() == {"A/page": remembered(NOW + MINUTE)}
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        [remembered(NOW)],
+        [remembered(NOW + 2 * MINUTE, NOW)],
+        [remembered(NOW + 2 * MINUTE, NOW + MINUTE), remembered(NOW, NOW - MINUTE, rule="B/page")],
+    ],
+    ids=["as if it were the first", "from a minute that is past", "of a rule that is not there"],
+)
+def test_who_goes_on_from_another_minute_than_the_stored_one_writes_nothing(
+    subject: Alerts, engine: sa.Engine, late: list[StoredMemory]
+) -> None:
+    commit(subject, memories=[remembered(NOW)])
+    commit(subject, memories=[remembered(NOW + MINUTE, NOW)])
+    assert not commit(subject, change("firing"), memories=late, channels=["log"])
+    assert written(engine) == [1, 0, 0, 0]
+    assert subject.memories() == {"A/page": remembered(NOW + MINUTE)}
+
+
+def test_of_many_who_commit_the_same_minute_at_once_one_does_whole(
+    subject: Alerts, engine: sa.Engine
+) -> None:
+    def race(one: AlertChange, memories: list[StoredMemory]) -> None:
+        results: list[bool] = []
+        run_at_once(*[lambda: results.append(commit(subject, one, memories=memories, channels=["log"]))] * 6)
+        assert sorted(results) == [False] * 5 + [True]
+
+    rules = ["A/page", "B/page", "C/ticket"]
+    race(change("firing"), [remembered(NOW, rule=rule) for rule in rules])
+    assert written(engine) == [3, 1, 1, 1]
+    race(
+        change("resolved", "firing"),
+        [remembered(NOW + MINUTE, NOW, rule=rule) for rule in reversed(rules)],
+    )
+    assert written(engine) == [3, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("refused", "check"),
+    [
+        ("rule_states", "at < '2026-03-10'"),
+        ("alerts", "state <> 'firing'"),
+        ("alert_events", "to_state <> 'firing'"),
+        ("outbox", "channel <> 'bad'"),
+    ],
+    ids=["memory", "alert", "event", "notification"],
+)
+def test_a_statement_that_fails_leaves_nothing_written(database: str, refused: str, check: str) -> None:
     engine = connect(database)
     with engine.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE outbox ADD CHECK (channel <> 'bad')"))
+        connection.execute(sa.text(f"ALTER TABLE {refused} ADD CHECK ({check})"))
     with pytest.raises(sa.exc.IntegrityError):
-        Alerts(engine).change(step("firing", channels=["log", "bad"]))
-    assert [table(engine, which) for which in (alerts, alert_events, outbox)] == [[], [], []]
+        commit(Alerts(engine), change("firing"), memories=[remembered(NOW)], channels=["log", "bad"])
+    assert written(engine) == [0, 0, 0, 0]
     engine.dispose()
 
 
-def test_of_many_who_make_the_same_change_at_once_one_does(subject: Alerts, engine: sa.Engine) -> None:
-    def race(change: StateChange) -> int:
-        results: list[int | None] = []
-        run_at_once(*[lambda: results.append(subject.change(change))] * 6)
-        (alert_id,) = [result for result in results if result is not None]
-        return alert_id
+# -------------------------------------------------------------------------------------------------- telling
 
-    alert_id = race(step("firing", channels=["log"]))
-    race(step("resolved", alert_id, seen="firing", channels=["log"]))
-    assert [event.to_state for event in table(engine, alert_events)] == ["firing", "resolved"]
-    assert len(table(engine, outbox)) == 2
+
+def test_a_notification_for_each_channel_names_the_alert(subject: Alerts, engine: sa.Engine) -> None:
+    commit(subject, change("firing", episode="e"), channels=["oncall", "log"], payload={"title": "t"})
+    (opened,) = subject.open()
+    payload = {"title": "t", "alert_id": opened.alert_id}
+    assert [(row.channel, row.episode, row.payload, row.created_at) for row in table(engine, outbox)] == [
+        ("oncall", "e", payload, NOW),
+        ("log", "e", payload, NOW),
+    ]
+
+
+def test_an_alert_that_is_told_later_is_told_under_its_newest_event(
+    subject: Alerts, engine: sa.Engine
+) -> None:
+    commit(subject, change("pending"))
+    commit(subject, change("firing", "pending", muted_by="silence 1"))
+    told = msgspec.structs.replace(evaluated(change("firing", "firing"), channels=["log"]), events=())
+    subject.commit(told, NOW + MINUTE)
+    *_, firing = table(engine, alert_events)
+    assert [(row.event_id, row.created_at) for row in table(engine, outbox)] == [
+        (firing.event_id, NOW + MINUTE)
+    ]
+
+
+def test_who_was_told_of_an_episode_is_known_by_their_channels(subject: Alerts) -> None:
+    commit(subject, change("firing", episode="e"), channels=["oncall", "log"])
+    commit(subject, change("firing", labels={}, episode="f"), channels=["mail"])
+    assert [subject.told(episode) for episode in "efg"] == [["log", "oncall"], ["mail"], []]
 
 
 # -------------------------------------------------------------------------------------------------- outbox
@@ -162,7 +279,7 @@ LEASE = timedelta(minutes=1)
 
 
 def test_what_is_claimed_is_left_alone_until_its_lease_ends(subject: Alerts) -> None:
-    made(subject, step("firing", channels=["log"]))
+    commit(subject, change("firing"), channels=["log"])
     (row,) = subject.claim(NOW, lease=LEASE)
     assert (row.channel, row.attempts, row.instead_of) == ("log", 1, "")
     assert subject.claim(NOW + LEASE - timedelta(seconds=1), lease=LEASE) == []
@@ -171,7 +288,7 @@ def test_what_is_claimed_is_left_alone_until_its_lease_ends(subject: Alerts) -> 
 
 def test_the_oldest_is_claimed_first_and_no_more_than_asked_for(subject: Alerts) -> None:
     for rule in "ABCDE":
-        made(subject, step("firing", rule=rule, channels=["log"], payload={"rule": rule}))
+        commit(subject, change("firing", rule=rule), channels=["log"], payload={"rule": rule})
     claimed = [
         "".join(row.payload["rule"] for row in subject.claim(NOW, lease=LEASE, limit=limit))
         for limit in (1, 3, 10)
@@ -179,9 +296,10 @@ def test_the_oldest_is_claimed_first_and_no_more_than_asked_for(subject: Alerts)
     assert claimed == ["A", "BCD", "E"]
 
 
-def test_of_one_alert_and_channel_only_the_oldest_is_given(subject: Alerts) -> None:
-    alert_id = made(subject, step("firing", channels=["oncall", "log"]))
-    made(subject, step("resolved", alert_id, seen="firing", channels=["oncall", "log"]))
+def test_of_one_episode_and_channel_only_the_oldest_is_given(subject: Alerts) -> None:
+    commit(subject, change("firing", episode="e"), channels=["oncall", "log"])
+    commit(subject, change("firing", labels={}, episode="e"), channels=["oncall"])
+    commit(subject, change("resolved", "firing", episode="e"), channels=["log"])
     first = subject.claim(NOW, lease=LEASE)
     assert [row.channel for row in first] == ["oncall", "log"]
     subject.delivered(first[0].outbox_id, NOW)
@@ -193,7 +311,7 @@ def test_of_one_alert_and_channel_only_the_oldest_is_given(subject: Alerts) -> N
 
 
 def test_what_is_delivered_or_failed_is_never_claimed_again(subject: Alerts) -> None:
-    made(subject, step("firing", channels=["a", "b", "c"]))
+    commit(subject, change("firing"), channels=["a", "b", "c"])
     a, b, c = subject.claim(NOW, lease=LEASE)
     subject.delivered(a.outbox_id, NOW)
     subject.failed(b, NOW, "no", instead=None)
@@ -204,7 +322,7 @@ def test_what_is_delivered_or_failed_is_never_claimed_again(subject: Alerts) -> 
 
 
 def test_a_stand_in_says_for_whom_and_why_and_comes_once(subject: Alerts, engine: sa.Engine) -> None:
-    made(subject, step("firing", channels=["oncall", "log"], payload={"title": "t"}))
+    commit(subject, change("firing"), channels=["oncall", "log"], payload={"title": "t"})
     oncall, _ = subject.claim(NOW, lease=LEASE)
     subject.failed(oncall, NOW, "the receiver answered 404", instead="log")
     subject.failed(oncall, NOW, "the receiver answered 404", instead="log")
@@ -220,9 +338,13 @@ def test_a_stand_in_says_for_whom_and_why_and_comes_once(subject: Alerts, engine
         lambda subject: subject.open(),
         lambda subject: subject.pending(),
         lambda subject: subject.claim(NOW, lease=LEASE),
-        lambda subject: subject.change(step("firing")),
+        lambda subject: commit(subject, change("firing")),
+        lambda subject: subject.memories(),
+        lambda subject: subject.incidents(NOW),
+        lambda subject: subject.told("e"),
         lambda subject: subject.delivered(1, NOW),
     ],
+    ids=["open", "pending", "claim", "commit", "memories", "incidents", "told", "delivered"],
 )
 def test_a_database_that_is_away_is_transient(ask: Any) -> None:
     engine = connect("postgresql://nobody:hunter2@127.0.0.1:1/none")
