@@ -14,7 +14,7 @@ import numpy as np
 
 from monitor.durations import seconds
 from monitor.rules.baseline import DAYS, seasonal
-from monitor.rules.compare import Bools, Ints, median_of_days, mix_index, of_counts, of_value
+from monitor.rules.compare import Bools, Ints, median_of_days, mix_index, of_counts, of_value, usual_calls
 from monitor.rules.grouping import Floats, Groups
 from monitor.rules.histogram import exceedances, middles, quantile_buckets
 from monitor.rules.judge import Compared, Counted, Reading, burn_windows
@@ -427,9 +427,7 @@ class Reader:
         if rule.absent != "watermark":
             rows = _present(rule, table)
             by_hour = groups.totals(table.series_id, day * 3 + slot, rows, DAYS * 3).T.reshape(size, DAYS, 3)
-            found = seasonal(by_hour, np.zeros_like(by_hour), self._minute.minute / 60)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                usual = np.where(found.windows > 0, found.calls / found.windows, 0.0) * (length / HOUR)
+            usual = usual_calls(by_hour, self._minute.minute / 60) * (length / HOUR)
         span = self._sums(end - length, end)
         came = Counted(groups.total(span.series_id, _present(rule, span)), np.zeros(size))
         compared = _nothing(size)

@@ -19,6 +19,9 @@ Bools = npt.NDArray[np.bool_]
 #: Calls that a label set's own rate counts for in the rate of one of its series.
 PRIOR = 200.0
 
+#: Days that say how many calls are usual.
+WEEK_DAYS = 7
+
 
 def of_counts(calls: Floats, failures: Floats, minimum_calls: float) -> Baseline:
     """A baseline of one span: its rate, and the error of so many calls; NaN below ``minimum_calls``."""
@@ -37,6 +40,16 @@ def of_value(rate: Floats) -> Baseline:
     size = len(rate)
     nothing = np.zeros(size)
     return Baseline(rate, nothing, nothing, nothing, nothing, np.ones(size), np.zeros(size, bool))
+
+
+def usual_calls(calls: Floats, fraction: float) -> Floats:
+    """Calls an hour that are usual at this time of day: the median of the last seven days, ``[S]``.
+
+    ``calls`` and ``fraction`` are as for ``seasonal``. What most days have none of is not missed.
+    """
+    weights = np.array([1.0 - fraction, 1.0, fraction]) / 2
+    usual: Floats = np.median((calls @ weights)[:, :WEEK_DAYS], axis=1)
+    return usual
 
 
 def median_of_days(calls: Floats, failures: Floats, fraction: float, *, valid: Bools, days: int) -> Baseline:
