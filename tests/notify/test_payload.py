@@ -12,8 +12,6 @@ import pytest
 
 from monitor.notify import build_payload
 from monitor.notify.payload import title
-from monitor.rules import Counts, Sample, judge
-from monitor.rules.model import RegressionRule
 
 AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -63,37 +61,47 @@ def test_a_title_says_what_by_how_much_and_where(
     assert title("json.failed", labels, status, proof) == expected
 
 
-def payload() -> dict[str, Any]:
-    rule = RegressionRule(alert="JsonBroken", metric="json.failed", runbook_url="https://x/y")
-    judged = judge(rule, Sample({}, Counts(100, 42), Counts(1_000, 20)))
-    return build_payload(
-        alert=rule.alert,
-        metric=rule.metric,
-        labels={"service": "checkout", "environment": "production"},
-        severity=rule.severity,
-        status="firing",
-        reason=judged.reason,
-        summary="Bad.",
-        runbook_url=rule.runbook_url,
-        started_at=AT,
-        at=AT,
-        evidence=judged.evidence,
-    )
+def payload(**more: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "alert": "JsonBroken",
+        "metric": "json.failed",
+        "labels": {"service": "checkout", "environment": "production"},
+        "severity": "page",
+        "status": "firing",
+        "reason": "the condition holds",
+        "summary": "Bad.",
+        "runbook_url": "https://x/y",
+        "started_at": AT,
+        "at": AT,
+        "evidence": evidence((42, 100), (20, 1_000)),
+        "episode": "JsonBroken/page/service=checkout/1",
+    }
+    return build_payload(**{**values, **more})
 
 
 def test_a_payload_is_json() -> None:
     assert json.loads(json.dumps(payload())) == payload()
 
 
+def test_a_payload_that_says_no_more_is_the_first_of_its_episode() -> None:
+    said = payload()
+    assert (said["version"], said["update"], said["alerts"], said["more"]) == (2, False, [], 0)
+    assert (said["onset_at"], said["routing"]) == (None, {})
+
+
+def test_a_payload_says_what_belongs_to_its_episode() -> None:
+    member = {"labels": {"service": "checkout"}, "status": "firing"}
+    said = payload(update=True, members=[member], more=3, onset_at=AT, routing={"team": "search"})
+    assert (said["update"], said["alerts"], said["more"]) == (True, [member], 3)
+    assert (said["onset_at"], said["routing"]) == ("2026-03-10T12:00:00+00:00", {"team": "search"})
+
+
 def test_the_documentation_shows_every_field_and_no_other() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "webhook.md").read_text()
     (block,) = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     shown, real = json.loads(block), payload()
-    # The store adds the alert's id, the evaluation what only it can know.
+    # The store adds the alert's id.
     assert set(shown) - {"alert_id"} == set(real)
-    times = {"window_start", "window_end", "baseline_start", "baseline_end"}
-    added = times | {"contributors", "examples"}
-    assert set(shown["evidence"]) - added == set(real["evidence"])
-    assert set(shown["evidence"]["window"]) == set(real["evidence"]["window"])
-    assert shown["title"] == real["title"]
+    assert set(shown["evidence"]) >= {"window", "baseline", "ratio", "contributors", "examples"}
+    assert shown["title"] == title(shown["metric"], shown["labels"], shown["status"], shown["evidence"])
     assert shown["version"] == real["version"]
