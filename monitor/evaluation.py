@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 
 import msgspec
 import structlog
@@ -222,7 +223,12 @@ class Evaluator:
         states = {one.fingerprint: one.state for one in before if one.state != "resolved"}
         return Evaluated(
             memories,
-            [_change(one, states.get(one.fingerprint), at) for one in now if one not in before],
+            # Those that were there come first and in their order.
+            [
+                _change(one, states.get(one.fingerprint), at)
+                for one, was in zip_longest(now, before)
+                if one != was
+            ],
             [_event(one, at) for one in moved] + [_end(one, at) for one in now if one.reason == _GONE],
             [self._telling(one, at) for one in messages],
         )
@@ -248,7 +254,7 @@ class Evaluator:
     def _after(self, before: Iterable[Alert], moved: Sequence[Moved], at: datetime) -> list[Alert]:
         """Every alert after these transitions; one that no rule is about any more ends."""
         moves = {one.fingerprint: one for one in moved if one.about_alert}
-        now, fired = [], []
+        now = []
         for alert in before:
             one = moves.pop(alert.fingerprint, None) if alert.state != "resolved" else None
             if alert.state != "resolved" and not _is_about(alert.rule, alert.labels):
@@ -263,10 +269,8 @@ class Evaluator:
             )  # fmt: skip
             if one.state != "resolved":
                 now.append(_moved(new, one, at))
-        fired = [
-            one for one in now if one.fires and one.fingerprint in {m.fingerprint for m in moved if m.fired}
-        ]
-        proofs = self._prover.prove(fired, at)
+        fired = {one.fingerprint for one in moved if one.fired}
+        proofs = self._prover.prove([one for one in now if one.fires and one.fingerprint in fired], at)
         return [
             structs.replace(one, evidence={**one.evidence, **proofs[one.fingerprint]})
             if one.fires and one.fingerprint in proofs

@@ -164,7 +164,7 @@ class _Episodes:
     def of(self, alert: Alert) -> str:
         """The episode of an alert that is to be told."""
         group = _group(alert)
-        # Named by when it is told: what began at the same time, and was muted, may not be told until it is over.
+        # Named by when it is told: one that began with it, but was muted, may be told after its end.
         return self._going.setdefault(group, f"{group}/{int(self._at.timestamp())}")
 
 
