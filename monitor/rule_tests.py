@@ -35,7 +35,7 @@ from monitor.yaml_file import Located, read
 MOST_MINUTES = 36 * 1440
 
 #: How long before the first check rules are evaluated; what is older is only what they learn from.
-WARM_UP = timedelta(days=1)
+WARM_UP = timedelta(hours=6)
 
 #: The counters and sums of a rollup.
 COLUMNS = ("calls", *COUNTED)
@@ -128,7 +128,7 @@ def load_tests(path: Path) -> tuple[TestFile, Located]:
             if "calls" not in series.values:
                 raise located.error("a series has calls, at least", *place, "values")
             try:
-                _series(series, np.random.default_rng(0))
+                counters(series, np.random.default_rng(0))
             except ValueError as error:
                 raise located.error(str(error), *place, "values") from error
     return file, located
@@ -222,11 +222,11 @@ def _history(test: RuleTest, start: datetime) -> History:
     values: dict[Of, list[Histograms]] = {}
     for number, one in enumerate(test.series, 1):
         series.add(number, [one.labels.get(name, "") for name in DIMENSIONS])
-        counters = _series(one, rng)
-        calls = counters["calls"]
+        made = counters(one, rng)
+        calls = made["calls"]
         there = np.flatnonzero(calls > 0)
         bucket, whose = int(start.timestamp()) + 60 * there, np.full(len(there), number)
-        rows = [counters[name][there] if name in counters else np.zeros(len(there)) for name in COLUMNS]
+        rows = [made[name][there] if name in made else np.zeros(len(there)) for name in COLUMNS]
         tables.append(Table(COLUMNS, whose, bucket, np.array(rows).T))
         for of, text in _measured(one).items():
             took = _as_long(_numbers(text, calls, rng), calls)[there]
@@ -242,7 +242,7 @@ def _measured(one: SeriesOf) -> dict[Of, str]:
     return {of: text for of, text in given.items() if text}
 
 
-def _series(one: SeriesOf, rng: np.random.Generator) -> dict[str, Floats]:
+def counters(one: SeriesOf, rng: np.random.Generator) -> dict[str, Floats]:
     """Each counter of a series, minute by minute; ``calls`` first, as others are drawn from it.
 
     Raises:

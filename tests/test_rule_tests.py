@@ -1,0 +1,149 @@
+"""Tests of rules on made-up series: the notation, what holds, what does not, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.errors import ConfigError
+from monitor.rule_tests import Failure, SeriesOf, counters, run_tests
+
+RULES = """\
+groups:
+  - name: shop
+    rules:
+      - alert: Broken
+        kind: threshold
+        metric: json.failed
+        by: [service]
+        above: 0.1
+        for: 2m
+        keep_firing_for: 0s
+        runbook_url: https://example.com/broken
+      - alert: Slow
+        kind: threshold
+        metric: duration
+        above: 1000
+        severity: ticket
+        runbook_url: https://example.com/slow
+"""
+
+TESTS = """\
+rules: [rules.yaml]
+tests:
+  - name: breaks and is mended
+    series:
+      - labels: {service: shop}
+        duration_ms: 200x9 3000x20
+        values:
+          calls: 100x40
+          json_ok: 100x9 50x9 100x20
+          json_truncated: 0x9 50x9 0x20
+    checks:
+"""
+
+
+def run(folder: Path, checks: str, tests: str = TESTS) -> tuple[int, list[Failure]]:
+    (folder / "rules.yaml").write_text(RULES)
+    path = folder / "shop.test.yaml"
+    path.write_text(tests + "".join(f"      - {line}\n" for line in checks.splitlines()))
+    return run_tests(path)
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        "{at: 10m, alert: Broken}",
+        "{at: 13m, alert: Broken, alerts: [{labels: {service: shop}, state: pending}]}",
+        "{at: 16m, alert: Broken, alerts: [{labels: {service: shop}, reason: the condition holds for 2m}]}",
+        "{at: 16m, alert: Broken, alerts: [{}]}",
+        "{at: 16m, alert: Slow, alerts: [{severity: ticket}]}",
+        "{at: 35m, alert: Broken}",
+    ],
+    ids=["before", "pending", "reason", "any labels", "percentile", "mended"],
+)
+def test_what_is_expected_holds(tmp_path: Path, checks: str) -> None:
+    assert run(tmp_path, checks) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("checks", "found"),
+    [
+        ("{at: 5m, alert: Broken, alerts: [{}]}", ()),
+        ("{at: 16m, alert: Broken}", ('firing page {service="shop"}',)),
+        ("{at: 16m, alert: Broken, alerts: [{severity: ticket}]}", ('firing page {service="shop"}',)),
+        ("{at: 16m, alert: Broken, alerts: [{labels: {service: x}}]}", ('firing page {service="shop"}',)),
+        ("{at: 16m, alert: Broken, alerts: [{state: pending}]}", ('firing page {service="shop"}',)),
+        ("{at: 16m, alert: Broken, alerts: [{reason: nothing}]}", ('firing page {service="shop"}',)),
+    ],
+    ids=["does not fire", "must not fire", "severity", "labels", "state", "reason"],
+)
+def test_what_is_not_as_expected_is_said(tmp_path: Path, checks: str, found: tuple[str, ...]) -> None:
+    count, failures = run(tmp_path, checks)
+    assert count == 1
+    (failure,) = failures
+    assert (failure.test, failure.alert) == ("breaks and is mended", "Broken")
+    assert len(failure.found) == len(found)
+    assert all(said.startswith(begin) for said, begin in zip(failure.found, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("5x3", [5, 5, 5, 5]),
+        ("1+2x3", [1, 3, 5, 7]),
+        ("5-2x3", [5, 3, 1, 0]),
+        ("4 _ 4", [4, 0, 4]),
+        ("4 _x3 4", [4, 0, 0, 0, 4]),
+        ("4 stale 4x10", [4]),
+        ("1.5", [1.5]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_notation_is_promtools(text: str, values: list[float]) -> None:
+    made = counters(SeriesOf(values={"calls": text}), np.random.default_rng(0))
+    assert made["calls"].tolist() == values
+
+
+def test_what_is_drawn_is_the_same_with_the_same_seed() -> None:
+    series = SeriesOf(values={"calls": "~200x999", "errors": "~2%x499 ~50%x499"})
+    one, again = (counters(series, np.random.default_rng(7)) for _ in range(2))
+    assert all((one[name] == again[name]).all() for name in one)
+    assert one["calls"].mean() == pytest.approx(200, rel=0.02)
+    shares = one["errors"] / one["calls"]
+    assert (shares[:500].mean(), shares[500:].mean()) == (
+        pytest.approx(0.02, abs=0.003),
+        pytest.approx(0.5, abs=0.01),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("calls: 100x40", "calls: 100y40", ":7: '100y40' is no value"),
+        ("calls: 100x40", "calls: ~2%x40", ":7: a percentage is of the calls"),
+        ("calls: 100x40", "calls: 1x99999", ":7: more than"),
+        (
+            "json_truncated",
+            "json_trunkated",
+            ":7: unknown counter 'json_trunkated'; did you mean 'json_truncated'?",
+        ),
+        ("service: shop", "servise: shop", ":5: unknown dimension 'servise'; did you mean 'service'?"),
+        ("          calls: 100x40\n", "", ":7: a series has calls"),
+        ("    checks:", "    chekcs:", "unknown key 'chekcs'; did you mean 'checks'?"),
+    ],
+    ids=["notation", "percentage of calls", "too long", "counter", "dimension", "no calls", "key"],
+)
+def test_what_could_not_be_meant_is_refused_with_its_line(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run(tmp_path, "{at: 5m, alert: Broken}", TESTS.replace(old, new))
+    assert said in str(caught.value)
+
+
+def test_an_alert_that_no_rule_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no rule has the alert 'Brokn'; did you mean 'Broken'"):
+        run(tmp_path, "{at: 5m, alert: Brokn}")
