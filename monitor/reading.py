@@ -429,7 +429,9 @@ class Reader:
             by_hour = groups.totals(table.series_id, day * 3 + slot, rows, DAYS * 3).T.reshape(size, DAYS, 3)
             usual = usual_calls(by_hour, self._minute.minute / 60) * (length / HOUR)
         span = self._sums(end - length, end)
-        came = Counted(groups.total(span.series_id, _present(rule, span)), np.zeros(size))
+        calls = span.total(["calls"])
+        lacking = groups.total(span.series_id, calls - _present(rule, span))
+        came = Counted(groups.total(span.series_id, calls), lacking)
         compared = _nothing(size)
         compared.baseline.calls = usual
         return Reading(minute=came, short=came, window=came, compared=compared)

@@ -163,11 +163,12 @@ def _gathered(rule: RegressionRule, memory: Memory, reading: Reading) -> Codes:
     breach = risen(
         memory.evidence, short.calls, short.failures, memory.lanes, gates, waits=rule.severity == "page"
     )
-    # A recovery is judged by what was seen since it was last bad.
+    # A recovery is judged by what was seen since it was last bad, while there still is something to see.
     bad = breach | (short.rate >= expected * (1 + gates.relative))
     memory.well_calls = np.where(bad, 0.0, memory.well_calls + minute.calls)
     memory.well_failures = np.where(bad, 0.0, memory.well_failures + minute.failures)
-    clear = recovered(memory.well_calls, memory.well_failures, expected, gates) & ~bad
+    well = recovered(memory.well_calls, memory.well_failures, expected, gates)
+    clear = well & ~bad & (short.calls > 0)
     unsaid = ~enough(window.calls, window.failures, expected, gates)
     return _verdicts(breach, clear, unsaid, window.calls)
 
@@ -211,7 +212,8 @@ def _threshold(rule: ThresholdRule, reading: Reading) -> Codes:
     else:
         limit = rule.below if rule.below is not None else 0.0
         breach, clear = value < limit, value >= (limit if rule.clear is None else rule.clear)
-    return _verdicts(breach, clear, window.calls < rule.minimum_calls, window.calls)
+    unsaid = (window.calls < rule.minimum_calls) | ~np.isfinite(value)
+    return _verdicts(breach, clear, unsaid, window.calls)
 
 
 def _burn_rate(rule: BurnRateRule, reading: Reading) -> Codes:
@@ -221,7 +223,7 @@ def _burn_rate(rule: BurnRateRule, reading: Reading) -> Codes:
     clear = np.ones(len(breach), bool)
     for (long, short), factor in zip(reading.pairs, burn_factors(rule), strict=True):
         breach |= (long.rate > factor * budget) & (short.rate > factor * budget)
-        clear &= ~(short.rate > factor * budget)
+        clear &= short.rate <= factor * budget
     return _verdicts(breach, clear, reading.window.calls < rule.minimum_calls, reading.window.calls)
 
 
@@ -238,21 +240,25 @@ def burn_windows(rule: BurnRateRule) -> tuple[tuple[int, int], ...]:
 def _absence(rule: AbsenceRule, reading: Reading) -> Codes:
     """Nothing in the window where the same time on other days has ``minimum_calls``.
 
-    ``window`` counts what should be there, the baseline's calls are what it has of it.
+    The failures of ``window`` are the calls that lack what should be there; the baseline's calls are those
+    that have it. Without any call no content is missed.
     """
-    came = reading.window.calls > 0
-    usual = np.nan_to_num(reading.compared.baseline.calls) >= rule.minimum_calls
+    calls, usual = reading.window.calls, np.nan_to_num(reading.compared.baseline.calls)
+    came = calls > reading.window.failures
+    missed = (usual >= rule.minimum_calls) & ((calls > 0) | (rule.absent == "calls"))
     # That nothing comes is what is told here, so it is never "no data"; and without a past nothing is missed.
-    return np.where(came, CODE[Verdict.CLEAR], np.where(usual, CODE[Verdict.BREACH], CODE[Verdict.NO_DATA]))
+    return np.where(came, CODE[Verdict.CLEAR], np.where(missed, CODE[Verdict.BREACH], CODE[Verdict.NO_DATA]))
 
 
 def _blip(rule: BlipRule, reading: Reading) -> Codes:
     expected = reading.compared.expected
-    steep = np.zeros(len(expected), np.int64)
+    steep, seen = np.zeros(len(expected), np.int64), np.zeros(len(expected), bool)
     for minute in reading.minutes[-rule.of_minutes :]:
         busy = minute.calls >= rule.minimum_calls
+        seen |= busy
         steep += busy & (minute.rate >= rule.times * expected) & (minute.failures >= FEWEST_FAILURES)
-    return _verdicts(steep >= rule.minutes, steep == 0, ~np.isfinite(expected), reading.window.calls)
+    unsaid = ~seen | ~np.isfinite(expected)
+    return _verdicts(steep >= rule.minutes, steep == 0, unsaid, reading.window.calls)
 
 
 def _verdicts(breach: Bools, clear: Bools, unsaid: Bools, calls: Floats) -> Codes:
