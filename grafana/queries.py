@@ -155,31 +155,22 @@ SELECT count(*) AS "dead letters" FROM dead_letters
 WHERE $__timeFilter(first_seen)
 {_HAS_RUN}""".strip()
 
-#: Open alerts whatever the range, and those that changed in it. The evidence is that of the page: of the
-#: newest step to firing that has contributors, else of the alert's first step.
+#: Open alerts whatever the range, and those that changed in it. The evidence is that of the time they fired.
 ALERTS = """
 SELECT state AS "State", severity AS "Severity", rule AS "Rule",
   (SELECT string_agg(key || ' ' || coalesce(nullif(value, ''), '(none)'), ', ' ORDER BY key)
    FROM jsonb_each_text(labels)) AS "Where",
   started_at AS "Since",
   extract(epoch FROM coalesce(resolved_at, now()) - started_at) AS "Lasting",
-  (shown.evidence #>> '{baseline,rate}')::double precision AS "Before",
-  (shown.evidence #>> '{window,rate}')::double precision AS "Now",
-  (shown.evidence #>> '{ratio}')::double precision AS "Times",
-  concat_ws(' ', shown.evidence #>> '{contributors,0,dimension}',
-    coalesce(nullif(shown.evidence #>> '{contributors,0,value}', ''),
-      CASE WHEN shown.evidence #> '{contributors,0}' IS NOT NULL THEN '(none)' END),
-    '(' || (shown.evidence #>> '{contributors,0,failures}') || ' of '
-      || (shown.evidence #>> '{contributors,0,calls}') || ')') AS "Top contributor"
+  (evidence #>> '{baseline,rate}')::double precision AS "Before",
+  (evidence #>> '{window,rate}')::double precision AS "Now",
+  (evidence #>> '{ratio}')::double precision AS "Times",
+  concat_ws(' ', evidence #>> '{contributors,0,dimension}',
+    coalesce(nullif(evidence #>> '{contributors,0,value}', ''),
+      CASE WHEN evidence #> '{contributors,0}' IS NOT NULL THEN '(none)' END),
+    '(' || (evidence #>> '{contributors,0,failures}') || ' of '
+      || (evidence #>> '{contributors,0,calls}') || ')') AS "Top contributor"
 FROM alerts
-CROSS JOIN LATERAL (
-  SELECT coalesce((
-    SELECT paged.evidence FROM alert_events AS paged
-    WHERE paged.alert_id = alerts.alert_id AND paged.to_state = 'firing'
-      AND paged.evidence -> 'contributors' IS NOT NULL
-    ORDER BY paged.event_id DESC LIMIT 1
-  ), alerts.evidence) AS evidence
-) AS shown
 WHERE state <> 'resolved' OR $__timeFilter(updated_at)
 ORDER BY array_position(ARRAY['firing', 'pending', 'resolved'], state), started_at DESC
 LIMIT 100""".strip()

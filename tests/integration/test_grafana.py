@@ -44,10 +44,11 @@ from monitor.records import (
     Usage,
 )
 from monitor.store import Batch, OffsetMove, PostgresStore, connect
-from monitor.store.alerts import Alerts, StateChange
+from monitor.store.alerts import AlertChange, Alerts
 from monitor.store.rollups import recompute_dirty
 from monitor.store.tables import deploys
 from tests.grafana_macros import expand, interval_for
+from tests.store.helpers import evaluated
 
 DASHBOARD = dashboard()
 PANELS: dict[str, Json] = {p["title"]: p for p in DASHBOARD["panels"] if p["type"] != "row"}
@@ -168,18 +169,15 @@ def evidence(before: float, now: float) -> Row:
     }
 
 
-def step(
-    alert_id: int | None, service: str, old: str | None, new: str, at: datetime, proof: Row
-) -> StateChange:
-    return StateChange(
-        alert_id=alert_id,
+def change(service: str, old: str | None, new: str, at: datetime, proof: Row | None) -> AlertChange:
+    return AlertChange(
         rule="JsonFailuresUp",
         labels={"service": service, "environment": ""},
         severity="page",
-        expected_state=old,
+        before=old,
         state=new,
+        standing="normal" if new == "resolved" else new,
         at=at,
-        reason="the condition holds",
         evidence=proof,
     )
 
@@ -221,10 +219,12 @@ def filled(database: str) -> Iterator[Filled]:
         pass
     alerts = Alerts(engine)
     for service, old in (("checkout", 20), ("search", 50)):
-        pending = alerts.change(step(None, service, None, "pending", minute - old * MINUTE, {}))
-        fired = step(pending, service, "pending", "firing", minute - 2 * MINUTE, evidence(0.02, 0.4))
-        assert alerts.change(fired) == pending
-    alerts.change(step(pending, "search", "firing", "resolved", minute - MINUTE, {}))
+        for step in (
+            change(service, None, "pending", minute - old * MINUTE, {}),
+            change(service, "pending", "firing", minute - 2 * MINUTE, evidence(0.02, 0.4)),
+        ):
+            assert alerts.commit(evaluated(step), minute)
+    assert alerts.commit(evaluated(change("search", "firing", "resolved", minute - MINUTE, None)), minute)
     with engine.begin() as connection:
         connection.execute(
             sa.insert(deploys).values(
@@ -448,7 +448,7 @@ def test_a_choice_narrows_every_panel_of_calls(filled: Filled) -> None:
 
 def test_annotations_tell_state_changes_and_deploys(filled: Filled) -> None:
     changes = filled.ask("@Alerts", 5 * MINUTE)
-    assert [row["tags"] for row in changes] == ["alert,page,firing"] * 2 + ["alert,page,resolved"]
+    assert [row["tags"] for row in changes] == ["alert,page,firing"] * 2 + ["alert,page,normal"]
     (deploy,) = filled.ask("@Deploys", 5 * MINUTE)
     assert deploy["text"] == "checkout v8 of ask in production (calls: prompt_version)"
     assert deploy["tags"] == "deploy,calls,production"
