@@ -13,14 +13,14 @@ from monitor.demo.watch import Snapshot
 
 #: Seconds of live traffic before anything breaks, and of brokenness after the last alert.
 QUIET = timedelta(seconds=8)
-REACTION = timedelta(seconds=8)
+REACTION = timedelta(seconds=3)
 
 #: How many alerts the incident sets off.
 EXPECTED_ALERTS = 2
 
-#: Breaking between these seconds of a minute makes the whole incident end about a minute sooner, because
-#: the rules' window begins at a full minute. Nothing else depends on it.
-_BREAK_BETWEEN = (22, 40)
+#: Breaking between these seconds of a minute leaves half of it broken or more: enough for the rules, which
+#: judge whole minutes, to fire at its end and not a minute later. Nothing else depends on it.
+_BREAK_BETWEEN = (2, 30)
 
 
 class Scene(StrEnum):
