@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Margins that ``--tune`` tries, as shares of the baseline's rate.
 MARGINS = (0.1, 0.15, 0.25, 0.5, 0.75, 1.0, 2.0)
 
+#: How far back a backtest looks.
+SINCE = timedelta(days=7)
+
 #: Evaluated before what is shown, so that it does not begin without evidence.
 WARM_UP = timedelta(days=1)
 
@@ -54,8 +57,9 @@ def test(
 
 def backtest(
     since: Annotated[
-        timedelta, typer.Option(parser=duration, metavar="DURATION", help="How far back, such as 30d.")
-    ] = timedelta(days=7),
+        timedelta | None,
+        typer.Option(parser=duration, metavar="DURATION", help="How far back, such as 30d. Default: 7d."),
+    ] = None,
     until: Annotated[
         datetime | None, typer.Option(parser=moment, metavar="TIME", help="Until when. Default: now. UTC.")
     ] = None,
@@ -87,11 +91,12 @@ def backtest(
         raise typer.BadParameter(f"no rule is called {', '.join(unknown)}", param_hint="--only")
     tried = [rule for rule in given if not only or rule.alert in only]
     stop = (until or SystemClock().now()).astimezone(UTC).replace(second=0, microsecond=0)
+    start = stop - (since or SINCE)
     with database(settings) as engine:
         if tune:
-            typer.echo(_tuned(engine, tried, stop - since, stop, budget))
+            typer.echo(_tuned(engine, tried, start, stop, budget))
             return
-        result = _run(engine, tried, stop - since, stop)
+        result = _run(engine, tried, start, stop)
     if svg:
         svg.write_text(backtests.svg(result), encoding="utf-8")
     if as_json:

@@ -1,0 +1,123 @@
+"""``llm-monitor rules test`` and ``rules backtest``."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import sqlalchemy as sa
+
+from monitor.store.deploys import Deploy, add
+from monitor.store.tables import alert_events, alerts, rule_states
+from tests.commands.conftest import Run
+from tests.examples import NOON
+from tests.test_rule_tests import RULES, TESTS
+from tests.town import MINUTE, Town
+
+WORSE = """\
+groups:
+  - name: shop
+    rules:
+      - alert: Worse
+        kind: regression
+        metric: json.failed
+        by: [service]
+        baseline: {previous: 1h}
+        evidence: fisher
+        window: 5m
+        minimum_calls: 20
+        margin: {relative: 1.0, absolute: 0.02}
+        keep_firing_for: 0s
+        runbook_url: https://example.com/worse
+      - alert: Never
+        kind: threshold
+        metric: errors
+        above: 0.9
+        runbook_url: https://example.com/never
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    path = tmp_path / "worse.yaml"
+    path.write_text(WORSE)
+    return path
+
+
+@pytest.fixture
+def town(engine: sa.Engine) -> Town:
+    """A shop that is bad for ten minutes, twenty minutes before noon, after a deploy."""
+    town = Town(engine)
+    for ago in range(120, 0, -4):
+        bad = 40 if 12 < ago <= 20 else 2
+        town.calls(100 - bad, bad, ago=ago * MINUTE)
+    add(engine, Deploy(at=NOON - 25 * MINUTE, service="shop", version="v8"))
+    return town
+
+
+def test_backtest_says_when_rules_would_have_fired_and_after_which_deploy(
+    llm_monitor: Run, town: Town, rules: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "fired.svg"
+    arguments = ["--rules", str(rules), "--since", "1h", "--until", NOON.isoformat()]
+    done = llm_monitor("rules", "backtest", *arguments, "--json", "--svg", str(picture))
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    (fired,) = found["fired"]
+    assert (fired["rule"], fired["severity"], fired["labels"]) == ("Worse", "page", {"service": "shop"})
+    assert (
+        NOON - 20 * MINUTE
+        <= datetime.fromisoformat(fired["start"])
+        <= NOON - 15 * MINUTE
+        < datetime.fromisoformat(fired["end"])
+        <= NOON
+    )
+    assert fired["deploy"]["version"] == "v8"
+    assert [(one["rule"], one["per_week"]) for one in found["rules"]] == [("Worse", 168.0), ("Never", 0.0)]
+    drawn = ElementTree.fromstring(picture.read_text())  # noqa: S314 - our own
+    titles = [title.text or "" for title in drawn.iter("{http://www.w3.org/2000/svg}title")]
+    assert any("service=shop" in title for title in titles)
+    assert any("v8" in title for title in titles)
+    for table in (alerts, alert_events, rule_states):
+        assert town.rows(table) == [], "nothing is stored"
+
+
+def test_backtest_is_a_table_for_people(llm_monitor: Run, town: Town, rules: Path) -> None:
+    arguments = ["--rules", str(rules), "--since", "1h", "--until", NOON.isoformat()]
+    done = llm_monitor("rules", "backtest", *arguments)
+    for text in ("Worse/page", "168.0", "service=shop", "shop v8", "Never/page"):
+        assert text in done.stdout
+    done = llm_monitor("rules", "backtest", *arguments, "--only", "Never")
+    assert "Nothing would have fired." in done.stdout
+
+
+def test_tune_proposes_the_smallest_margin_within_the_budget(
+    llm_monitor: Run, town: Town, rules: Path
+) -> None:
+    arguments = ["--rules", str(rules), "--since", "1h", "--until", NOON.isoformat(), "--tune"]
+    done = llm_monitor("rules", "backtest", *arguments)
+    assert "Worse (page): no margin of these is within the budget" in done.stdout
+    done = llm_monitor("rules", "backtest", *arguments, "--budget", "200")
+    assert "Worse (page): margin: {relative: 0.1}" in done.stdout
+
+
+def test_a_rule_that_is_not_there_is_refused(llm_monitor: Run, rules: Path) -> None:
+    done = llm_monitor("rules", "backtest", "--rules", str(rules), "--only", "Wrose")
+    assert done.exit_code == 2
+    assert "no rule is called Wrose" in done.stderr
+
+
+def test_test_says_what_does_not_hold_and_exits_with_1(llm_monitor: Run, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    good, bad = tmp_path / "good.test.yaml", tmp_path / "bad.test.yaml"
+    good.write_text(TESTS + "      - {at: 5m, alert: Broken}\n")
+    bad.write_text(TESTS + "      - {at: 16m, alert: Broken}\n")
+    assert llm_monitor("rules", "test", str(good)).exit_code == 0
+    done = llm_monitor("rules", "test", str(good), str(bad))
+    assert done.exit_code == 1
+    assert "good.test.yaml: 1 of 1 checks hold" in done.stdout
+    assert "bad.test.yaml: 0 of 1 checks hold" in done.stdout
+    assert 'found     firing page {service="shop"}' in done.stdout
