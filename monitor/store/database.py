@@ -35,7 +35,9 @@ _SETTINGS = {
 }
 
 
-def connect(url: str, *, pool_size: int = 4, statement_timeout_s: int = 0) -> sa.Engine:
+def connect(
+    url: str, *, pool_size: int = 4, statement_timeout_s: int = 0, idle_session_timeout_s: int = 0
+) -> sa.Engine:
     """Make an engine for ``url``; nothing is contacted yet.
 
     Every session speaks UTC, notices a silent network within half a minute at both ends, and checks a
@@ -45,6 +47,7 @@ def connect(url: str, *, pool_size: int = 4, statement_timeout_s: int = 0) -> sa
         url: the database's address.
         pool_size: connections that are kept open.
         statement_timeout_s: seconds that one statement may take; 0 for no limit.
+        idle_session_timeout_s: seconds after which the server ends a session that asks nothing; 0 for never.
 
     Raises:
         ConfigError: the URL is not a PostgreSQL URL that can be understood.
@@ -58,7 +61,11 @@ def connect(url: str, *, pool_size: int = 4, statement_timeout_s: int = 0) -> sa
         ) from None  # the cause may quote a piece of the password
     if parsed.get_backend_name() != "postgresql":
         raise ConfigError(f"database.url must start with postgresql://, not {parsed.drivername}://")
-    settings = {**_SETTINGS, "statement_timeout": f"{statement_timeout_s}s"}
+    settings = {
+        **_SETTINGS,
+        "statement_timeout": f"{statement_timeout_s}s",
+        "idle_session_timeout": f"{idle_session_timeout_s}s",
+    }
     return sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,

@@ -13,6 +13,10 @@ import sqlalchemy as sa
 
 from monitor.store.database import connect
 
+#: Seconds after which a leader that asks nothing leads no more. Keepalives say whether a peer is there, but
+#: where a proxy stands between us and the server that is the proxy, and it may keep a session that we lost.
+LASTS_S = 60
+
 #: The key of the lock. Every replica of one monitor shares a database, and so the lock.
 LEADER_LOCK = 0x6C6C6D10
 
@@ -36,10 +40,11 @@ class Leader:
 
     Args:
         url: the database; a session is opened when leadership is first asked for.
+        lasts_s: seconds that the lead lasts without being asked for. Jobs ask every second or so.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = connect(url, pool_size=1)
+    def __init__(self, url: str, *, lasts_s: int = LASTS_S) -> None:
+        self._engine = connect(url, pool_size=1, idle_session_timeout_s=lasts_s)
         self._connection: sa.Connection | None = None
         self._one_at_a_time = threading.Lock()
 

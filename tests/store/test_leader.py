@@ -78,6 +78,22 @@ def test_a_leader_whose_connection_was_killed_may_lead_again(
     assert [first.leads(), first.leads()] == [False, True]
 
 
+def test_a_leader_that_asks_nothing_any_more_is_followed(database: str) -> None:
+    """As one behind a proxy that keeps its session after the network to it was lost."""
+    silent, next_one = Leader(database, lasts_s=1), Leader(database)
+    assert silent.leads()
+    with psycopg.connect(database, autocommit=True) as connection:
+        while connection.execute(
+            "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            (LEADER_LOCK,),
+        ).fetchall():
+            pass
+    assert [next_one.leads(), silent.leads()] == [True, False]
+    silent.resign()
+    next_one.resign()
+
+
 def test_nobody_leads_where_there_is_no_database() -> None:
     leader = Leader("postgresql://nobody@127.0.0.1:1/none")
     assert not leader.leads()
