@@ -67,16 +67,26 @@ def build_payload(
 def title(metric: str, labels: Mapping[str, str], status: str, evidence: Mapping[str, Any]) -> str:
     """One line that says what, by how much and where: ``json.failed up ×21 (2.0 % → 42.0 %) on checkout``."""
     where = " / ".join(value or "(none)" for value in labels.values()) or "everything"
-    window, baseline = evidence.get("window"), evidence.get("baseline")
-    now = _percent(window)
+    now, before = _said(evidence, "window", "value"), _said(evidence, "baseline", "baseline_value")
     if status == "resolved":
-        return f"resolved: {metric} on {where}" + (f", now {now}" if window else "")
-    if not baseline:
-        return f"{metric} at {now} on {where}"
-    ratio = evidence.get("ratio")
+        return f"resolved: {metric} on {where}" + (f", now {now}" if now else "")
+    if not before:
+        return f"{metric} at {now or '?'} on {where}"
+    ratio = _ratio(evidence)
     times = f" ×{ratio:.2g}" if ratio is not None and ratio < 100 else ""
-    return f"{metric} up{times} ({_percent(baseline)} → {now}) on {where}"
+    return f"{metric} up{times} ({before} → {now}) on {where}"
 
 
-def _percent(side: Mapping[str, Any] | None) -> str:
-    return f"{side['rate'] * 100:.1f} %" if side else "?"
+def _said(evidence: Mapping[str, Any], side: str, value: str) -> str:
+    """What was measured, where it is a value; else the share of calls; empty where neither is known."""
+    if value in evidence:
+        return f"{evidence[value]:.4g}"
+    counts = evidence.get(side)
+    return f"{counts['rate'] * 100:.1f} %" if counts and "rate" in counts else ""
+
+
+def _ratio(evidence: Mapping[str, Any]) -> float | None:
+    """How many times as much, of what the title says."""
+    if evidence.get("baseline_value"):
+        return float(evidence["value"] / evidence["baseline_value"])
+    return evidence.get("ratio")

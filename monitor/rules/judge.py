@@ -116,6 +116,8 @@ def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, 
     if isinstance(rule, RegressionRule) and rule.evidence == "cusum":
         since = _since_onset(memory, i)
         counts = since if since is not None else counts
+    if reading.value is not None and not (isinstance(rule, RegressionRule) and rule.evidence == "cusum"):
+        return _explain_value(reading, i)
     calls, failures = int(counts.calls[i]), int(counts.failures[i])
     numbers: dict[str, Any] = {"window": _side(calls, failures), "baseline": None, "ratio": None}
     baseline = reading.compared.baseline
@@ -141,6 +143,21 @@ def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, 
         return f"{numbers['baseline_value']:.4g} → {numbers['value']:.4g} over {calls} calls", numbers
     traffic = f", of which {moved:+.2%} is traffic that moved" if abs(moved) > 0.001 else ""
     return f"{rate:.2%} → {now:.2%} over {calls} calls{traffic}", numbers
+
+
+def _explain_value(reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
+    """The same of a value that is no share of calls, alone or against that of other days."""
+    calls = int(reading.window.calls[i])
+    numbers: dict[str, Any] = {"window": {"calls": calls}, "baseline": None, "ratio": None}
+    value = float("nan") if reading.value is None else float(reading.value[i])
+    if not np.isfinite(value):
+        return f"nothing measured over {calls} calls", numbers
+    numbers["value"], said = value, f"{value:.4g}"
+    if reading.past_value is not None and np.isfinite(reading.past_value[i]):
+        before = numbers["baseline_value"] = float(reading.past_value[i])
+        numbers["ratio"] = value / before if before > 0 else None
+        said = f"{before:.4g} → {said}"
+    return f"{said} over {calls} calls", numbers
 
 
 def _since_onset(memory: Memory, i: int) -> Counted | None:

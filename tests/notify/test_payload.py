@@ -105,3 +105,18 @@ def test_the_documentation_shows_every_field_and_no_other() -> None:
     assert set(shown["evidence"]) >= {"window", "baseline", "ratio", "contributors", "examples"}
     assert shown["title"] == title(shown["metric"], shown["labels"], shown["status"], shown["evidence"])
     assert shown["version"] == real["version"]
+
+
+@pytest.mark.parametrize(
+    ("status", "evidence", "expected"),
+    [
+        ("firing", {"value": 3120.0, "baseline_value": 1560.0, "baseline": None}, "up ×2 (1560 → 3120)"),
+        ("firing", {"value": 3120.0, "window": {"calls": 90}, "baseline": None}, "at 3120"),
+        ("resolved", {"value": 1600.0, "window": {"calls": 90}}, "now 1600"),
+    ],
+    ids=["against-before", "alone", "resolved"],
+)
+def test_a_title_says_a_value_as_it_is_and_not_as_a_share(
+    status: str, evidence: dict[str, Any], expected: str
+) -> None:
+    assert expected in title("duration", {"service": "shop"}, status, evidence)
