@@ -46,6 +46,9 @@ GUARD = timedelta(minutes=30)
 #: Days that say what each series' own rate is.
 MIX_DAYS = 7
 
+#: What never fails is judged as if it failed this often, or as often as the absolute margin if that is less.
+LEAST_RATE = 0.005
+
 #: Days of the hour that a percentile is compared with.
 PERCENTILE_DAYS = 7
 
@@ -482,8 +485,8 @@ def _past(rule: RegressionRule, end: datetime) -> tuple[datetime, datetime]:
 
 
 def _floored(rule: RegressionRule | BlipRule, rate: Floats) -> Floats:
-    """A rate that is tested against: at least what the margin is of, so that one failure is no regression."""
-    least = rule.absolute if isinstance(rule, RegressionRule) else 0.005
+    """A rate that is tested against: not so near to 0 that one failure is a regression."""
+    least = min(rule.absolute, LEAST_RATE) if isinstance(rule, RegressionRule) else LEAST_RATE
     return np.maximum(rate, least)
 
 
