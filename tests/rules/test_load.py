@@ -7,11 +7,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import yaml
 
 from monitor.errors import ConfigError
 from monitor.records import DIMENSIONS
-from monitor.resources import folder
 from monitor.rules import Rule, Rules, load_rules
 from monitor.rules.load import statistic
 from monitor.rules.model import AbsenceRule, BlipRule, BurnRateRule, RegressionRule, ThresholdRule
@@ -463,42 +461,7 @@ def test_no_rules_at_all_is_a_choice() -> None:
     assert load_rules([], channels=[]) == Rules((), ())
 
 
-# ------------------------------------------------------------------------------------ the rules that ship
-
-SHIPPED = load_rules([folder("alerts")], channels=["log"]).rules
-
-
-def test_the_rules_that_ship_cover_every_score_errors_dead_letters_and_coverage() -> None:
-    assert {rule.metric for rule in SHIPPED if not isinstance(rule, AbsenceRule)} >= {
-        "json.failed",
-        "tools.failed",
-        "grounding.unsupported",
-        "fallback.silent_downgrade",
-        "errors",
-        "dead_letters",
-        "json.unknown",
-        "tools.unknown",
-    }
-
-
-@pytest.mark.parametrize("rule", SHIPPED, ids=lambda rule: rule.key)
-def test_a_rule_that_ships_says_what_it_means_and_has_a_section_in_the_runbook(rule: Rule) -> None:
-    assert re.fullmatch(r"[A-Z][^\n]{40,140}\.", rule.summary)
-    path, anchor = rule.runbook_url.split("#")
-    headings = re.findall(r"^## (\w+)$", (ROOT / path).read_text(), re.MULTILINE)
-    assert (path, anchor) == ("docs/runbook.md", rule.alert.lower())
-    assert rule.alert in headings
-    assert f"**{rule.alert}**" in (ROOT / "alerts" / "README.md").read_text()
-
-
-@pytest.mark.parametrize("rule", SHIPPED, ids=lambda rule: rule.key)
-def test_a_rule_that_ships_goes_to_every_channel_and_pages_by_evidence_alone(rule: Rule) -> None:
-    assert not rule.channels
-    assert rule.keeps_firing_for
-    if isinstance(rule, RegressionRule) and rule.severity == "page":
-        assert rule.minimum_calls >= 50
-        assert rule.false_alarms <= 0.1
-        assert rule.significance <= 1e-4
+# ------------------------------------------------------------------------------------------- docs/rules.md
 
 
 def test_the_documentation_of_rules_shows_a_file_that_loads(tmp_path: Path) -> None:
@@ -517,9 +480,3 @@ def test_the_documentation_of_rules_names_every_key_and_dimension() -> None:
         for field in msgspec.structs.fields(kind)
     }
     assert [name for name in sorted(keys | set(DIMENSIONS)) if f"`{name}`" not in text] == []
-
-
-def test_the_shipped_files_keep_to_plain_yaml() -> None:
-    for path in sorted(folder("alerts").glob("*.yaml")):
-        if not path.name.endswith(".test.yaml"):
-            assert {*yaml.safe_load(path.read_text())} <= {"groups", "inhibit"}
