@@ -294,7 +294,7 @@ class Reader:
         if key not in self._past:
             table, day, _ = self._hours()
             instance = groups.instances(table.series_id)
-            learned = (instance >= 0) & valid[instance, day] & (day < MIX_DAYS)
+            learned = _learned(valid, instance, day) & (day < MIX_DAYS)
             series = np.unique(table.series_id[learned])
             place = np.searchsorted(series, table.series_id[learned])
             n, x = (np.bincount(place, rows[learned], len(series)) for rows in self._rows(rule, table))
@@ -338,7 +338,7 @@ class Reader:
         instance = groups.instances(rows.series_id)
         if rule.evidence == "cusum" and not isinstance(rule.baseline, BaselineOf):
             valid = self._valid(rule, groups, incidents)
-            instance = np.where((instance >= 0) & valid[instance, day], instance, -1)
+            instance = np.where(_learned(valid, instance, day), instance, -1)
         usual = quantile_buckets(q, instance, rows.value_bucket, rows.n, size)
         past_calls, past_over = np.zeros((size, DAYS, 3)), np.zeros((size, DAYS, 3))
         for k in np.unique(day):
@@ -402,8 +402,8 @@ class Reader:
         else:
             values = np.array([self._value(rule, groups, *span) for span in spans])
             past = np.where(valid, values[1:].T, np.nan)
-            beyond, value = mean_shift(values[0], past), values[0]
-            usual = past_value = np.nanmean(past, axis=1) if past.size else values[0]
+            value, (beyond, usual) = values[0], mean_shift(values[0], past)
+            past_value = usual
         window = Counted(self._calls(groups, *spans[0]), counted[0].failures)
         if value is None:
             window = counted[0]
@@ -458,6 +458,13 @@ def by_of(rule: Rule) -> tuple[str, ...]:
 def values_of(where: Mapping[str, str | Sequence[str]]) -> dict[str, Sequence[str]]:
     """The values that each dimension may have, one or several."""
     return {name: [value] if isinstance(value, str) else value for name, value in where.items()}
+
+
+def _learned(valid: Bools, instance: Ints, day: Ints) -> Bools:
+    """Of each row, whether it is of a label set and of a day that this may learn from."""
+    learned = instance >= 0
+    learned[learned] = valid[instance[learned], day[learned]]
+    return learned
 
 
 def _denominator(metric: Metric) -> tuple[str, ...]:

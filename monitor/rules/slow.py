@@ -44,8 +44,8 @@ def shift(
         return np.where(calls > 0, (failures - expected) / np.sqrt(variance), np.nan), baseline.rate
 
 
-def mean_shift(today: Floats, past: Floats) -> Floats:
-    """How many standard errors a daily mean is above those of the last 14 days, ``[S]``.
+def mean_shift(today: Floats, past: Floats) -> tuple[Floats, Floats]:
+    """How many standard errors a daily mean is above those of the last 14 days, and their mean; NaN without.
 
     Args:
         today: the mean of the last 24 hours, ``[S]``.
@@ -60,4 +60,5 @@ def mean_shift(today: Floats, past: Floats) -> Floats:
     # Days that are exactly alike say nothing of how much days differ: a thousandth is taken as no change.
     deviation = np.maximum(deviation, np.abs(mean) * 1e-3)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(days >= MIN_WINDOWS, (today - mean) / deviation, np.nan)
+        beyond = np.where(days >= MIN_WINDOWS, (today - mean) / deviation, np.nan)
+    return beyond, np.where(days >= MIN_WINDOWS, mean, np.nan)

@@ -34,16 +34,19 @@ def test_without_calls_or_without_days_nothing_is_said() -> None:
 @pytest.mark.parametrize(("today", "told"), [(100.0, False), (103.0, False), (140.0, True)], ids=str)
 def test_a_mean_is_told_by_how_much_days_differ(today: float, told: bool) -> None:
     past = 100 + np.tile([-3.0, 0.0, 3.0, 1.0], 7)[None]
-    assert (mean_shift(np.array([today]), past)[0] >= MEAN_SHIFTED) == told
+    beyond, usual = mean_shift(np.array([today]), past)
+    assert (beyond[0] >= MEAN_SHIFTED) == told
+    assert usual[0] == pytest.approx(100.0)
 
 
 def test_means_that_never_differed_tell_no_hair() -> None:
     past = np.full((1, 28), 100.0)
-    assert mean_shift(np.array([100.0]), past)[0] == 0.0
-    assert mean_shift(np.array([100.1]), past)[0] < MEAN_SHIFTED
+    same, more = (mean_shift(np.array([today]), past)[0][0] for today in (100.0, 100.1))
+    assert same == 0.0
+    assert more < MEAN_SHIFTED
 
 
 def test_two_days_of_a_mean_are_too_few() -> None:
     past = np.full((1, 28), np.nan)
     past[:, :2] = [100.0, 101.0]
-    assert np.isnan(mean_shift(np.array([500.0]), past)[0])
+    assert np.isnan(mean_shift(np.array([500.0]), past)).all()

@@ -1,0 +1,375 @@
+"""What rules read, on a real Postgres: the same as slow sums in plain Python over the same calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from msgspec import structs
+
+from monitor.reading import Reader
+from monitor.records import ScoredCall, Status
+from monitor.rules.baseline import DAYS, seasonal
+from monitor.rules.baseline import Baseline as Found
+from monitor.rules.compare import median_of_days, of_counts
+from monitor.rules.judge import Counted, Reading
+from monitor.rules.memory import Memory
+from monitor.rules.model import (
+    AbsenceRule,
+    Baseline,
+    BlipRule,
+    BurnRateRule,
+    RegressionRule,
+    Rule,
+    ThresholdRule,
+)
+from monitor.store import Batch, PostgresStore, connect
+from monitor.store.alerts import Incident
+from monitor.store.counters import Counters
+from monitor.store.rollups import recompute_dirty, recompute_hours
+from tests.examples import NOON, call, scores
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+#: The minute that is read.
+NOW = NOON + 20 * MINUTE
+END = NOW + MINUTE
+SERVICES = ("desk", "shop")
+
+
+class Made(NamedTuple):
+    """What the slow sums know of a call."""
+
+    at: datetime
+    service: str
+    model: str
+    failed: bool
+    ms: float
+
+
+def _made() -> list[Made]:
+    random = Random(7)
+    of_past = [
+        NOON - (k + 1) * DAY + slot * HOUR + random.randrange(60) * MINUTE
+        for k in range(7)
+        for slot in (-1, 0, 1)
+        for _ in range(30)
+    ]
+    of_today = [NOON - 2 * HOUR + random.randrange(141) * MINUTE for _ in range(500)]
+    return [
+        Made(
+            at,
+            random.choice(SERVICES),
+            random.choice("ab"),
+            random.random() < 0.2,
+            random.lognormvariate(6, 1),
+        )
+        for at in of_past + of_today
+    ]
+
+
+MADE = _made()
+
+
+@pytest.fixture(scope="module")
+def counters(module_database: str) -> Iterator[Counters]:
+    engine = connect(module_database)
+    calls = [
+        ScoredCall(
+            call(
+                f"c{n}",
+                one.at,
+                service=one.service,
+                model_served=one.model,
+                status=Status.ERROR if one.failed else Status.OK,
+                duration_ms=one.ms,
+            ),
+            scores(),
+        )
+        for n, one in enumerate(MADE)
+    ]
+    PostgresStore(engine).save(Batch(tuple(calls), (), {}))
+    while recompute_dirty(engine):
+        pass
+    while recompute_hours(engine):
+        pass
+    yield Counters(engine)
+    engine.dispose()
+
+
+def read(counters: Counters, rule: Rule, incidents: Sequence[Incident] = ()) -> tuple[Reading, list[Any]]:
+    """What there is to judge, in the order of the label sets, which come too."""
+    memory, reader = Memory(), Reader(counters, [rule])
+    reader.at(NOW)
+    reading = reader.read(rule, memory, incidents)
+    return reading, memory.labels
+
+
+def between(start: datetime, stop: datetime, **labels: str) -> list[Made]:
+    return [
+        one
+        for one in MADE
+        if start <= one.at < stop and all(getattr(one, name) == value for name, value in labels.items())
+    ]
+
+
+def counts(start: datetime, stop: datetime, **labels: str) -> tuple[float, float]:
+    some = between(start, stop, **labels)
+    return float(len(some)), float(sum(one.failed for one in some))
+
+
+def by_service(reading: Counted, labels: list[Any]) -> dict[str, tuple[float, float]]:
+    return {
+        service: (float(reading.calls[n]), float(reading.failures[n])) for n, (service,) in enumerate(labels)
+    }
+
+
+def errors(**settings: Any) -> RegressionRule:
+    return RegressionRule(
+        **{"alert": "A", "metric": "errors", "by": ("service",), "runbook_url": "x", **settings}
+    )
+
+
+def past_hours(service: str) -> tuple[np.ndarray, np.ndarray]:
+    """Calls and failures around this hour on each past day."""
+    hours = [
+        [
+            counts(start, start + HOUR, service=service)
+            for slot in (-1, 0, 1)
+            if (start := NOON - k * DAY + slot * HOUR)
+        ]
+        for k in range(1, DAYS + 1)
+    ]
+    both = np.array(hours)
+    return both[np.newaxis, :, :, 0], both[np.newaxis, :, :, 1]
+
+
+def assert_same(found: Found, place: int, expected: Found) -> None:
+    for name in ("rate", "error", "drift", "calls", "failures", "windows"):
+        assert getattr(found, name)[place] == pytest.approx(getattr(expected, name)[0], nan_ok=True), name
+
+
+def test_the_minute_the_last_five_and_the_window(counters: Counters) -> None:
+    reading, labels = read(counters, errors(window="1h"))
+    for counted, length in [(reading.minute, MINUTE), (reading.short, 5 * MINUTE), (reading.window, HOUR)]:
+        assert by_service(counted, labels) == {
+            service: counts(END - length, END, service=service) for service in SERVICES
+        }
+
+
+def test_where_leaves_the_others_out(counters: Counters) -> None:
+    reading, labels = read(counters, errors(where={"model_served": "a", "service": ("shop", "none")}))
+    assert by_service(reading.window, labels) == {"shop": counts(END - HOUR, END, service="shop", model="a")}
+
+
+@pytest.mark.parametrize(
+    ("baseline", "start"),
+    [(Baseline(previous="1h"), END - 2 * HOUR), (Baseline(offset="1d"), END - DAY - HOUR)],
+    ids=["previous", "offset"],
+)
+def test_a_span_of_the_past(counters: Counters, baseline: Baseline, start: datetime) -> None:
+    reading, labels = read(counters, errors(baseline=baseline, minimum_baseline_calls=10))
+    for n, (service,) in enumerate(labels):
+        calls, failures = counts(start, start + HOUR, service=service)
+        assert calls >= 10
+        assert_same(reading.compared.baseline, n, of_counts(np.array([calls]), np.array([failures]), 10))
+        assert reading.compared.expected[n] == pytest.approx(failures / calls)
+
+
+@pytest.mark.parametrize("kind", ["seasonal", "weekly"])
+def test_the_time_of_day(counters: Counters, kind: Any) -> None:
+    reading, labels = read(counters, errors(baseline=kind))
+    for n, (service,) in enumerate(labels):
+        expected = seasonal(*past_hours(service), 20 / 60, weekly=kind == "weekly")
+        assert_same(reading.compared.baseline, n, expected)
+
+
+def test_the_median_of_days(counters: Counters) -> None:
+    reading, labels = read(counters, errors(baseline=Baseline(rolling_median="5d")))
+    every = np.ones((1, DAYS), bool)
+    for n, (service,) in enumerate(labels):
+        expected = median_of_days(*past_hours(service), 20 / 60, valid=every, days=5)
+        assert_same(reading.compared.baseline, n, expected)
+
+
+def test_a_fixed_value(counters: Counters) -> None:
+    reading, _ = read(counters, errors(baseline=Baseline(fixed=0.03)))
+    assert reading.compared.baseline.rate.tolist() == reading.compared.expected.tolist() == [0.03, 0.03]
+
+
+def test_the_other_versions_at_the_same_time(counters: Counters) -> None:
+    rule = errors(baseline=Baseline(version="model_served"), minimum_baseline_calls=10)
+    reading, labels = read(counters, rule)
+    assert sorted(labels) == [(service, model) for service in SERVICES for model in "ab"]
+    for n, (service, model) in enumerate(labels):
+        other = {"a": "b", "b": "a"}[model]
+        calls, failures = counts(END - HOUR, END, service=service, model=other)
+        assert_same(reading.compared.baseline, n, of_counts(np.array([calls]), np.array([failures]), 10))
+
+
+def test_a_past_incident_is_not_learned_from_and_that_of_others_is(counters: Counters) -> None:
+    shop = {"service": "shop"}
+    incidents = [
+        Incident("A", shop, NOW - 2 * DAY - HOUR, NOW - 2 * DAY + HOUR),
+        Incident("A", shop, NOW - 4 * DAY, None),
+        Incident("B", {"service": "desk"}, NOW - 9 * DAY, None),
+    ]
+    reading, labels = read(counters, errors(), incidents)
+    valid = np.ones((1, DAYS), bool)
+    valid[0, :4] = False
+    masked = seasonal(*past_hours("shop"), 20 / 60, valid=valid)
+    assert_same(reading.compared.baseline, labels.index(("shop",)), masked)
+    assert_same(reading.compared.baseline, labels.index(("desk",)), seasonal(*past_hours("desk"), 20 / 60))
+
+
+def test_an_incident_that_is_over_masks_its_days_alone(counters: Counters) -> None:
+    over = [Incident("A", {"service": "shop"}, NOW - 2 * DAY - HOUR, NOW - 2 * DAY + HOUR)]
+    reading, labels = read(counters, errors(), over)
+    valid = np.ones((1, DAYS), bool)
+    valid[0, 1] = False
+    masked = seasonal(*past_hours("shop"), 20 / 60, valid=valid)
+    assert_same(reading.compared.baseline, labels.index(("shop",)), masked)
+
+
+def test_a_share_is_of_all_calls_those_it_names(counters: Counters) -> None:
+    rule = ThresholdRule(
+        alert="A", metric="share", of={"model_served": "b"}, by=("service",), above=0.5, window="1h",
+        runbook_url="x",
+    )  # fmt: skip
+    reading, labels = read(counters, rule)
+    assert by_service(reading.window, labels) == {
+        service: (
+            counts(END - HOUR, END, service=service)[0],
+            counts(END - HOUR, END, service=service, model="b")[0],
+        )
+        for service in SERVICES
+    }
+
+
+def test_lower_is_worse_counts_the_good_ones(counters: Counters) -> None:
+    reading, labels = read(counters, errors(worse="lower"))
+    for service, (calls, good) in by_service(reading.window, labels).items():
+        every, failed = counts(END - HOUR, END, service=service)
+        assert (calls, good) == (every, every - failed)
+
+
+def duration(q: float, start: datetime, stop: datetime, service: str) -> float:
+    """The quantile by rank of the raw values."""
+    values = [one.ms for one in between(start, stop, service=service)]
+    return float(np.quantile(values, q, method="inverted_cdf"))
+
+
+@pytest.mark.parametrize("chosen", ["p50", "p90", "p95", "p99"])
+def test_a_percentile_is_within_one_percent_of_that_of_the_raw_values(
+    counters: Counters, chosen: Any
+) -> None:
+    rule = ThresholdRule(
+        alert="A", metric="duration", statistic=chosen, by=("service",), above=1.0, window="1h",
+        runbook_url="x",
+    )  # fmt: skip
+    reading, labels = read(counters, rule)
+    assert reading.value is not None
+    for n, (service,) in enumerate(labels):
+        exact = duration(int(chosen[1:]) / 100, END - HOUR, END, service)
+        assert reading.value[n] == pytest.approx(exact, rel=0.0101)
+
+
+def test_a_mean_is_that_of_the_raw_values(counters: Counters) -> None:
+    rule = ThresholdRule(
+        alert="A", metric="duration", statistic="mean", by=("service",), above=1.0, window="1h",
+        runbook_url="x",
+    )  # fmt: skip
+    reading, labels = read(counters, rule)
+    assert reading.value is not None
+    for n, (service,) in enumerate(labels):
+        exact = np.mean([one.ms for one in between(END - HOUR, END, service=service)])
+        assert reading.value[n] == pytest.approx(exact, rel=1e-3)
+
+
+def test_a_percentile_regression_counts_the_values_above_the_usual_one(counters: Counters) -> None:
+    reading, labels = read(
+        counters, errors(metric="duration", statistic="p90", baseline=Baseline(previous="1h"))
+    )
+    assert reading.past_value is not None
+    for n, (service,) in enumerate(labels):
+        usual = duration(0.9, END - 2 * HOUR, END - HOUR, service)
+        assert reading.past_value[n] == pytest.approx(usual, rel=0.0101)
+        values = [one.ms for one in between(END - HOUR, END, service=service)]
+        assert reading.window.calls[n] == len(values)
+        # The values of the one bucket that the usual one is in may be on either side.
+        near = sum(abs(ms / usual - 1) <= 0.03 for ms in values)
+        assert reading.window.failures[n] == pytest.approx(sum(ms > usual for ms in values), abs=near)
+
+
+def test_a_seasonal_percentile_is_of_this_hour_on_seven_days(counters: Counters) -> None:
+    reading, labels = read(counters, errors(metric="duration", statistic="p90"))
+    assert reading.past_value is not None
+    for n, (service,) in enumerate(labels):
+        values = [
+            one.ms
+            for k in range(1, 8)
+            for one in between(NOON - k * DAY, NOON - k * DAY + HOUR, service=service)
+        ]
+        exact = float(np.quantile(values, 0.9, method="inverted_cdf"))
+        assert reading.past_value[n] == pytest.approx(exact, rel=0.0101)
+
+
+def test_a_day_is_compared_with_the_days_before_to_the_full_hour(counters: Counters) -> None:
+    reading, labels = read(counters, errors(evidence="days"))
+    assert by_service(reading.window, labels) == {
+        service: counts(NOON - DAY, NOON, service=service) for service in SERVICES
+    }
+    assert reading.beyond is not None
+    assert np.isfinite(reading.beyond).all()
+
+
+def test_the_calls_that_should_be_there(counters: Counters) -> None:
+    rule = AbsenceRule(alert="A", absent="calls", by=("service",), window="10m", runbook_url="x")
+    reading, labels = read(counters, rule)
+    for n, (service,) in enumerate(labels):
+        assert reading.window.calls[n] == counts(END - 10 * MINUTE, END, service=service)[0]
+        calls, _ = past_hours(service)
+        found = seasonal(calls, np.zeros_like(calls), 20 / 60)
+        a_window = found.calls[0] / found.windows[0] / 6
+        assert 0.2 * a_window < reading.compared.baseline.calls[n] <= a_window * 1.01
+
+
+KINDS: dict[str, Rule] = {
+    "threshold": ThresholdRule(alert="A", metric="errors", above=0.1, runbook_url="x"),
+    "percentile": ThresholdRule(alert="A", metric="duration", above=1.0, runbook_url="x"),
+    "seasonal": errors(),
+    "median": errors(baseline=Baseline(rolling_median="7d")),
+    "previous": errors(baseline=Baseline(previous="1h")),
+    "version": errors(baseline=Baseline(version="model_served")),
+    "fixed": errors(baseline=Baseline(fixed=0.1)),
+    "days": errors(evidence="days"),
+    "days of a mean": errors(metric="cost", evidence="days"),
+    "percentile regression": errors(metric="duration"),
+    "burn rate": BurnRateRule(alert="A", metric="errors", objective=0.9, runbook_url="x"),
+    "absence": AbsenceRule(alert="A", absent="content", runbook_url="x"),
+    "blip": BlipRule(alert="A", metric="errors", runbook_url="x"),
+}
+
+
+@pytest.mark.parametrize("where", ["none", "shop"])
+@pytest.mark.parametrize("by", [(), ("service",)], ids=["over all", "by service"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_reads_what_is_there_and_where_nothing_is(
+    counters: Counters, kind: str, by: tuple[str, ...], where: str
+) -> None:
+    rule = structs.replace(KINDS[kind], by=by, where={"service": where})
+    reading, labels = read(counters, rule)
+    assert len(reading.window.calls) == len(labels)
+    assert bool(reading.window.calls.sum()) == (where == "shop")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_reads_an_empty_database(database: str, kind: str) -> None:
+    engine = connect(database)
+    reading, _ = read(Counters(engine), KINDS[kind])
+    assert not reading.window.calls.any()
+    engine.dispose()
