@@ -54,6 +54,10 @@ For production: write monitor.yaml (see `docs/configuration.md`), then `llm-moni
 )
 
 
+#: What asks the service to stop.
+_STOPS = {signal.SIGINT, signal.SIGTERM}
+
+
 class Part(StrEnum):
     """What one process does."""
 
@@ -109,6 +113,8 @@ def run(
     with Nursery() as nursery:
         if only is not Part.CONTROL:
             nursery.open()  # before our own imports, which take as long as its do
+        # Before them too: numpy starts threads, and a signal that one of those may take ends the process.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         from monitor.service import Service, check_channels
         from monitor.workers.process import make_judge
 
@@ -394,16 +400,14 @@ def _stop_on_signal(stop: Callable[[], None]) -> None:
     """Stop on SIGINT and SIGTERM; a second signal ends the process at once.
 
     A thread waits for them, and nothing is interrupted: a handler would run between any two steps of the
-    main thread, perhaps while that holds the very lock that stopping needs. Call before threads start.
+    main thread, perhaps while that holds the very lock that stopping needs. Every thread must block both.
     """
-    awaited = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
 
     def wait() -> None:
-        number = signal.sigwait(awaited)
+        number = signal.sigwait(_STOPS)
         structlog.get_logger("monitor").info("stopping", signal=signal.Signals(number).name)
         stop()
-        os._exit(128 + signal.sigwait(awaited))
+        os._exit(128 + signal.sigwait(_STOPS))
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
 
