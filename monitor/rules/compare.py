@@ -45,11 +45,14 @@ def of_value(rate: Floats) -> Baseline:
 def usual_calls(calls: Floats, fraction: float) -> Floats:
     """Calls an hour that are usual at this time of day: the median of the last seven days, ``[S]``.
 
-    ``calls`` and ``fraction`` are as for ``seasonal``. What most days have none of is not missed.
+    ``calls`` and ``fraction`` are as for ``seasonal``. What most days have none of is not missed, nor more
+    than the same weekday had a week ago, if it is known for so long: a service may rest on Sundays.
     """
     weights = np.array([1.0 - fraction, 1.0, fraction]) / 2
-    usual: Floats = np.median((calls @ weights)[:, :WEEK_DAYS], axis=1)
-    return usual
+    days = calls @ weights
+    usual: Floats = np.median(days[:, :WEEK_DAYS], axis=1)
+    known = (days[:, WEEK_DAYS - 1 :] > 0).any(axis=1)
+    return np.where(known, np.minimum(usual, days[:, WEEK_DAYS - 1]), usual)
 
 
 def median_of_days(calls: Floats, failures: Floats, fraction: float, *, valid: Bools, days: int) -> Baseline:
