@@ -213,10 +213,11 @@ class Evaluator:
         self, moved: Sequence[Moved], expected: Mapping[str, datetime | None], at: datetime
     ) -> Evaluated:
         """Everything that is to be stored of a minute that ends at ``at``."""
+        stirred = {one.rule.key for one in moved}
         memories = [
             StoredMemory(key, definition(rule), judged, self._memories[key].encode(), expected[key])
             for key, rule in self._rules.items()
-            if (judged := self._at[key]) is not None and judged != expected[key]
+            if (judged := self._at[key]) is not None and (judged != expected[key] or key in stirred)
         ]
         before = [self._alert(row) for row in self._alerts.open(resolved_since=at - LONGEST_REOPENING)]
         now, messages = tell(self._after(before, moved, at), self._silences.muting(at), self._inhibitions, at)
@@ -259,7 +260,7 @@ class Evaluator:
             one = moves.pop(alert.fingerprint, None) if alert.state != "resolved" else None
             if alert.state != "resolved" and not _is_about(alert.rule, alert.labels):
                 alert = structs.replace(
-                    alert, state="resolved", standing=State.NORMAL, resolved_at=at, reason=_GONE
+                    alert, state="resolved", standing=State.NORMAL, resolved_at=at, reason=_GONE, evidence={}
                 )
             now.append(_moved(alert, one, at) if one else alert)
         for one in moves.values():
@@ -346,15 +347,16 @@ def _watches(rule: Rule) -> bool:
 
 
 def _moved(alert: Alert, one: Moved, at: datetime) -> Alert:
-    fires_now = one.fired
+    fires_now, ended = one.fired, one.state == "resolved"
     return structs.replace(
         alert,
         state=one.state,
         standing=one.after.state,
         reason=one.reason,
         onset_at=one.onset_at if fires_now else alert.onset_at,
-        resolved_at=at if one.state == "resolved" else None,
-        evidence=one.evidence if fires_now or not alert.evidence else alert.evidence,
+        resolved_at=at if ended else None,
+        # What is told of an end is how things are now; what is stored stays what it fired on.
+        evidence=one.evidence if fires_now or ended or not alert.evidence else alert.evidence,
     )
 
 
@@ -371,7 +373,7 @@ def _change(alert: Alert, before: str | None, at: datetime) -> AlertChange:
         episode=alert.episode,
         muted_by=alert.muted_by,
         told=alert.told,
-        evidence=alert.evidence,
+        evidence=None if alert.state == "resolved" else alert.evidence,
     )
 
 

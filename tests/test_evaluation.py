@@ -60,6 +60,11 @@ def test_a_regression_fires_holds_without_data_and_resolves_when_calls_are_good_
     assert town.evaluate() == 1
     assert town.states() == {"shop": "resolved"}
     assert sorted(town.told()[2:]) == [("log", "resolved"), ("oncall", "resolved")]
+    assert [row.payload["title"] for row in town.rows(outbox)[::2]] == [
+        "json.failed up ×20 (2.0 % → 40.0 %) on shop",
+        "resolved: json.failed on shop, now 0.0 %",
+    ]
+    assert [row.evidence["window"]["rate"] for row in town.rows(alerts)] == [0.4], "what it fired on"
     assert town.evaluate() == 0
 
 

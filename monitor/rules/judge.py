@@ -114,8 +114,7 @@ def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, 
     """A sentence about one label set, and the numbers that it rests on."""
     counts = reading.window
     if isinstance(rule, RegressionRule) and rule.evidence == "cusum":
-        since = _since_onset(memory, i)
-        counts = since if since is not None else counts
+        counts = _since(memory, i, counts)
     if reading.value is not None and not (isinstance(rule, RegressionRule) and rule.evidence == "cusum"):
         return _explain_value(reading, i)
     calls, failures = int(counts.calls[i]), int(counts.failures[i])
@@ -160,16 +159,21 @@ def _explain_value(reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
     return f"{said} over {calls} calls", numbers
 
 
-def _since_onset(memory: Memory, i: int) -> Counted | None:
-    """What was counted since the evidence began, in the lane that has most of it."""
-    shares = [memory.evidence.score[i, n] / lane.threshold for n, lane in enumerate(memory.lanes)]
-    lane = int(np.argmax(shares))
-    calls = memory.evidence.calls[i, lane]
-    if calls <= 0:
-        return None
-    failures = memory.evidence.failures[i, lane]
+def _since(memory: Memory, i: int, window: Counted) -> Counted:
+    """What was counted since it was last bad, at most the window, so that it says how things are now.
+
+    While it is bad, since the evidence began, in the lane that has most of it.
+    """
     size = len(memory.labels)
-    return Counted(np.full(size, calls), np.full(size, failures))
+    calls, failures = memory.well_calls[i], memory.well_failures[i]
+    if calls <= 0:
+        lane = int(
+            np.argmax([memory.evidence.score[i, n] / one.threshold for n, one in enumerate(memory.lanes)])
+        )
+        calls, failures = memory.evidence.calls[i, lane], memory.evidence.failures[i, lane]
+    elif calls >= window.calls[i]:
+        return window
+    return Counted(np.full(size, calls), np.full(size, failures)) if calls > 0 else window
 
 
 def _gathered(rule: RegressionRule, memory: Memory, reading: Reading) -> Codes:
