@@ -337,7 +337,7 @@ def _enqueue(
 
 
 def _move(connection: sa.Connection, memory: StoredMemory) -> bool:
-    """Store a memory that goes on from the one that is there; ``False`` where another is there."""
+    """Store a memory that goes on from the one that is there; ``False`` where another is there, or itself."""
     values = {"definition": memory.definition, "at": memory.at, "state": memory.state}
     statement: sa.Insert | sa.Update
     if memory.expected_at is None:
@@ -345,7 +345,12 @@ def _move(connection: sa.Connection, memory: StoredMemory) -> bool:
     else:
         statement = (
             sa.update(rule_states)
-            .where(rule_states.c.rule == memory.rule, rule_states.c.at == memory.expected_at)
+            .where(
+                rule_states.c.rule == memory.rule,
+                rule_states.c.at == memory.expected_at,
+                # Whether the log is read may change without another minute.
+                (rule_states.c.at != memory.at) | (rule_states.c.state != memory.state),
+            )
             .values(values)
         )
     moved = connection.execute(statement.returning(rule_states.c.rule))
