@@ -74,6 +74,7 @@ def follow_all(
     now = int(minute.timestamp()) // 60
     if reading is not None:
         memory.seen[reading.window.calls > 0] = now
+    memory.settle(np.flatnonzero(memory.is_new), _SETTLED[codes], now)
     still = _QUIET[memory.state, codes]
     moved = []
     for i in np.flatnonzero(~still).tolist():
@@ -107,6 +108,12 @@ def _remember(
     onset = memory.onset[i]
     return datetime.fromtimestamp(60 * int(onset), UTC) if onset != NEVER else None
 
+
+#: The state that a label set begins in, by its first verdict: to be seen at first is no transition.
+_SETTLED = np.full(len(VERDICTS), STATE_CODE[State.NORMAL])
+_SETTLED[CODE[Verdict.INSUFFICIENT]] = STATE_CODE[State.INSUFFICIENT_DATA]
+_SETTLED[CODE[Verdict.NO_DATA]] = STATE_CODE[State.NO_DATA]
+_SETTLED[CODE[Verdict.MISSING]] = STATE_CODE[State.MISSING_SERIES]
 
 _QUIET = np.zeros((len(STATES), len(VERDICTS)), bool)
 for _state, _verdict in _STILL:

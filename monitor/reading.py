@@ -103,7 +103,9 @@ class Reader:
         self._minute = datetime.min.replace(tzinfo=UTC)
         self._spans: dict[Any, Any] = {}
         self._hour = self._minute
+        #: What is read once an hour: for all rules, and for each.
         self._past: dict[Any, Any] = {}
+        self._own: dict[str, dict[Any, Any]] = {}
 
     def at(self, minute: datetime) -> None:
         """Turn to another minute."""
@@ -111,7 +113,7 @@ class Reader:
             self._minute, self._spans = minute, {}
         hour = minute.replace(minute=0)
         if hour != self._hour:
-            self._hour, self._past = hour, {}
+            self._hour, self._past, self._own = hour, {}, {}
 
     def read(self, rule: Rule, memory: Memory, incidents: Sequence[Incident]) -> Reading:
         """What there is to judge of this rule; its memory takes in the label sets that are new.
@@ -162,7 +164,7 @@ class Reader:
             len(memory.labels) < len(groups) and memory.labels != groups.labels[: len(memory.labels)]
         ):
             groups = self._groups[rule.key] = Groups(by_of(rule), values_of(rule.where), memory.labels)
-            self._past = {}
+            self._own.pop(rule.key, None)
         series = self._spans.get("series")
         if series is None:
             series = self._spans["series"] = self._counters.series()
@@ -261,10 +263,11 @@ class Reader:
         """The same time on other days, as far as it was no incident, with the calls of this minute."""
         size = len(groups)
         valid = self._valid(rule, groups, incidents)
-        cached = self._past.get(rule.key)
+        own = self._own.setdefault(rule.key, {})
+        cached = own.get("hours")
         if cached is None or cached[0].shape[0] != size:
             table, day, slot = self._hours()
-            cached = self._past[rule.key] = tuple(
+            cached = own["hours"] = tuple(
                 groups.totals(table.series_id, day * 3 + slot, rows, DAYS * 3).T.reshape(size, DAYS, 3)
                 for rows in self._rows(rule, table)
             )
@@ -290,16 +293,16 @@ class Reader:
 
     def _usual_mix(self, rule: Measured, groups: Groups, valid: Bools) -> tuple[Ints, Ints, Floats, Floats]:
         """Of each series, its label set, its calls and its failures of the last week around this hour."""
-        key = ("mix", rule.key, len(groups))
-        if key not in self._past:
+        own, key = self._own.setdefault(rule.key, {}), ("mix", len(groups))
+        if key not in own:
             table, day, _ = self._hours()
             instance = groups.instances(table.series_id)
             learned = _learned(valid, instance, day) & (day < MIX_DAYS)
             series = np.unique(table.series_id[learned])
             place = np.searchsorted(series, table.series_id[learned])
             n, x = (np.bincount(place, rows[learned], len(series)) for rows in self._rows(rule, table))
-            self._past[key] = series, groups.instances(series), n, x
-        found: tuple[Ints, Ints, Floats, Floats] = self._past[key]
+            own[key] = series, groups.instances(series), n, x
+        found: tuple[Ints, Ints, Floats, Floats] = own[key]
         return found
 
     def _hours(self) -> tuple[Table, Ints, Ints]:
@@ -384,10 +387,10 @@ class Reader:
 
     def _days(self, rule: RegressionRule, groups: Groups, incidents: Sequence[Incident]) -> Reading:
         """The last 24 hours, and those before them one by one; all to the full hour."""
-        key = ("days", rule.key, len(groups))
-        if key not in self._past:
-            self._past[key] = self._compare_days(rule, groups, self._valid(rule, groups, incidents))
-        found: Reading = self._past[key]
+        own, key = self._own.setdefault(rule.key, {}), ("days", len(groups))
+        if key not in own:
+            own[key] = self._compare_days(rule, groups, self._valid(rule, groups, incidents))
+        found: Reading = own[key]
         return found
 
     def _compare_days(self, rule: RegressionRule, groups: Groups, valid: Bools) -> Reading:

@@ -82,6 +82,17 @@ class Memory:
         """Which have an open alert."""
         return self._open.astype(bool)
 
+    @property
+    def is_new(self) -> npt.NDArray[np.bool_]:
+        """Which were never judged."""
+        new: npt.NDArray[np.bool_] = self._since == 0
+        return new
+
+    def settle(self, which: Ints, states: Ints, minute: int) -> None:
+        """Let some label sets stand, from this minute on, where ``states`` (of all of them) says."""
+        self.state[which] = states[which]
+        self._since[which] = minute
+
     def standing(self, i: int) -> Standing:
         """Where one label set stands."""
         return Standing(
