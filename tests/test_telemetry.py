@@ -21,13 +21,11 @@ from structlog.testing import capture_logs
 
 from monitor import telemetry
 from monitor.control import recompute
-from monitor.evaluation import Evaluator
 from monitor.records import Partition
 from monitor.store import connect
-from monitor.store.alerts import Alerts
-from monitor.store.windows import Windows
 from monitor.telemetry import STAGES, ControlMetrics, IngestMetrics, span, start_tracing, stop_tracing
-from tests.examples import NOON, dead_letter, scored
+from tests.examples import dead_letter, scored
+from tests.town import Town
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -75,8 +73,8 @@ def test_an_evaluation_is_one_span_and_so_is_each_slice_of_rollups(
     exported: InMemorySpanExporter, database: str
 ) -> None:
     engine = connect(database)
-    metrics = ControlMetrics(CollectorRegistry())
-    Evaluator([], Windows(engine), Alerts(engine), [], metrics).evaluate(NOON)
+    town = Town(engine)
+    town.evaluate()
     with engine.begin() as connection:
         connection.execute(
             sa.text(
@@ -84,7 +82,7 @@ def test_an_evaluation_is_one_span_and_so_is_each_slice_of_rollups(
                 " SELECT now() - n * interval '1 minute' FROM generate_series(1, 121) AS n"
             )
         )
-    recompute(engine, metrics, slices=2)
+    recompute(engine, town.metrics, slices=2)
     engine.dispose()
     assert names(exported) == ["control.evaluate", "control.rollups", "control.rollups"]
 
