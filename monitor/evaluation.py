@@ -230,7 +230,12 @@ class Evaluator:
                 for one, was in zip_longest(now, before)
                 if one != was
             ],
-            [_event(one, at) for one in moved] + [_end(one, at) for one in now if one.reason == _GONE],
+            [_event(one, at) for one in moved]
+            + [
+                _end(one, was.standing, at)
+                for one, was in zip(now, before, strict=False)
+                if one.reason == _GONE
+            ],
             [self._telling(one, at) for one in messages],
         )
 
@@ -390,14 +395,14 @@ def _event(one: Moved, at: datetime) -> Event:
     )
 
 
-def _end(alert: Alert, at: datetime) -> Event:
+def _end(alert: Alert, before: str, at: datetime) -> Event:
     """The event of an alert that no rule is about any more."""
     return Event(
         rule=alert.name,
         labels=alert.labels,
         fingerprint=alert.fingerprint,
         at=at,
-        from_state=State.FIRING,
+        from_state=before,
         to_state=State.NORMAL,
         reason=_GONE,
         evidence={},

@@ -132,6 +132,10 @@ class Reader:
         match rule:
             case ThresholdRule():
                 value = self._value(rule, groups, end - rule.window_length, end)
+                if METRICS[rule.metric].histogram is not None:
+                    # What was not measured is no part of a percentile, nor of how many calls it is of.
+                    rows = self._histograms(end - rule.window_length, end, _of(METRICS[rule.metric]))
+                    window = Counted(groups.total(rows.series_id, rows.n), np.zeros(len(groups)))
                 return Reading(minute=minute, short=short, window=window, value=value, compared=nothing)
             case BurnRateRule():
                 pairs = tuple(

@@ -256,7 +256,9 @@ def test_an_alert_that_no_rule_is_about_any_more_is_closed_where_it_was_told(
     town.evaluate()
     assert town.states() == {"shop": "resolved"}
     assert town.told() == [("log", "firing"), ("log", "resolved")]
-    assert any("configuration" in event.reason for event in town.rows(alert_events))
+    last = town.rows(alert_events)[-1]
+    assert "configuration" in last.reason
+    assert (last.from_state, last.to_state) == ("no_data", "normal")
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,16 @@ def test_a_percentile_is_within_one_percent_of_that_of_the_raw_values(
         assert reading.value[n] == pytest.approx(exact, rel=0.0101)
 
 
+def test_a_percentile_is_of_as_many_calls_as_were_measured(counters: Counters) -> None:
+    rule = ThresholdRule(alert="A", metric="ttft", by=("service",), above=1.0, window="1h", runbook_url="x")
+    reading, _ = read(counters, rule)
+    assert reading.window.calls.tolist() == [0.0, 0.0], "none streams"
+    of_durations, labels = read(counters, structs.replace(rule, metric="duration"))
+    assert by_service(of_durations.window, labels) == {
+        service: (counts(END - HOUR, END, service=service)[0], 0.0) for service in SERVICES
+    }
+
+
 def test_a_mean_is_that_of_the_raw_values(counters: Counters) -> None:
     rule = ThresholdRule(
         alert="A", metric="duration", statistic="mean", by=("service",), above=1.0, window="1h",

@@ -205,9 +205,9 @@ def _tested(rule: RegressionRule, reading: Reading) -> Codes:
     rise = window.rate - baseline
     breach = (rise >= rule.absolute) & (rise >= rule.relative * baseline)
     for i in np.flatnonzero(breach):
-        chance = fisher_greater(
-            int(window.failures[i]), int(window.calls[i]), int(past.failures[i]), int(past.calls[i])
-        )
+        # Of the baseline's rate: while an alert is open that is what it was opened against.
+        usual = round(float(baseline[i] * past.calls[i]))
+        chance = fisher_greater(int(window.failures[i]), int(window.calls[i]), usual, int(past.calls[i]))
         breach[i] = chance <= rule.significance
     clear = (rise <= rule.absolute / 2) | (rise <= rule.relative / 2 * baseline)
     unsaid = (window.calls < rule.minimum_calls) | ~np.isfinite(baseline)

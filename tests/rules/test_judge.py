@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from monitor.rules.baseline import seasonal
 from monitor.rules.compare import mix_index, of_counts, of_value
@@ -157,6 +158,13 @@ def test_a_window_by_fishers_test(past: tuple[int, int], calls: int, failures: i
     baseline = of_counts(before.calls, before.failures, 200)
     reading = read(counted((calls, failures)), compared=Compared(baseline, baseline.rate, np.zeros(1)))
     assert verdicts(at_once(), reading) == [verdict]
+
+
+def test_an_alert_is_judged_by_what_it_was_opened_against_though_the_past_is_bad_by_now() -> None:
+    bad = of_counts(np.array([1_000.0]), np.array([400.0]), 200)
+    opened = structs.replace(bad, rate=np.array([0.02]))
+    reading = read(counted((100, 40)), compared=Compared(opened, opened.rate, np.zeros(1)))
+    assert verdicts(at_once(), reading) == [BREACH]
 
 
 @pytest.mark.parametrize(
