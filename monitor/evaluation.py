@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 
 import msgspec
+import numpy as np
 import structlog
 from msgspec import structs
 
@@ -23,7 +24,7 @@ from monitor.proof import Prover
 from monitor.reading import MINUTE, Reader, by_of, values_of
 from monitor.rules import Rules
 from monitor.rules.judge import explain, judge, lanes_for
-from monitor.rules.memory import Memory
+from monitor.rules.memory import Labels, Memory
 from monitor.rules.model import AbsenceRule, Rule
 from monitor.rules.states import CODE, VERDICTS, Standing, State, Verdict
 from monitor.store.alerts import (
@@ -116,7 +117,8 @@ class Evaluator:
     def _due(self, last: datetime) -> list[datetime]:
         """The minutes that are closed and not evaluated yet, oldest first."""
         known = [at for key, at in self._at.items() if at and not _watches(self._rules[key])]
-        first = min(known) + MINUTE if known else last
+        # All go on together: one that comes back after a while does not keep the others waiting.
+        first = max(known) + MINUTE if known else last
         if last - first > LONGEST_CATCH_UP:
             log.warning("minutes are not evaluated", since=first.isoformat(), reason="they are too old")
             first = last - LONGEST_CATCH_UP
@@ -134,9 +136,8 @@ class Evaluator:
         for key, rule in self._rules.items():
             found = stored.get(key)
             self._at[key] = found.at if found else None
-            self._memories[key] = _restored(rule, found) or _adopted(
-                rule, [row for row in rows if f"{row.rule}/{row.severity}" == key]
-            )
+            its = [row for row in rows if f"{row.rule}/{row.severity}" == key and _is_about(rule, row.labels)]
+            self._memories[key] = _restored(rule, found, its) or _adopted(rule, its)
 
     def _count(self, minute: datetime) -> list[Moved]:
         """Judge a closed minute by every rule that has not done so."""
@@ -324,26 +325,35 @@ def definition(rule: Rule) -> str:
     return hashlib.sha256(msgspec.json.encode(rule, order="sorted")).hexdigest()[:16]
 
 
-def _restored(rule: Rule, found: StoredMemory | None) -> Memory | None:
+def _restored(rule: Rule, found: StoredMemory | None, rows: Sequence[AlertRow]) -> Memory | None:
     """What a rule remembers; ``None`` where there is nothing, or it is of another definition or release."""
-    if found is not None and found.definition == definition(rule):
-        try:
-            return Memory.decode(found.state, lanes_for(rule))
-        except ValueError as error:
-            log.warning("evidence is gathered anew", rule=rule.key, reason=str(error))
-    return None
+    if found is None or found.definition != definition(rule):
+        return None
+    try:
+        memory = Memory.decode(found.state, lanes_for(rule))
+    except ValueError as error:
+        log.warning("evidence is gathered anew", rule=rule.key, reason=str(error))
+        return None
+    there = {_labels_of(rule, row) for row in rows}
+    for i in np.flatnonzero(memory.open).tolist():
+        if memory.labels[i] not in there:  # it was ended while the configuration had no such rule
+            memory.stand(i, Standing())
+    return memory
 
 
 def _adopted(rule: Rule, rows: Sequence[AlertRow]) -> Memory:
     """A memory without evidence, in which the alerts that a rule is still about stay open."""
     memory = Memory(lanes_for(rule))
-    kept = [row for row in rows if _is_about(rule, row.labels)]
-    memory.grow([tuple(row.labels[name] for name in by_of(rule)) for row in kept])
-    for i, row in enumerate(kept):
+    memory.grow([_labels_of(rule, row) for row in rows])
+    for i, row in enumerate(rows):
         since = int(row.started_at.timestamp()) // 60
         fires = row.state == "firing"
         memory.stand(i, Standing(State.FIRING if fires else State.PENDING, since, fires, since))
     return memory
+
+
+def _labels_of(rule: Rule, row: AlertRow) -> Labels:
+    return tuple(row.labels[name] for name in by_of(rule))
 
 
 def _watches(rule: Rule) -> bool:

@@ -275,6 +275,31 @@ def test_an_alert_that_its_changed_rule_is_still_about_stays_open(
     assert town.states() == {"shop": "firing"}
 
 
+def test_a_rule_that_comes_back_fires_again_if_it_is_still_bad(engine: sa.Engine) -> None:
+    rule, other = threshold(by=("service",)), threshold(alert="Other", above=0.9)
+    town = Town(engine, rule, other)
+    town.calls(10, 20)
+    town.evaluate()
+    town.evaluator = town.replica(other)
+    town.evaluate()
+    town.evaluator = town.replica(rule, other)
+    town.evaluate()
+    assert [(row.rule, row.state) for row in town.rows(alerts)] == [("High", "resolved"), ("High", "firing")]
+
+
+def test_a_rule_that_comes_back_after_a_while_does_not_keep_the_others_waiting(engine: sa.Engine) -> None:
+    rule, other = threshold(window="1m"), threshold(alert="Gone", above=0.9)
+    town = Town(engine, rule, other)
+    town.evaluate()
+    town.evaluator = town.replica(rule)
+    for _ in range(2):
+        town.evaluate(29 * MINUTE)
+    town.evaluator = town.replica(rule, other)
+    town.calls(10, 20)
+    town.evaluate()
+    assert [row.rule for row in town.rows(alerts)] == ["High"]
+
+
 # ------------------------------------------------------------------------------------------- what is told
 
 
