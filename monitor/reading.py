@@ -14,7 +14,16 @@ import numpy as np
 
 from monitor.durations import seconds
 from monitor.rules.baseline import DAYS, seasonal
-from monitor.rules.compare import Bools, Ints, median_of_days, mix_index, of_counts, of_value, usual_calls
+from monitor.rules.compare import (
+    LEAST_RATE,
+    Bools,
+    Ints,
+    median_of_days,
+    mix_index,
+    of_counts,
+    of_value,
+    usual_calls,
+)
 from monitor.rules.grouping import Floats, Groups
 from monitor.rules.histogram import exceedances, middles, quantile_buckets
 from monitor.rules.judge import Compared, Counted, Reading, burn_windows
@@ -45,9 +54,6 @@ GUARD = timedelta(minutes=30)
 
 #: Days that say what each series' own rate is.
 MIX_DAYS = 7
-
-#: What never fails is judged as if it failed this often, or as often as the absolute margin if that is less.
-LEAST_RATE = 0.005
 
 #: Days of the hour that a percentile is compared with.
 PERCENTILE_DAYS = 7

@@ -16,6 +16,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+#: What never fails is judged as if it failed this often, or as often as the absolute margin if that is less.
+LEAST_RATE = 0.005
+
 #: Calls that a label set's own rate counts for in the rate of one of its series.
 PRIOR = 200.0
 

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from math import exp, lgamma, log, log1p, sqrt
 
 from monitor.rules.detector import BUDGET, Lane
+from monitor.rules.slow import SHIFTED
 
-WEEK = 7 * 24 * 60
+_DAY, _DAYS = 24 * 60, 7
+WEEK = _DAYS * _DAY
 
 #: The largest rise that is looked for.
 _MOST_RATIO = 50.0
@@ -58,6 +60,18 @@ def minimum_effect(
         else:
             high = middle
     return high
+
+
+def minimum_shift(calls_per_minute: float, rate: float) -> float | None:
+    """The smallest rise, as a ratio, that ``slow.shift`` tells of a day in half of the cases; or None.
+
+    Of chance alone, the baseline's seven days included; days that differ by themselves make it larger.
+    """
+    calls = calls_per_minute * _DAY
+    if calls <= 0 or not 0 < rate < 1:
+        return None
+    ratio = 1 + SHIFTED * sqrt((1 - rate) / (rate * calls) * (1 + 1 / _DAYS))
+    return ratio if ratio * rate <= 1 else None
 
 
 def _delay(lanes: Sequence[Lane], calls: float, rate: float, ratio: float) -> float:
