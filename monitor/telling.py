@@ -2,7 +2,7 @@
 
 Alerts of one rule in one service and environment that fire together are one episode: told once, with a table
 of all of them; one that joins is an update, and the end is told when the last of them has ended. What a
-silence or another alert mutes is not told; it is once nothing mutes it any more, if it still fires.
+silence or another alert mutes is not told; it is once nothing mutes it any more, if it is still bad.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def tell(
     for one in alerts:
         if one.fires:
             one = structs.replace(one, muted_by=mutes.get(one.fingerprint))
-            if not one.told and one.muted_by is None:
+            # What was muted and is good again by now is no news.
+            if not one.told and one.muted_by is None and one.standing != State.RECOVERING:
                 one = structs.replace(one, told=True, episode=episodes.of(one))
                 news.add(one.fingerprint)
         now.append(one)

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from monitor.rules.inhibit import Inhibition
 from monitor.rules.model import ThresholdRule
+from monitor.rules.states import State
 from monitor.telling import TABLE, Alert, Message, tell
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -172,6 +173,15 @@ def test_a_silence_that_ends_while_it_fires_is_told_then() -> None:
     [now], [message] = told([muted], NOON + 9 * MINUTE)
     assert (now.muted_by, now.told, message.update) == (None, True, False)
     assert message.lead.since == NOON
+
+
+def test_one_that_is_good_again_when_its_silence_ends_is_not_told_unless_it_turns_bad() -> None:
+    now, _ = told([fires(service="shop")], silences=[SHOP])
+    recovering = [structs.replace(one, standing=State.RECOVERING) for one in now]
+    now, messages = told(recovering, NOON + MINUTE)
+    assert (messages, now[0].told, now[0].muted_by) == ([], False, None)
+    bad = [structs.replace(one, standing=State.FIRING) for one in now]
+    assert [one.update for one in told(bad, NOON + 2 * MINUTE)[1]] == [False]
 
 
 def test_a_silence_mutes_only_what_it_matches() -> None:
