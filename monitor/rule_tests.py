@@ -15,12 +15,14 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import sqlalchemy as sa
 
 from monitor.durations import Duration, seconds
 from monitor.errors import ConfigError
 from monitor.explain import suggestion
 from monitor.history import MINUTE, History, joined, joined_values
 from monitor.moves import Moved
+from monitor.reading import needs
 from monitor.records import DIMENSIONS
 from monitor.rules.histogram import bucket_of
 from monitor.rules.load import load_rules
@@ -28,14 +30,14 @@ from monitor.rules.model import Rule
 from monitor.rules.states import State
 from monitor.simulation import Simulation
 from monitor.store.counters import Floats, Histograms, Ints, Of, Series, Table
-from monitor.store.tables import COUNTED
+from monitor.store.tables import COUNTED, rollup_1m
 from monitor.yaml_file import Located, read
 
 #: Most minutes of one test: the longest baseline, and a week.
 MOST_MINUTES = 36 * 1440
 
 #: How long before the first check rules are evaluated; what is older is only what they learn from.
-WARM_UP = timedelta(hours=6)
+WARM_UP = timedelta(hours=3)
 
 #: The counters and sums of a rollup.
 COLUMNS = ("calls", *COUNTED)
@@ -159,7 +161,7 @@ def run_tests(path: Path) -> tuple[int, list[Failure]]:
 
 def _run(test: RuleTest, rules: Sequence[Rule]) -> list[Failure]:
     start = datetime.fromisoformat(test.start).astimezone(UTC).replace(second=0, microsecond=0)
-    history = _history(test, start)
+    history = _history(test, start, needs(rules)[0])
     due: dict[datetime, list[Check]] = {}
     for check in test.checks:
         minute = (start + timedelta(seconds=seconds(check.at))).replace(second=0)
@@ -214,8 +216,8 @@ def _text(state: str, severity: str, labels: Mapping[str, str], reason: str) -> 
     return f"{state} {severity} {{{where}}}" + (f" {reason}" if reason else "")
 
 
-def _history(test: RuleTest, start: datetime) -> History:
-    """What a test's series are as rollups."""
+def _history(test: RuleTest, start: datetime, columns: Sequence[str]) -> History:
+    """What a test's series are as rollups, of which these counters are needed."""
     rng = np.random.default_rng(test.seed)
     series = Series()
     tables: list[Table] = []
@@ -226,8 +228,8 @@ def _history(test: RuleTest, start: datetime) -> History:
         calls = made["calls"]
         there = np.flatnonzero(calls > 0)
         bucket, whose = int(start.timestamp()) + 60 * there, np.full(len(there), number)
-        rows = [made[name][there] if name in made else np.zeros(len(there)) for name in COLUMNS]
-        tables.append(Table(COLUMNS, whose, bucket, np.array(rows).T))
+        rows = [made[name][there] if name in made else np.zeros(len(there)) for name in columns]
+        tables.append(Table(tuple(columns), whose, bucket, np.array(rows).T))
         for of, text in _measured(one).items():
             took = _as_long(_numbers(text, calls, rng), calls)[there]
             rows_of = Histograms(whose, bucket, _buckets(took), calls[there].astype(np.int64))
@@ -246,16 +248,17 @@ def counters(one: SeriesOf, rng: np.random.Generator) -> dict[str, Floats]:
     """Each counter of a series, minute by minute; ``calls`` first, as others are drawn from it.
 
     Raises:
-        ValueError: values that are not written as ``_ITEM`` says.
+        ValueError: values that are not written as ``_ITEM`` says, or more of a kind of calls than calls.
     """
     calls = _numbers(one.values["calls"], None, rng)
     others = {name: text for name, text in one.values.items() if name != "calls"}
     for text in _measured(one).values():
         _numbers(text, calls, np.random.default_rng(0))
-    return {
-        "calls": calls,
-        **{name: _as_long(_numbers(text, calls, rng), calls) for name, text in others.items()},
-    }
+    made = {name: _as_long(_numbers(text, calls, rng), calls) for name, text in others.items()}
+    for name, values in made.items():
+        if isinstance(rollup_1m.c[name].type, sa.Integer) and "tokens" not in name and (values > calls).any():
+            raise ValueError(f"more {name} than calls in minute {int((values > calls).argmax())}")
+    return {"calls": calls, **made}
 
 
 def _numbers(text: str, calls: Floats | None, rng: np.random.Generator) -> Floats:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.rule_tests import Failure, SeriesOf, counters, run_tests
+from monitor.resources import folder
+from monitor.rule_tests import Failure, SeriesOf, counters, load_tests, run_tests
+from monitor.rules import load_rules
 
 RULES = """\
 groups:
@@ -125,6 +127,7 @@ def test_what_is_drawn_is_the_same_with_the_same_seed() -> None:
         ("calls: 100x40", "calls: 100y40", ":7: '100y40' is no value"),
         ("calls: 100x40", "calls: ~2%x40", ":7: a percentage is of the calls"),
         ("calls: 100x40", "calls: 1x99999", ":7: more than"),
+        ("50x9 0x20", "500x9 0x20", ":7: more json_truncated than calls in minute 10"),
         (
             "json_truncated",
             "json_trunkated",
@@ -134,7 +137,16 @@ def test_what_is_drawn_is_the_same_with_the_same_seed() -> None:
         ("          calls: 100x40\n", "", ":7: a series has calls"),
         ("    checks:", "    chekcs:", "unknown key 'chekcs'; did you mean 'checks'?"),
     ],
-    ids=["notation", "percentage of calls", "too long", "counter", "dimension", "no calls", "key"],
+    ids=[
+        "notation",
+        "percentage of calls",
+        "too long",
+        "more than all",
+        "counter",
+        "dimension",
+        "no calls",
+        "key",
+    ],
 )
 def test_what_could_not_be_meant_is_refused_with_its_line(
     tmp_path: Path, old: str, new: str, said: str
@@ -147,3 +159,26 @@ def test_what_could_not_be_meant_is_refused_with_its_line(
 def test_an_alert_that_no_rule_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no rule has the alert 'Brokn'; did you mean 'Broken'"):
         run(tmp_path, "{at: 5m, alert: Brokn}")
+
+
+SHIPPED = sorted(folder("alerts").glob("*.test.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name.partition(".")[0])
+def test_the_rules_that_ship_do_what_their_tests_say(path: Path) -> None:
+    checks, failures = run_tests(path)
+    assert checks
+    assert failures == []
+
+
+def test_every_rule_that_ships_has_a_test_of_when_it_fires() -> None:
+    tested = {
+        check.alert
+        for path in SHIPPED
+        for test in load_tests(path)[0].tests
+        for check in test.checks
+        if check.alerts
+    }
+    rules = {rule.alert for rule in load_rules([folder("alerts")], channels=None).rules}
+    # What made-up series don't have: dead letters, a log that is not read.
+    assert rules - tested == {"DeadLetters", "IngestStalled"}
