@@ -96,7 +96,8 @@ def _remember(
     """Keep what an alert rests on while it is open or pending; gives when its evidence began."""
     rests = after.open or after.state is State.PENDING
     if rests and memory.onset[i] == NEVER and reading is not None:
-        memory.frozen[i] = reading.compared.baseline.rate[i]
+        kept = reading.compared.baseline.rate if reading.kept is None else reading.kept
+        memory.frozen[i] = kept[i]
         lasted = int(memory.evidence.minutes[i].max(initial=1))
         memory.onset[i] = now - max(lasted, 1) + 1
     if before.open and not after.open:

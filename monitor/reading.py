@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from monitor.durations import seconds
-from monitor.rules.baseline import DAYS, seasonal
+from monitor.rules.baseline import DAYS, of_windows, seasonal
 from monitor.rules.compare import (
     LEAST_RATE,
     Bools,
@@ -162,7 +162,7 @@ class Reader:
             case _ if rule.evidence == "days":
                 return self._days(rule, groups, incidents)
             case _ if statistic(rule) in _QUANTILES:
-                return self._percentile(rule, groups, incidents)
+                return self._percentile(rule, groups, memory, incidents)
             case _:
                 compared = self._baseline(rule, groups, memory, incidents)
                 return Reading(minute=minute, short=short, window=window, compared=compared)
@@ -343,26 +343,26 @@ class Reader:
                     valid[i, k] = False
         return valid
 
-    def _percentile(self, rule: RegressionRule, groups: Groups, incidents: Sequence[Incident]) -> Reading:
+    def _percentile(
+        self, rule: RegressionRule, groups: Groups, memory: Memory, incidents: Sequence[Incident]
+    ) -> Reading:
         """Of a percentile: values above the baseline's, which are as many as failures of a rate are."""
         of, q = _of(METRICS[rule.metric]), _QUANTILES[statistic(rule)]
         size, end = len(groups), self._minute + MINUTE
-        rows, day = self._past_values(rule, of)
-        instance = groups.instances(rows.series_id)
-        if rule.evidence == "cusum" and not isinstance(rule.baseline, BaselineOf):
-            valid = self._valid(rule, groups, incidents)
-            instance = np.where(_learned(valid, instance, day), instance, -1)
-        usual = quantile_buckets(q, instance, rows.value_bucket, rows.n, size)
-        past_calls, past_over = np.zeros((size, DAYS, 3)), np.zeros((size, DAYS, 3))
-        for k in np.unique(day):
-            which = np.where(day == k, instance, -1)
-            past_over[:, k, 1], past_calls[:, k, 1] = exceedances(
-                usual, which, rows.value_bucket, rows.n, size
-            )
-        found = seasonal(past_calls, past_over, 0.5)
         if isinstance(rule.baseline, BaselineOf):
-            total, over = past_calls.sum(axis=(1, 2)), past_over.sum(axis=(1, 2))
-            found = of_counts(total, over, rule.minimum_baseline_calls)
+            usual, calls, over = self._usual_values(rule, groups, q, np.ones((size, DAYS), bool))
+            found = of_counts(calls.sum(axis=1), over.sum(axis=1), rule.minimum_baseline_calls)
+            # What an alert was opened against stays, as for rates.
+            held = ~np.isnan(memory.frozen)
+            usual = np.where(held, np.nan_to_num(memory.frozen), usual).astype(np.int64)
+            found.rate, found.error = np.where(held, 1 - q, found.rate), np.where(held, 0.0, found.error)
+        else:
+            own = self._own.setdefault(rule.key, {})
+            if ("values", size) not in own:
+                valid = self._valid(rule, groups, incidents)
+                usual, calls, over = self._usual_values(rule, groups, q, valid)
+                own["values", size] = usual, of_windows(calls, over)
+            usual, found = own["values", size]
         counted = [
             self._over(groups, usual, of, end - length, end) for length in (MINUTE, SHORT, rule.window_length)
         ]
@@ -372,8 +372,24 @@ class Reader:
             window=counted[2],
             value=self._value(rule, groups, end - rule.window_length, end),
             past_value=middles(usual),
+            kept=usual.astype(np.float64),
             compared=Compared(found, found.rate, np.zeros(size)),
         )
+
+    def _usual_values(
+        self, rule: RegressionRule, groups: Groups, q: float, valid: Bools
+    ) -> tuple[Ints, Floats, Floats]:
+        """The bucket of each label set's usual percentile; of each day its values, and those above that."""
+        size = len(groups)
+        rows, day = self._past_values(rule, _of(METRICS[rule.metric]))
+        instance = groups.instances(rows.series_id)
+        instance = np.where(_learned(valid, instance, day), instance, -1)
+        usual = quantile_buckets(q, instance, rows.value_bucket, rows.n, size)
+        calls, over = np.zeros((size, DAYS)), np.zeros((size, DAYS))
+        for k in np.unique(day):
+            which = np.where(day == k, instance, -1)
+            over[:, k], calls[:, k] = exceedances(usual, which, rows.value_bucket, rows.n, size)
+        return usual, calls, over
 
     def _over(self, groups: Groups, usual: Any, of: Of, start: datetime, stop: datetime) -> Counted:
         rows = self._histograms(start, stop, of)

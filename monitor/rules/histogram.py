@@ -57,7 +57,7 @@ def quantile_buckets(q: float, instance: Ints, value_bucket: Ints, n: Ints, size
         return buckets
     lowest = value_bucket.min()
     width = int(value_bucket.max() - lowest) + 1
-    block = max(1, _CELLS // width)
+    block = max(1, min(size, _CELLS // width))
     for start in range(0, size, block):
         here = (instance >= start) & (instance < start + block)
         cell = (instance[here] - start) * width + value_bucket[here] - lowest

@@ -74,6 +74,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Of a measured value: its percentile or mean over the window."""
     past_value: Floats | None = None
     """The same of the baseline."""
+    kept: Floats | None = None
+    """What an open alert is compared with for as long as it is open, where it is not the baseline's rate."""
     compared: Compared
     pairs: tuple[tuple[Counted, Counted], ...] = ()
     """Of a burn rate: its long and short windows."""
