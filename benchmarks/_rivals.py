@@ -52,23 +52,27 @@ class Played:
         """The rate of each of so many minutes, ``[minutes, S]``."""
         end = max(0, self.at + 1 - before)
         calls, failures = np.diff(self._sums[:, max(0, end - minutes) : end + 1], axis=1)
-        return failures / np.maximum(calls, 1.0)
+        rates: Floats = failures / np.maximum(calls, 1.0)
+        return rates
 
     def usual_highest(self) -> Floats:
         """The mean of the hourly p95 of one-minute rates over what was played of the last seven days."""
         hours = (self.at + 1) // 60
-        return np.nanmean(self._highest[max(0, hours - 168) : hours], axis=0)
+        usual: Floats = np.nanmean(self._highest[max(0, hours - 168) : hours], axis=0)
+        return usual
 
 
 def _ratio(played: Played, _: Floats) -> Floats:
     """5 minutes against the 60 before; the least of the last five minutes, so ``for: 5m``."""
     now = (played.rate(5, ago) / np.maximum(played.rate(60, ago + 5), 1e-4) for ago in range(5))
-    return np.min(list(now), axis=0)
+    least: Floats = np.min(list(now), axis=0)
+    return least
 
 
 def _last_week(played: Played, week_ago: Floats) -> Floats:
     """60 minutes against the same hour last week."""
-    return played.rate(60) / np.maximum(week_ago, 1e-4)
+    times: Floats = played.rate(60) / np.maximum(week_ago, 1e-4)
+    return times
 
 
 def _p95(played: Played, _: Floats) -> Floats:
@@ -87,7 +91,8 @@ def _two_proportions(minutes: int, held: int) -> Callable[[Played, Floats], Floa
             pooled = (x + y) / np.maximum(n + m, 1.0)
             error = np.sqrt(pooled * (1 - pooled) * (1 / np.maximum(n, 1.0) + 1 / np.maximum(m, 1.0)))
             found.append((x / np.maximum(n, 1.0) - y / np.maximum(m, 1.0)) / np.maximum(error, 1e-9))
-        return np.min(found, axis=0)
+        least: Floats = np.min(found, axis=0)
+        return least
 
     return score
 

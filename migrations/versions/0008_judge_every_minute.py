@@ -50,7 +50,8 @@ ALTER TABLE alerts
     ADD COLUMN episode TEXT,
     ADD COLUMN muted_by TEXT,
     ADD COLUMN told BOOLEAN DEFAULT false NOT NULL;
-UPDATE alerts SET standing = CASE state WHEN 'resolved' THEN 'normal' ELSE state END, told = fired_at IS NOT NULL;
+UPDATE alerts
+    SET standing = CASE state WHEN 'resolved' THEN 'normal' ELSE state END, told = fired_at IS NOT NULL;
 ALTER TABLE alerts ALTER COLUMN standing SET NOT NULL;
 CREATE INDEX alerts_resolved_at_idx ON alerts (resolved_at);
 """
