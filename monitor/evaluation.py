@@ -111,7 +111,7 @@ class Evaluator:
                 with self._metrics.evaluation_seconds.time():
                     moved += self._evaluate(minute, now, self._count)
                 self._metrics.evaluated.set((minute + MINUTE).timestamp())
-            moved += self._evaluate(_minute(now), now, lambda minute: self._watch(minute, stalled))
+            moved += self._evaluate(_minute(now) - MINUTE, now, lambda minute: self._watch(minute, stalled))
         return moved
 
     def _due(self, last: datetime) -> list[datetime]:
@@ -175,13 +175,15 @@ class Evaluator:
             else (Verdict.CLEAR, "the log is read")
         )
         for key, rule in self._rules.items():
-            memory = self._memories[key]
+            memory, at = self._memories[key], self._at[key]
             if _watches(rule):
+                if at is not None and at >= minute:
+                    continue
                 memory.grow([()])
                 self._metrics.evaluations.labels(rule.alert, verdict).inc()
                 moved += follow_all(rule, memory, [CODE[verdict]], None, minute, lambda _: (why, {}))
                 self._at[key] = minute
-            elif memory.stale is not stalled and self._at[key] is not None:
+            elif memory.stale is not stalled and at is not None:
                 memory.stale = stalled
                 states = [State.NORMAL, State.STALE] if stalled else [State.STALE, State.NORMAL]
                 before, after = map(Standing, states)

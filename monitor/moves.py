@@ -75,7 +75,7 @@ def follow_all(
     if reading is not None:
         memory.seen[reading.window.calls > 0] = now
     memory.settle(np.flatnonzero(memory.is_new), _SETTLED[codes], now)
-    still = _QUIET[memory.state, codes]
+    still = _QUIET[memory.state, codes] & ~memory.open
     moved = []
     for i in np.flatnonzero(~still).tolist():
         before = memory.standing(i)
@@ -98,8 +98,7 @@ def _remember(
     if rests and memory.onset[i] == NEVER and reading is not None:
         kept = reading.compared.baseline.rate if reading.kept is None else reading.kept
         memory.frozen[i] = kept[i]
-        lasted = int(memory.evidence.minutes[i].max(initial=1))
-        memory.onset[i] = now - max(lasted, 1) + 1
+        memory.onset[i] = now - max(_lasted(memory, i), 1) + 1
     if before.open and not after.open:
         memory.closed[i] = now
         memory.forget(i)
@@ -108,6 +107,12 @@ def _remember(
         return None
     onset = memory.onset[i]
     return datetime.fromtimestamp(60 * int(onset), UTC) if onset != NEVER else None
+
+
+def _lasted(memory: Memory, i: int) -> int:
+    """Minutes since the evidence began, in the lane that has most of it; 0 of a rule that gathers none."""
+    shares = [memory.evidence.score[i, n] / lane.threshold for n, lane in enumerate(memory.lanes)]
+    return int(memory.evidence.minutes[i, int(np.argmax(shares))]) if shares else 0
 
 
 #: The state that a label set begins in, by its first verdict: to be seen at first is no transition.

@@ -80,6 +80,9 @@ class Common(_Strict, frozen=True, kw_only=True):
     keep_firing_for: Duration = "10m"
     reopen_for: Duration = "30m"
     """Fires again within this time of its end: the same episode, no new page."""
+    end_missing_after: Duration | None = None
+    """Ends an alert whose labels had no calls for so long while others of the rule had some, as after a
+    version was rolled back; it is said to have ended, not to have recovered. Left out: never."""
     severity: Severity = "page"
     page: Lane | None = None
     ticket: Lane | None = None
@@ -104,6 +107,13 @@ class Common(_Strict, frozen=True, kw_only=True):
     def keeps_firing_for(self) -> timedelta:
         """How long the condition must be gone before the alert resolves."""
         return timedelta(seconds=seconds(self.keep_firing_for))
+
+    @property
+    def ends_missing_after(self) -> timedelta | None:
+        """After how long without calls of its labels an alert ends; ``None``: never."""
+        if self.end_missing_after is None:
+            return None
+        return timedelta(seconds=seconds(self.end_missing_after))
 
     @property
     def reopens_for(self) -> timedelta:

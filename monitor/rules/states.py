@@ -93,6 +93,9 @@ def follow(now: Standing, verdict: Verdict, rule: Rule, minute: int) -> Step:
             state, why = _UNKNOWN[verdict]
             if now.state is State.PENDING and not _lapsed(now, minute):
                 return Step(now)
+            if now.state is State.MISSING_SERIES is state and now.open and _is_gone(now, rule, minute):
+                why = f"{why} for {rule.end_missing_after}: ended, not seen to recover"
+                return _to(now, State.NORMAL, minute, why)
             # A recovery has to be seen as a whole: what is not seen does not count for it.
             return _to(now, state, minute, why, open_=now.open)
 
@@ -132,6 +135,12 @@ def _on_between(now: Standing, minute: int) -> Step:
         return Step(now)
     why = "the condition went before its time" if now.state is State.PENDING else "enough calls"
     return _to(now, State.NORMAL, minute, why)
+
+
+def _is_gone(now: Standing, rule: Rule, minute: int) -> bool:
+    """Whether an open alert's labels have had no calls for as long as its rule waits for them."""
+    longest = rule.ends_missing_after
+    return longest is not None and 60 * (minute - now.since) >= longest.total_seconds()
 
 
 def _lapsed(now: Standing, minute: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -246,3 +247,31 @@ def test_a_life_by_hand(verdicts: str, for_: int, keep: int, opens: int | None, 
     is_open = [False, *(one.open for one in lived(minutes(verdicts), rule(for_, keep)))]
     changes = [n for n, (before, after) in enumerate(pairwise(is_open)) if before != after]
     assert changes == [n for n in (opens, ends) if n is not None]
+
+
+# ------------------------------------------------------------------------------ labels that are gone for good
+
+
+@pytest.mark.parametrize(
+    ("after", "silence", "ends"),
+    [
+        (None, [Verdict.MISSING] * 5_000, False),
+        ("10m", [Verdict.MISSING] * 10, False),
+        ("10m", [Verdict.MISSING] * 11, True),
+        ("10m", [Verdict.NO_DATA] * 5_000, False),
+        ("10m", [Verdict.MISSING] * 9 + [Verdict.NO_DATA] + [Verdict.MISSING] * 9, False),
+        ("10m", [Verdict.MISSING] * 9 + [Verdict.BETWEEN] + [Verdict.MISSING] * 9, False),
+    ],
+    ids=["never", "not yet", "long enough", "nobody has calls", "begun anew", "calls between"],
+)
+def test_an_alert_whose_labels_are_gone_ends_only_where_its_rule_says_so(
+    after: str | None, silence: list[Verdict], ends: bool
+) -> None:
+    under = msgspec.structs.replace(rule(), end_missing_after=after)
+    history = list(enumerate([Verdict.BREACH, *silence], MINUTE))
+    standing = lived(history, under)[-1]
+    assert standing.open is not ends
+    if ends:
+        before = lived(history[:-1], under)[-1]
+        step = follow(before, history[-1][1], under, history[-1][0])
+        assert step.reason.endswith("for 10m: ended, not seen to recover")
