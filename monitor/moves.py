@@ -72,8 +72,6 @@ def follow_all(
     """Move every label set by its verdict; gives those that are in another state now."""
     codes = np.asarray(verdicts, np.int64)
     now = int(minute.timestamp()) // 60
-    if reading is not None:
-        memory.seen[reading.window.calls > 0] = now
     memory.settle(np.flatnonzero(memory.is_new), _SETTLED[codes], now)
     still = _QUIET[memory.state, codes] & ~memory.open
     moved = []
@@ -100,7 +98,6 @@ def _remember(
         memory.frozen[i] = kept[i]
         memory.onset[i] = now - max(_lasted(memory, i), 1) + 1
     if before.open and not after.open:
-        memory.closed[i] = now
         memory.forget(i)
     if not rests:
         memory.frozen[i], memory.onset[i] = np.nan, NEVER

@@ -123,7 +123,6 @@ def test_what_an_alert_was_opened_against_is_kept_while_it_is_open_and_then_forg
     assert np.isnan(kept[5])
     assert kept[6] == 0.06
     assert onsets == [NOON] * 4 + [None] + [NOON + 6 * MINUTE]
-    assert (memory.closed[0], memory.seen[0]) == (AT_NOON + 5, AT_NOON + 6)
 
 
 def test_the_onset_of_an_alert_without_a_baseline_is_its_first_breach() -> None:

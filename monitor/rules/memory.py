@@ -39,8 +39,6 @@ class Memory:
         labels: of each label set; its place in this list is its place in every array.
         evidence: what the detector has gathered.
         state: codes of ``STATES``.
-        closed: the minute at which its last alert ended.
-        seen: the last minute with calls.
         onset: where the evidence of an open alert began.
         frozen: what the baseline was then, where it is not of other days; NaN where none is kept.
         well_calls, well_failures: what was seen since it was last bad.
@@ -56,8 +54,6 @@ class Memory:
         self._open = np.empty(0, np.int64)
         self._breached = np.empty(0, np.int64)
         self._clear_since = np.empty(0, np.int64)
-        self.closed = np.empty(0, np.int64)
-        self.seen = np.empty(0, np.int64)
         self.onset = np.empty(0, np.int64)
         self.frozen = np.empty(0, np.float64)
         self.well_calls = np.empty(0, np.float64)
@@ -164,7 +160,7 @@ class Memory:
         return memory
 
 
-_ARRAYS = ("state", "_since", "_open", "_breached", "_clear_since", "closed", "seen", "onset")
+_ARRAYS = ("state", "_since", "_open", "_breached", "_clear_since", "onset")
 _FLOATS = {"frozen": np.nan, "well_calls": 0.0, "well_failures": 0.0}
 _ZEROS = frozenset({"state", "_since", "_open"})
 
