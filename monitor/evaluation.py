@@ -2,7 +2,7 @@
 
 What is found of a minute is a function of the rollups and of what the rules remember of the minute before,
 so that it does not matter which replica makes an evaluation, or how late. It is stored as a whole, once, by
-whoever is first.
+whoever is first. Long, as half of it says in the store's words what the pure stages have found.
 """
 
 from __future__ import annotations

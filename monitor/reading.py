@@ -1,7 +1,8 @@
 """Reads what rules judge: the rollups of a minute and of its past, grouped by the labels of each rule.
 
 In come rules, their memories and a minute; out goes a ``Reading`` for each. Every span is read once for all
-rules, and what is of past days once an hour.
+rules, and what is of past days once an hour. Long, as it has a method for each kind of baseline; they share
+what was read.
 """
 
 from __future__ import annotations
