@@ -59,6 +59,9 @@ MIX_DAYS = 7
 #: Days of the hour that a percentile is compared with.
 PERCENTILE_DAYS = 7
 
+#: What calls lack that came without their content.
+_CONTENT = ("uncaptured_input", "uncaptured_output")
+
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
@@ -473,7 +476,7 @@ class Reader:
 def needs(rules: Sequence[Rule]) -> tuple[tuple[str, ...], tuple[Of, ...]]:
     """The counters and the histograms that these rules are judged by."""
     measured = [METRICS[rule.metric] for rule in rules if not isinstance(rule, AbsenceRule)]
-    found = {name for one in measured for name in one.columns} | {"calls", "uncaptured_output"}
+    found = {name for one in measured for name in one.columns} | {"calls", *_CONTENT}
     histograms = dict.fromkeys(_of(one) for one in measured if one.histogram)
     return tuple(sorted(found - {"dead_letters"})), tuple(histograms)
 
@@ -506,8 +509,11 @@ def _of(metric: Metric) -> Of:
 
 
 def _present(rule: AbsenceRule, table: Table) -> Floats:
+    """Of each row the calls; of ``content`` those that can have both input and output."""
     calls = table.total(["calls"])
-    return calls - table.total(["uncaptured_output"]) if rule.absent == "content" else calls
+    if rule.absent == "calls":
+        return calls
+    return calls - np.maximum(*(table.total([name]) for name in _CONTENT))
 
 
 def _past(rule: RegressionRule, end: datetime) -> tuple[datetime, datetime]:
