@@ -324,7 +324,8 @@ class Evaluator:
 
 def definition(rule: Rule) -> str:
     """What tells a rule from one that is judged otherwise: evidence for the one is none for the other."""
-    return hashlib.sha256(msgspec.json.encode(rule, order="sorted")).hexdigest()[:16]
+    judged = structs.replace(rule, summary="", runbook_url="", channels=(), labels={})
+    return hashlib.sha256(msgspec.json.encode(judged, order="sorted")).hexdigest()[:16]
 
 
 def _restored(rule: Rule, found: StoredMemory | None, rows: Sequence[AlertRow]) -> Memory | None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from monitor.errors import Transient
-from monitor.evaluation import Evaluator
+from monitor.evaluation import Evaluator, definition
 from monitor.proof import Prover
 from monitor.rules import Rule, Rules
 from monitor.rules.model import Margin, ThresholdRule
@@ -298,6 +298,13 @@ def test_a_rule_that_comes_back_after_a_while_does_not_keep_the_others_waiting(e
     town.calls(10, 20)
     town.evaluate()
     assert [row.rule for row in town.rows(alerts)] == ["High"]
+
+
+def test_evidence_outlasts_a_change_of_words_and_no_change_of_what_is_judged() -> None:
+    said = threshold(summary="Bad.", runbook_url="https://y", channels=("log",), labels={"team": "x"})
+    assert definition(said) == definition(threshold())
+    for judged in (threshold(above=0.2), threshold(by=("service",)), threshold(for_="1m")):
+        assert definition(judged) != definition(threshold())
 
 
 # ------------------------------------------------------------------------------------------- what is told
