@@ -15,6 +15,7 @@ import msgspec
 from msgspec import structs
 
 from monitor.durations import Duration, seconds
+from monitor.rules.gates import PAGE_GATES, TICKET_GATES, Gates
 from monitor.rules.inhibit import Inhibition
 
 Severity = Literal["page", "ticket", "info"]
@@ -166,13 +167,17 @@ class RegressionRule(_Measured, frozen=True, kw_only=True, tag="regression", tag
     def relative(self) -> float:
         """By what share of the baseline it must be worse."""
         given = self.margin.relative
-        return given if given is not None else (0.25 if self.severity == "page" else 0.1)
+        return given if given is not None else self._usual_gates.relative
 
     @property
     def absolute(self) -> float:
         """By how much, in the metric's unit, it must be worse."""
         given = self.margin.absolute
-        return given if given is not None else (0.005 if self.severity == "page" else 0.002)
+        return given if given is not None else self._usual_gates.absolute
+
+    @property
+    def _usual_gates(self) -> Gates:
+        return PAGE_GATES if self.severity == "page" else TICKET_GATES
 
 
 class BurnRateRule(_Measured, frozen=True, kw_only=True, tag="burn_rate", tag_field="kind"):
