@@ -63,8 +63,13 @@ def seasonal(
         valid: days that may be learned from, ``[S, 28]``; not those with an incident.
         weekly: know weekdays even before three weeks are there.
     """
-    weights = np.array([1.0 - fraction, 1.0, fraction])
-    return of_windows(calls @ weights, failures @ weights, valid=valid, weekly=weekly)
+    return of_windows(around(calls, fraction), around(failures, fraction), valid=valid, weekly=weekly)
+
+
+def around(hours: Floats, fraction: float) -> Floats:
+    """The two hours around now of each past day, ``[S, 28]``, of the three hours that ``seasonal`` takes."""
+    window: Floats = hours @ np.array([1.0 - fraction, 1.0, fraction])
+    return window
 
 
 def of_windows(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import structs
 
-from monitor.rules.baseline import MIN_WINDOWS, Baseline, seasonal
+from monitor.rules.baseline import MIN_WINDOWS, Baseline, around, seasonal
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -51,8 +51,7 @@ def usual_calls(calls: Floats, fraction: float) -> Floats:
     ``calls`` and ``fraction`` are as for ``seasonal``. What most days have none of is not missed, nor more
     than the same weekday had a week ago, if it is known for so long: a service may rest on Sundays.
     """
-    weights = np.array([1.0 - fraction, 1.0, fraction]) / 2
-    days = calls @ weights
+    days = around(calls, fraction) / 2
     usual: Floats = np.median(days[:, :WEEK_DAYS], axis=1)
     known = (days[:, WEEK_DAYS - 1 :] > 0).any(axis=1)
     return np.where(known, np.minimum(usual, days[:, WEEK_DAYS - 1]), usual)
@@ -64,8 +63,7 @@ def median_of_days(calls: Floats, failures: Floats, fraction: float, *, valid: B
     ``calls``, ``failures`` and ``fraction`` are as for ``seasonal``, whose error and drift it has too.
     """
     kept = valid & (np.arange(valid.shape[1]) < days)
-    weights = np.array([1.0 - fraction, 1.0, fraction])
-    n, x = calls @ weights, failures @ weights
+    n, x = around(calls, fraction), around(failures, fraction)
     rates = np.where((n > 0) & kept, x / np.maximum(n, 1e-9), np.nan)
     enough = np.isfinite(rates).sum(axis=1) >= MIN_WINDOWS
     rate = np.full(len(n), np.nan)
