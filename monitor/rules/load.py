@@ -13,6 +13,7 @@ from monitor.errors import ConfigError
 from monitor.explain import suggestion
 from monitor.records import DIMENSIONS
 from monitor.rules.inhibit import Inhibition
+from monitor.rules.judge import burn_factors
 from monitor.rules.metric import METRICS, Metric
 from monitor.rules.model import (
     AbsenceRule,
@@ -286,7 +287,7 @@ def _check_burn_rate(rule: BurnRateRule, refuse: Refuse) -> None:
         raise refuse("the objective is the share that is to be good: above 0 and below 1", "objective")
     if rule.severity == "info":
         raise refuse("a burn rate is a page or a ticket", "severity")
-    factor = 6.0 if rule.severity == "page" else 1.0
+    factor = min(burn_factors(rule))
     if factor * (1 - rule.objective) >= 1:
         raise refuse(
             f"at {rule.objective:.0%} not even a rate of 1 is {factor:g} times the budget: it can never fire",
