@@ -113,8 +113,6 @@ def run(
     with Nursery() as nursery:
         if only is not Part.CONTROL:
             nursery.open()  # before our own imports, which take as long as its do
-        # Before them too: numpy starts threads, and a signal that one of those may take ends the process.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         from monitor.service import Service, check_channels
         from monitor.workers.process import make_judge
 
@@ -397,17 +395,27 @@ def _cores() -> int:
 
 
 def _stop_on_signal(stop: Callable[[], None]) -> None:
-    """Stop on SIGINT and SIGTERM; a second signal ends the process at once.
+    """Stop on SIGINT and SIGTERM; a second signal ends the process at once. Call it from the main thread.
 
-    A thread waits for them, and nothing is interrupted: a handler would run between any two steps of the
-    main thread, perhaps while that holds the very lock that stopping needs. Every thread must block both.
+    Whichever thread gets the signal, and libraries start some that block none, only writes its number to a
+    pipe that a thread of ours reads. A handler that stopped would run between any two steps of the main
+    thread, perhaps while that holds the very lock that stopping needs.
     """
+    read, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    for number in _STOPS:
+        signal.signal(number, lambda _number, _frame: None)
+
+    def next_stop() -> signal.Signals:
+        while (number := os.read(read, 1)[0]) not in _STOPS:
+            pass
+        return signal.Signals(number)
 
     def wait() -> None:
-        number = signal.sigwait(_STOPS)
-        structlog.get_logger("monitor").info("stopping", signal=signal.Signals(number).name)
+        structlog.get_logger("monitor").info("stopping", signal=next_stop().name)
         stop()
-        os._exit(128 + signal.sigwait(_STOPS))
+        os._exit(128 + next_stop())
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
 
