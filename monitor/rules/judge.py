@@ -14,6 +14,7 @@ import numpy.typing as npt
 from msgspec import structs
 
 from monitor.rules.baseline import Baseline
+from monitor.rules.compare import of_value
 from monitor.rules.detector import Lane, lanes_of, step
 from monitor.rules.gates import Gates, enough, recovered, risen
 from monitor.rules.memory import Memory
@@ -59,6 +60,12 @@ class Compared(msgspec.Struct, frozen=True):
     another: each has its own rate (direct standardisation). At least the absolute margin."""
     mix: Floats
     """Points of its rate that the present mix makes the difference of."""
+
+
+def nothing(size: int) -> Compared:
+    """No baseline at all, of so many label sets."""
+    unknown = np.full(size, np.nan)
+    return Compared(of_value(unknown), unknown, np.zeros(size))
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
