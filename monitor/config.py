@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from kafka import KafkaConsumer
@@ -22,8 +23,10 @@ from monitor.decode.dimensions import MAPPABLE
 from monitor.durations import Duration, seconds
 from monitor.errors import ConfigError
 from monitor.explain import suggestion
+from monitor.notify import ChannelConfig, LogSettings
 from monitor.resources import folder
 from monitor.rules import Rule, Rules, load_rules
+from monitor.rules.matchers import parse
 from monitor.scorers.grounding import DEFAULTS
 from monitor.yaml_file import Located, convert, parse_value, read_text
 
@@ -137,12 +140,18 @@ class RetentionConfig(_Section, frozen=True, kw_only=True):
 
 
 class WebConfig(_Section, frozen=True, kw_only=True):
-    """Where ``/metrics``, ``/healthz``, ``/readyz`` and ``/api/deploys`` are served."""
+    """Where ``/metrics``, ``/healthz``, ``/readyz``, the pages and ``/api`` are served."""
 
     host: str = "127.0.0.1"
     port: int = 9465
     token: str | None = None
-    """What a pipeline that marks deploys must send; without it none can."""
+    """What a pipeline that marks deploys must send, and whoever acknowledges or silences must give; without
+    it only those can that ``user_header`` names."""
+    url: str = ""
+    """The address under which people reach these pages, for links in notifications; empty: none."""
+    user_header: str | None = None
+    """A header by which a reverse proxy says who asks (``X-Forwarded-User``). Set it only where nobody reaches this
+    port but through that proxy, which must remove the header from what it is sent."""
 
 
 class TelemetryConfig(_Section, frozen=True, kw_only=True):
@@ -159,18 +168,45 @@ class LogConfig(_Section, frozen=True, kw_only=True):
     format: Literal["json", "console"] = "json"
 
 
-class WebhookConfig(_Section, frozen=True, kw_only=True, tag="webhook", tag_field="kind"):
-    """A webhook channel: POSTs JSON, signed when there is a secret."""
+class QuietConfig(_Section, frozen=True, kw_only=True):
+    """Hours in which a route holds its notifications back, until they are over."""
+
+    start: str
+    """The time of day, ``22:00``; when it is later than ``end``, the night."""
+    end: str
+    zone: str = "UTC"
+    """An IANA time zone: ``Europe/Berlin``."""
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+    """Days on which these hours begin; left out: all."""
+
+
+class RouteConfig(_Section, frozen=True, kw_only=True):
+    """Which alerts go where. The first route that matches decides."""
+
+    match: tuple[str, ...] = ()
+    """Matchers, as Alertmanager's: ``severity="page"``, ``service=~"shop.*"``, ``team="search"``; all must
+    match, none matches everything."""
+    channels: tuple[str, ...]
+    repeat: Duration | None = None
+    """Told again after so long while it fires and nobody has acknowledged it; left out: never."""
+    quiet: QuietConfig | None = None
+    digest: Duration | None = None
+    """Collected, and told together so often."""
+
+
+class GrafanaConfig(_Section, frozen=True, kw_only=True):
+    """Where the dashboard is, for links to it."""
+
+    dashboard: str = ""
+    """The address of the Overview dashboard: ``https://grafana.example.com/d/llm-monitor-overview``."""
+
+
+class HeartbeatConfig(_Section, frozen=True, kw_only=True):
+    """A dead man's switch: it raises the alarm when it is not asked for any more."""
 
     url: str
-    secret: str | None = None
-
-
-class LogChannelConfig(_Section, frozen=True, kw_only=True, tag="log", tag_field="kind"):
-    """A channel that writes to the service's log."""
-
-
-ChannelConfig = WebhookConfig | LogChannelConfig
+    """Asked for (GET) while the leader evaluates; it may hold a secret."""
+    every: Duration = "1m"
 
 
 class Config(_Section, frozen=True, kw_only=True):
@@ -186,7 +222,11 @@ class Config(_Section, frozen=True, kw_only=True):
     web: WebConfig = WebConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     log: LogConfig = LogConfig()
-    channels: dict[str, ChannelConfig] = msgspec.field(default_factory=lambda: {"log": LogChannelConfig()})
+    channels: dict[str, ChannelConfig] = msgspec.field(default_factory=lambda: {"log": LogSettings()})
+    routes: tuple[RouteConfig, ...] = ()
+    """Left out: every alert goes to every channel."""
+    grafana: GrafanaConfig = GrafanaConfig()
+    heartbeat: HeartbeatConfig | None = None
     fallback_channel: str | None = "log"
     """Which channel is told when another can't take a notification."""
     rules: tuple[str, ...] | None = None
@@ -261,6 +301,8 @@ def _is_text(steps: list[str]) -> bool:
         return steps[-1].startswith(("ssl_", "sasl_")) and steps[-1] != "ssl_check_hostname"
     if steps[:2] == ["judge", "options"]:
         return steps[-1].endswith(("key", "token", "secret", "password", "url", "model"))
+    if steps[0] == "channels":
+        return steps[-1].endswith(("key", "token", "secret", "password", "url", "user"))
     return steps[-1] in _TEXT
 
 
@@ -345,12 +387,58 @@ def _check(config: Config, located: Located) -> None:
                 "channels",
                 name,
             )
+    _check_routes(config, located)
+    if config.web.url and not re.fullmatch(r"https?://[^\s?#]+", config.web.url):
+        raise located.error("web.url must be http:// or https://, a host and perhaps a path", "web", "url")
     if config.fallback_channel is not None and config.fallback_channel not in config.channels:
         raise located.error(
             f"fallback_channel {config.fallback_channel!r} is not among channels: name one of"
             f" {', '.join(config.channels) or 'them'}, or null for none, or add `log: {{kind: log}}` to them",
             "fallback_channel",
         )
+
+
+def _check_routes(config: Config, located: Located) -> None:
+    for index, route in enumerate(config.routes):
+        place = ("routes", index)
+        for at, text in enumerate(route.match):
+            try:
+                parse(text)
+            except ValueError as error:
+                raise located.error(str(error), *place, "match", at) from None
+        if not route.channels:
+            raise located.error("channels is empty: what matches would be told to nobody", *place, "channels")
+        for at, name in enumerate(route.channels):
+            if name not in config.channels:
+                message = f"channel {name!r} is not among channels{suggestion(name, list(config.channels))}"
+                raise located.error(message, *place, "channels", at)
+            if route.digest is not None and not config.channels[name].reads_digests:
+                message = f"channel {name!r} keeps incidents, which a digest is none of: route to another"
+                raise located.error(message, *place, "digest")
+        for key, length in (("repeat", route.repeat), ("digest", route.digest)):
+            if length is not None and not 60 <= seconds(length) <= 7 * 86_400:
+                raise located.error(f"{key} must be between 1m and 7d", *place, key)
+        if route.quiet is not None:
+            _check_quiet(route.quiet, located, *place, "quiet")
+        if not route.match and index < len(config.routes) - 1:
+            message = "this route matches everything, so those below it are never used"
+            raise located.error(message, *place)
+    if config.routes and config.routes[-1].match:
+        message = "the last route must match everything (no `match`), or some alerts would be told to nobody"
+        raise located.error(message, "routes", len(config.routes) - 1)
+
+
+def _check_quiet(quiet: QuietConfig, located: Located, *place: str | int) -> None:
+    for key, text in (("start", quiet.start), ("end", quiet.end)):
+        if not _TIME_OF_DAY.fullmatch(text):
+            raise located.error(f'{key} must be a time of day like "22:00", in quotes', *place, key)
+    if quiet.start == quiet.end:
+        raise located.error("start and end are the same: quiet hours never end", *place, "end")
+    try:
+        ZoneInfo(quiet.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        message = "zone must be an IANA time zone, as Europe/Berlin"
+        raise located.error(message, *place, "zone") from None
 
 
 _RANGES = (
@@ -389,6 +477,8 @@ _DURATIONS = (
     ("control", "settle", "0s", "1h"),
     ("control", "delivery_interval", "100ms", "1h"),
 )
+
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 #: Fit for a variable's name and for a header.
 _CHANNEL_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")

@@ -7,7 +7,7 @@ asks first whether this replica leads.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -29,9 +29,9 @@ from monitor.letter_topic import LetterTopic
 from monitor.notify import Delivery
 from monitor.rules.watermark import Watermark, watermark
 from monitor.scorers.fallback.requests import relate
-from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
 from monitor.store.letters import expire, key_of, mark_sent, unsent
+from monitor.store.outbox import Outbox
 from monitor.store.partitions import ROLLUPS, drop_partitions, ensure_partitions
 from monitor.store.rollups import (
     HOUR_WAITS,
@@ -282,12 +282,30 @@ def send_letters(engine: sa.Engine, topic: LetterTopic) -> None:
         mark_sent(engine, [key_of(one.letter) for one in letters])
 
 
-def deliver(delivery: Delivery, alerts: Alerts, metrics: telemetry.ControlMetrics) -> None:
-    """Deliver what is due.
+def deliver(delivery: Delivery, channel: str) -> None:
+    """Deliver what is due on a channel.
 
     Raises:
         Transient: Postgres can't be reached.
     """
-    with telemetry.span("control.deliver"):
-        delivery.deliver()
-    metrics.pending.set(alerts.pending())
+    with telemetry.span("control.deliver", channel=channel):
+        delivery.deliver(channel)
+
+
+def look_after_outbox(
+    outbox: Outbox, delivery: Delivery, channels: Collection[str], clock: Clock, metrics: telemetry.ControlMetrics
+) -> None:
+    """Give up what is for channels that are no longer configured; say what waits, and which channels fail.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    now = clock.now()
+    count, oldest = outbox.pending(now)
+    metrics.pending.set(count)
+    metrics.pending_age.set((now - oldest).total_seconds() if oldest else 0.0)
+    for name in outbox.channels():
+        if name not in channels:
+            delivery.deliver(name)
+    for state in outbox.states():
+        metrics.channel_failing.labels(state.channel).set(state.failing_since is not None)

@@ -8,7 +8,7 @@ whoever is first. Long, as half of it says in the store's words what the pure st
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 
@@ -19,9 +19,11 @@ from msgspec import structs
 
 from monitor import telemetry
 from monitor.moves import Moved, follow_all
-from monitor.notify import build_payload
+from monitor.notify.page import Acknowledgement
+from monitor.paging import page_of
 from monitor.proof import Prover
 from monitor.reading import MINUTE, Reader, by_of, values_of
+from monitor.routing import Route, Routing
 from monitor.rules import Rules
 from monitor.rules.judge import explain, judge, lanes_for
 from monitor.rules.memory import Labels, Memory
@@ -38,8 +40,9 @@ from monitor.store.alerts import (
     Telling,
 )
 from monitor.store.counters import Counters
+from monitor.store.outbox import Destination
 from monitor.store.silences import Silences
-from monitor.telling import Alert, Message, metric_of, tell
+from monitor.telling import Alert, Message, again, labels_of, tell
 
 log = structlog.get_logger("monitor.evaluation")
 
@@ -67,8 +70,9 @@ class Evaluator:
         prover: what is shown of an alert that fires.
         alerts: what is open, and where changes go.
         silences: what is muted.
-        channels: the names of every configured channel.
+        routing: which alerts go where.
         metrics: where to count.
+        dashboard: the address of the Grafana dashboard, for links to it; empty for none.
     """
 
     def __init__(
@@ -78,8 +82,9 @@ class Evaluator:
         prover: Prover,
         alerts: Alerts,
         silences: Silences,
-        channels: Collection[str],
+        routing: Routing,
         metrics: telemetry.ControlMetrics,
+        dashboard: str = "",
     ) -> None:
         self._rules = {rule.key: rule for rule in rules.rules}
         self._inhibitions = rules.inhibitions
@@ -88,8 +93,9 @@ class Evaluator:
         self._prover = prover
         self._alerts = alerts
         self._silences = silences
-        self._channels = tuple(channels)
+        self._routing = routing
         self._metrics = metrics
+        self._dashboard = dashboard
         self._memories: dict[str, Memory] = {}
         self._at: dict[str, datetime | None] = {}
 
@@ -112,6 +118,7 @@ class Evaluator:
                     moved += self._evaluate(minute, now, self._count)
                 self._metrics.evaluated.set((minute + MINUTE).timestamp())
             moved += self._evaluate(_minute(now) - MINUTE, now, lambda minute: self._watch(minute, stalled))
+            self._repeat(now)
         return moved
 
     def _due(self, last: datetime) -> list[datetime]:
@@ -197,7 +204,7 @@ class Evaluator:
         expected = dict(self._at)
         try:
             moved = judged(minute)
-            found = self._found(moved, expected, minute + MINUTE)
+            found = self._found(moved, expected, minute + MINUTE, now)
             stored = self._alerts.commit(found, now)
         except BaseException:
             self._memories.clear()
@@ -213,7 +220,7 @@ class Evaluator:
         return len(changed)
 
     def _found(
-        self, moved: Sequence[Moved], expected: Mapping[str, datetime | None], at: datetime
+        self, moved: Sequence[Moved], expected: Mapping[str, datetime | None], at: datetime, now_: datetime
     ) -> Evaluated:
         """Everything that is to be stored of a minute that ends at ``at``."""
         stirred = {one.rule.key for one in moved}
@@ -239,7 +246,7 @@ class Evaluator:
                 for one, was in zip(now, before, strict=False)
                 if one.reason == _GONE
             ],
-            [self._telling(one, at) for one in messages],
+            self._tellings(messages, at, now_),
         )
 
     def _alert(self, row: AlertRow) -> Alert:
@@ -287,39 +294,64 @@ class Evaluator:
             for one in now
         ]
 
-    def _telling(self, message: Message, at: datetime) -> Telling:
-        lead, rule = message.lead, message.lead.rule
-        payload = build_payload(
-            alert=lead.name,
-            metric=metric_of(rule) if rule else lead.name,
-            labels=lead.labels,
-            severity=lead.severity,
-            status=lead.state,
-            reason=lead.reason,
-            summary=rule.summary if rule else "",
-            runbook_url=rule.runbook_url if rule else "",
-            started_at=lead.since,
-            at=at,
-            evidence=lead.evidence,
-            episode=message.episode,
-            update=message.update,
-            onset_at=lead.onset_at,
-            routing=rule.labels if rule else {},
-            members=[
-                {
-                    "labels": one.labels,
-                    "status": one.state,
-                    "since": one.since.isoformat(),
-                    "reason": one.reason,
-                }
-                for one in message.table
-            ],
-            more=message.more,
-        )
-        # Whoever heard of it hears of its end, whatever the rule says by now.
-        ended = lead.state == "resolved"
-        channels = self._alerts.told(message.episode) if ended else (rule and rule.channels) or self._channels
-        return Telling(lead.fingerprint, message.episode, channels, payload)
+    def _tellings(self, messages: Sequence[Message], at: datetime, now: datetime) -> list[Telling]:
+        """What goes to whom, of what is found of a minute that ends at ``at``."""
+        taken = self._alerts.acknowledged([one.episode for one in messages]) if messages else {}
+        tellings = []
+        for message in messages:
+            lead = message.lead
+            page = page_of(message, at, dashboard=self._dashboard)
+            if (who := taken.get(message.episode)) is not None and not message.reopened:
+                said = Acknowledgement(by=who.by, at=who.at, source=who.source)
+                page = structs.replace(page, acknowledged=said)
+            destinations = self._route(lead).destinations(now)
+            if lead.state == "resolved":
+                # Whoever heard of it hears of its end, whatever the routes say by now.
+                routed = {one.channel: one for one in destinations}
+                told = self._alerts.told(message.episode)
+                destinations = [routed.get(name, Destination(name)) for name in told]
+            tellings.append(
+                Telling(
+                    fingerprint=lead.fingerprint,
+                    episode=message.episode,
+                    kind=page.kind,
+                    destinations=destinations,
+                    payload=page.to_json(),
+                    ends_acknowledgement=message.reopened or lead.state == "resolved",
+                )
+            )
+        return tellings
+
+    def _repeat(self, now: datetime) -> None:
+        """Tell again of what still fires, where a route says so and nobody takes care of it."""
+        alerts = [self._alert(row) for row in self._alerts.open()]
+        messages = [again(alerts, name) for name in dict.fromkeys(one.episode for one in alerts) if name]
+        routes = {one.episode: (one, self._route(one.lead)) for one in messages if one is not None}
+        repeating = {name: (one, route) for name, (one, route) in routes.items() if route.repeat is not None}
+        if not repeating:
+            return
+        taken, told_at = self._alerts.acknowledged(repeating), self._alerts.told_at(repeating)
+        for name, (message, route) in repeating.items():
+            assert route.repeat is not None  # noqa: S101 - filtered above
+            since = now - route.repeat
+            due = [
+                one
+                for one in route.destinations(now)
+                if name not in taken and told_at.get((name, one.channel), now) <= since
+            ]
+            if due:
+                page = structs.replace(page_of(message, now, dashboard=self._dashboard), kind="repeat")
+                telling = Telling(
+                    fingerprint=message.lead.fingerprint,
+                    episode=name,
+                    kind="repeat",
+                    destinations=due,
+                    payload=page.to_json(),
+                )
+                self._alerts.repeat(telling, now, since)
+
+    def _route(self, alert: Alert) -> Route:
+        return self._routing.route(labels_of(alert), alert.rule.channels if alert.rule else ())
 
 
 def definition(rule: Rule) -> str:

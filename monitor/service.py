@@ -19,11 +19,12 @@ from prometheus_client import CollectorRegistry
 
 from monitor import telemetry
 from monitor.clock import Clock, SystemClock
-from monitor.config import ChannelConfig, Config, LogChannelConfig, Settings
+from monitor.config import Config, Settings
 from monitor.control import (
     Schedule,
     deliver,
     expire_letters,
+    look_after_outbox,
     maintain,
     recompute,
     recompute_old_hours,
@@ -37,9 +38,10 @@ from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
 from monitor.letter_topic import LetterTopic
-from monitor.notify import Channel, Delivery, LogChannel, WebhookChannel
+from monitor.notify import Delivery
 from monitor.patience import until_it_works
 from monitor.proof import Prover
+from monitor.routing import routing_of
 from monitor.rules.watermark import last_closed_minute
 from monitor.store import PostgresStore, connect
 from monitor.store.alerts import Alerts
@@ -48,6 +50,7 @@ from monitor.store.database import transient_if_unreachable
 from monitor.store.deploys import Notices, nearest
 from monitor.store.leader import Leader
 from monitor.store.migrate import current_revision, newest_revision
+from monitor.store.outbox import Outbox
 from monitor.store.rollups import MINUTE_WAITS
 from monitor.store.silences import Silences
 from monitor.store.suspects import suspect
@@ -151,7 +154,7 @@ class Service:
 
     def _start_control(self, engine: sa.Engine, cleanup: ExitStack) -> None:
         config, clock, metrics = self._config, self._clock, self._control_metrics
-        alerts, store = Alerts(engine), PostgresStore(engine)
+        alerts, outbox, store = Alerts(engine), Outbox(engine), PostgresStore(engine)
         settle = timedelta(seconds=seconds(config.control.settle))
         evaluator = Evaluator(
             self._settings.rules,
@@ -159,15 +162,17 @@ class Service:
             Prover(Windows(engine), partial(nearest, engine)),
             alerts,
             Silences(engine),
-            config.channels,
+            routing_of(config.routes, tuple(config.channels)),
             metrics,
+            config.grafana.dashboard,
         )
         delivery = Delivery(
-            alerts,
-            {name: make_channel(channel, clock) for name, channel in config.channels.items()},
+            outbox,
+            {name: channel.channel(clock) for name, channel in config.channels.items()},
             fallback=config.fallback_channel,
             clock=clock,
             count=lambda channel, result: metrics.notifications.labels(channel, result).inc(),
+            pages=config.web.url,
         )
 
         def evaluate() -> None:
@@ -198,7 +203,15 @@ class Service:
         schedule.add("hours", HOURS_S, partial(recompute_old_hours, engine, metrics))
         schedule.add("evaluate", seconds(every.evaluation_interval), evaluate)
         schedule.add("lateness", LATENESS_S, partial(tell_lateness, engine, clock, metrics, settle=settle))
-        schedule.add("deliver", seconds(every.delivery_interval), partial(deliver, delivery, alerts, metrics))
+        schedule.add(
+            "outbox",
+            seconds(every.delivery_interval),
+            partial(look_after_outbox, outbox, delivery, config.channels, clock, metrics),
+        )
+        for name in config.channels:
+            schedule.add(
+                f"deliver {name}", seconds(every.delivery_interval), partial(deliver, delivery, name)
+            )
         schedule.add("deploys", DEPLOYS_S, Notices(engine, clock.now() - DEPLOYS_SINCE).look)
         schedule.add(
             "dead letters",
@@ -261,17 +274,6 @@ def check_partition(engine: sa.Engine, now: datetime) -> None:
             raise Permanent(f"partition {name} is missing: is a replica with control running?")
 
 
-def make_channel(config: ChannelConfig, clock: Clock) -> Channel:
-    """The channel that a configuration describes.
-
-    Raises:
-        ConfigError: its secret can't be used.
-    """
-    if isinstance(config, LogChannelConfig):
-        return LogChannel()
-    return WebhookChannel(config.url, clock, secret=config.secret)
-
-
 def check_channels(config: Config, clock: Clock) -> None:
     """Make every channel once, so that a bad secret is found at the start and not at three in the morning.
 
@@ -280,6 +282,6 @@ def check_channels(config: Config, clock: Clock) -> None:
     """
     for name, channel in config.channels.items():
         try:
-            make_channel(channel, clock)
+            channel.channel(clock)
         except ConfigError as error:
             raise ConfigError(f"channels.{name}: {error}") from error

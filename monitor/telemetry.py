@@ -386,6 +386,17 @@ class ControlMetrics:
         self.pending = Gauge(
             "llm_monitor_notifications_pending", "Notifications not yet delivered.", registry=registry
         )
+        self.pending_age = Gauge(
+            "llm_monitor_notifications_oldest_seconds",
+            "Age of the oldest notification that is not held back and not delivered.",
+            registry=registry,
+        )
+        self.channel_failing = Gauge(
+            "llm_monitor_channel_failing",
+            "Whether the channel did not take what it was last given.",
+            ("channel",),
+            registry=registry,
+        )
         self.parts = Gauge(
             "llm_monitor_parts_waiting", "Parts of calls that wait for the rest.", registry=registry
         )

@@ -68,6 +68,8 @@ class Message(msgspec.Struct, frozen=True):
     more: int
     update: bool
     """Whether this episode was told before."""
+    reopened: bool = False
+    """Whether it had ended."""
 
 
 class Silence(Protocol):
@@ -114,7 +116,9 @@ def tell(
         fresh = [one for one in firing if one.fingerprint in news]
         ended = [one for one in members if one.resolved_at == at]
         if fresh:
-            messages.append(_message(episode, fresh[0], firing, update=episode in before))
+            reopened = episode in before and not any(one.fires for one in alerts if one.episode == episode)
+            message = _message(episode, fresh[0], firing, update=episode in before)
+            messages.append(structs.replace(message, reopened=reopened))
         elif ended and not firing:
             messages.append(_message(episode, ended[0], members, update=True))
     return now, messages
@@ -178,3 +182,11 @@ def _group(alert: Alert) -> str:
 def _message(episode: str, lead: Alert, members: Sequence[Alert], *, update: bool) -> Message:
     others = [one for one in members if one is not lead]
     return Message(episode, lead, (lead, *others[: TABLE - 1]), max(0, len(members) - TABLE), update)
+
+
+def again(alerts: Sequence[Alert], episode: str) -> Message | None:
+    """What is to be said of an episode that was told before; ``None`` where nothing of it is to be told."""
+    firing = [
+        one for one in alerts if one.episode == episode and one.fires and one.told and one.muted_by is None
+    ]
+    return _message(episode, firing[0], firing, update=True) if firing else None

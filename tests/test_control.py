@@ -169,11 +169,10 @@ def test_delivery_says_how_much_is_left(engine: sa.Engine) -> None:
         def send(self, _: Notification) -> None:
             raise Transient("away")
 
-    store = Alerts(engine)
-    delivery = Delivery(
-        store, {"oncall": Away()}, fallback=None, clock=ManualClock(town.at), count=lambda *_: None
-    )
-    deliver(delivery, store, town.metrics)
+    store, clock = Outbox(engine), ManualClock(town.at)
+    delivery = Delivery(store, {"oncall": Away()}, fallback=None, clock=clock, count=lambda *_: None)
+    deliver(delivery, "oncall")
+    look_after_outbox(store, delivery, ["oncall"], clock, town.metrics)
     assert town.counted("llm_monitor_notifications_pending") == 1
 
 

@@ -401,7 +401,7 @@ def test_an_evaluation_without_a_database_is_transient() -> None:
     away = connect("postgresql://nobody@127.0.0.1:1/none")
     metrics = ControlMetrics(CollectorRegistry())
     rules, prover = Rules((threshold(),)), Prover(Windows(away), partial(nearest, away))
-    evaluator = Evaluator(rules, Counters(away), prover, Alerts(away), Silences(away), CHANNELS, metrics)
+    evaluator = Evaluator(rules, Counters(away), prover, Alerts(away), Silences(away), Routing([], CHANNELS), metrics)
     with pytest.raises(Transient):
         evaluator.evaluate(NOON, NOON)
     away.dispose()

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from monitor.evaluation import Evaluator
 from monitor.proof import Prover
 from monitor.records import GroundingOutcome, JsonOutcome, JsonScore, ScoredCall, ToolsOutcome
+from monitor.routing import Routing
 from monitor.rules import Rule, Rules
 from monitor.rules.model import Baseline, Margin, RegressionRule, ThresholdRule
 from monitor.store import Batch, PostgresStore
@@ -53,7 +54,7 @@ class Town:
             Prover(Windows(where), partial(nearest, where)),
             Alerts(where),
             Silences(where),
-            CHANNELS,
+            Routing([], CHANNELS),
             self.metrics,
         )
 

@@ -124,13 +124,12 @@ def _notification(payload: dict[str, Any]) -> RenderableType:
     """Its title; while firing also who contributes most and one call that proves it."""
     firing = payload["status"] == "firing"
     lines = [Text(("▲ " if firing else "▼ ") + payload["title"], style="red" if firing else "green")]
-    evidence = payload["evidence"]
-    if firing and evidence.get("contributors"):
-        top = evidence["contributors"][0]
+    if firing and payload["contributors"]:
+        top = payload["contributors"][0]
         share = f"{top['failures']} of {top['calls']} calls"
         lines.append(Text(f"    most of it: {top['dimension']} {top['value']}, {share}", style="dim"))
-    if firing and evidence.get("examples"):
-        example = evidence["examples"][0]
+    if firing and payload["examples"]:
+        example = payload["examples"][0]
         detail = example["detail"] or ""
         lines.append(
             Text(f"    for example: {example['call_id']} {example['outcome']} {detail}", style="dim")

@@ -1,14 +1,25 @@
 """Notify: takes what is due in the outbox to its channel, and records what the channel said.
 
-A channel is one module with one class: ``send`` returns when the receiver took the payload, and raises
-``Transient`` (try again) or ``Permanent`` (never). ``delivery`` decides when the next attempt is;
-``payload`` builds what every channel is given.
+A channel is one module with its settings and one class: ``send`` returns when the receiver took the page, and
+raises ``Transient`` (try again) or ``Permanent`` (never). ``page`` is what is said, ``words`` says it in
+sentences, ``delivery`` decides when the next attempt is; ``channels`` knows every kind.
 """
 
 from monitor.notify.channel import Channel, Notification
+from monitor.notify.channels import ChannelConfig
 from monitor.notify.delivery import Delivery
-from monitor.notify.log import LogChannel
-from monitor.notify.payload import build_payload
-from monitor.notify.webhook import WebhookChannel
+from monitor.notify.log import LogChannel, LogSettings
+from monitor.notify.page import Page
+from monitor.notify.webhook import WebhookChannel, WebhookSettings
 
-__all__ = ["Channel", "Delivery", "LogChannel", "Notification", "WebhookChannel", "build_payload"]
+__all__ = [
+    "Channel",
+    "ChannelConfig",
+    "Delivery",
+    "LogChannel",
+    "LogSettings",
+    "Notification",
+    "Page",
+    "WebhookChannel",
+    "WebhookSettings",
+]

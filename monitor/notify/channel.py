@@ -1,24 +1,38 @@
-"""What a channel is."""
+"""What a channel is, what it is given, and what a configuration of one has to offer."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
+from monitor.clock import Clock
 from monitor.errors import Transient
+from monitor.notify.page import Page
+
+#: What a channel wants to know again when it next speaks of an episode: ``{"ts": "1773144120.000100"}``.
+Receipt = Mapping[str, str]
 
 
-class Notification(msgspec.Struct, frozen=True):
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to be said on one channel.
 
-    ``id`` stays the same over every attempt, so that a receiver can tell a repeat from news.
+    ``id`` stays the same over every attempt, so that a receiver can tell a repeat from news. ``receipt`` is
+    what the channel gave back when it last spoke of the same episode; ``None`` when it never did.
     """
 
     id: str
-    payload: dict[str, Any]
-    attempt: int
+    page: Page
+    attempt: int = 1
+    receipt: Receipt | None = None
+
+    @property
+    def dedup_key(self) -> str:
+        """The identity of the episode for receivers that keep incidents: 32 hexadecimal digits."""
+        return hashlib.sha256(self.page.episode.encode()).hexdigest()[:32]
 
 
 class TryLater(Transient):
@@ -34,13 +48,35 @@ class TryLater(Transient):
 
 
 class Channel(Protocol):
-    """A way to tell people."""
+    """A way to tell people. ``send`` may be called from several threads at once."""
 
-    def send(self, notification: Notification) -> None:
+    def send(self, notification: Notification) -> Receipt | None:
         """Deliver; returning means that the receiver took it.
+
+        Gives what it wants to have in the next notification of the same episode, if anything.
 
         Raises:
             Transient: it could not take it now (``TryLater`` when it says for how long).
             Permanent: it will never take this.
         """
         ...
+
+
+class ChannelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of a channel's configuration: an unknown key is an error, and no secret is ever printed."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+    @property
+    def reads_digests(self) -> bool:
+        """Whether people read what comes here; else every notification is an incident to be closed."""
+        return True
+
+    def channel(self, clock: Clock) -> Channel:
+        """The channel that this describes.
+
+        Raises:
+            ConfigError: it can't be one; says what to put right, and no secret.
+        """
+        raise NotImplementedError

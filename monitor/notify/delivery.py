@@ -1,25 +1,30 @@
-"""Delivers what is due: one pass over the outbox, with backoff, one notification after the other.
+"""Delivers what is due on one channel after the other: with leases, retries, pauses, and a last resort.
 
 In come due rows and the channels by name; out go "delivered", "again then" or "never" for each row. The
-rows are leased, so another replica leaves them alone, and a crash only makes the same id go out again.
+rows are leased, so another replica leaves them alone, and a crash only makes the same id go out again. Each
+channel has a pass of its own, so one whose receiver is slow or away holds no other up.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import structlog
+from msgspec import structs
 
 from monitor.clock import Clock
 from monitor.errors import Permanent, Transient
-from monitor.notify.channel import Channel, Notification, TryLater
+from monitor.notify.channel import Channel, Notification, Receipt, TryLater
+from monitor.notify.digest import digest_of
+from monitor.notify.page import Page, linked, read_page
 
 log = structlog.get_logger("monitor.notify")
 
-#: The first pause after a failed attempt, and the longest.
+#: The first bound of the pause after a failed attempt, and the longest.
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=5)
 
@@ -29,34 +34,47 @@ GIVE_UP_AFTER = timedelta(hours=24)
 #: How long a claimed notification is left alone by others: longer than its attempt can take.
 LEASE = timedelta(seconds=60)
 
+#: Notifications, of as many episodes, that are on their way to one receiver at once; and how many of such
+#: rounds one pass makes before it looks for news.
+AT_ONCE = 8
+ROUNDS = 25
+
 
 class Due(Protocol):
     """A row of the outbox."""
 
     outbox_id: int
-    event_id: int
+    alert_id: int | None
+    episode: str
     channel: str
     instead_of: str
     payload: dict[str, Any]
     attempts: int
     created_at: datetime
+    receipt: dict[str, str] | None
 
 
 Row = TypeVar("Row", bound=Due)
 
 
 class Outbox(Protocol[Row]):
-    """What delivery needs of the store: ``monitor.store.alerts.Alerts`` has it."""
+    """What delivery needs of the store: ``monitor.store.outbox.Outbox`` has it."""
 
-    def claim(self, now: datetime, *, lease: timedelta, limit: int) -> Sequence[Row]:
-        """Take what is due; see ``Alerts.claim``."""
+    def claim(self, channel: str, now: datetime, *, lease: timedelta, limit: int) -> Sequence[Row]:
+        """Take what is due on a channel."""
         ...
 
-    def delivered(self, outbox_id: int, now: datetime) -> None:
+    def gather(
+        self, channel: str, now: datetime, build: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
+    ) -> int:
+        """Put what waits for a digest, and is due, into one notification."""
+        ...
+
+    def delivered(self, row: Row, now: datetime, receipt: Receipt | None) -> None:
         """The channel took it."""
         ...
 
-    def retry(self, outbox_id: int, next_attempt_at: datetime, error: str) -> None:
+    def retry(self, row: Row, now: datetime, next_attempt_at: datetime, error: str) -> None:
         """Try again then."""
         ...
 
@@ -75,6 +93,7 @@ class Delivery:
         clock: what time it is.
         count: called with channel and result (``sent``, ``retry``, ``failed``) for each attempt.
         jitter: a number in 0..1 for the backoff.
+        pages: the address of the service's own pages, for links to them; empty for none.
     """
 
     def __init__(
@@ -86,6 +105,7 @@ class Delivery:
         clock: Clock,
         count: Callable[[str, str], None],
         jitter: Callable[[], float] = random.random,
+        pages: str = "",
     ) -> None:
         self._outbox = outbox
         self._channels = channels
@@ -93,47 +113,78 @@ class Delivery:
         self._clock = clock
         self._count = count
         self._jitter = jitter
+        self._pages = pages
+        self._paused: dict[str, datetime] = {}
 
-    def deliver(self, limit: int = 20) -> int:
-        """One pass; gives how many attempts were made.
+    def deliver(self, name: str) -> int:
+        """One pass over a channel; gives how many attempts were made.
 
-        Rows are claimed one by one, so that a slow receiver can't outlast the lease of the next.
+        A channel whose receiver asked for a pause is left alone until that is over: what else is due would
+        meet the same answer.
 
         Raises:
             Transient: the outbox can't be reached.
         """
-        for attempts in range(limit):
-            due = self._outbox.claim(self._clock.now(), lease=LEASE, limit=1)
-            if not due:
-                return attempts
-            self._attempt(due[0])
-        return limit
+        attempts = 0
+        self._outbox.gather(name, self._clock.now(), lambda held: digest_of(name, held, self._clock.now()))
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"deliver-{name}") as pool:
+            for _ in range(ROUNDS):
+                now = self._clock.now()
+                if self._paused.get(name, now) > now:
+                    break
+                due = self._outbox.claim(name, now, lease=LEASE, limit=AT_ONCE)
+                list(pool.map(self.attempt, due))
+                attempts += len(due)
+                if len(due) < AT_ONCE:
+                    break
+        return attempts
 
-    def _attempt(self, row: Due) -> None:
+    def attempt(self, row: Due) -> str | None:
+        """Try one notification that was claimed; gives why it was not delivered, ``None`` if it was.
+
+        Raises:
+            Transient: the outbox can't be reached; it will be tried again after its lease.
+        """
         channel = self._channels.get(row.channel)
         try:
             if channel is None:
                 raise Permanent(f"channel {row.channel!r} is no longer configured")
-            channel.send(Notification(notification_id(row), row.payload, row.attempts))
+            receipt = channel.send(
+                Notification(
+                    id=f"ntf_{row.outbox_id}",
+                    page=self._page(row),
+                    attempt=row.attempts,
+                    receipt=row.receipt,
+                )
+            )
         except Transient as error:
             self._later(row, error)
+            return str(error)
         except Permanent as error:
             self._never(row, str(error))
+            return str(error)
         except Exception as bug:  # the declared edge: one channel must not stop the others
             log.exception("channel failed", channel=row.channel)
             self._later(row, Transient(f"the channel failed: {type(bug).__name__}"))
-        else:
-            self._outbox.delivered(row.outbox_id, self._clock.now())
-            self._count(row.channel, "sent")
+            return f"the channel failed: {type(bug).__name__}"
+        self._outbox.delivered(row, self._clock.now(), receipt)
+        self._count(row.channel, "sent")
+        return None
+
+    def _page(self, row: Due) -> Page:
+        """What the row says, with the number of its alert, which the database gave."""
+        return linked(structs.replace(read_page(row.payload), alert_id=row.alert_id), self._pages)
 
     def _later(self, row: Due, error: Transient) -> None:
         now = self._clock.now()
         asked = error.after if isinstance(error, TryLater) else None
         again = now + max(pause(row.attempts, self._jitter()), asked or timedelta())
+        if asked:
+            self._paused[row.channel] = max(self._paused.get(row.channel, now), now + asked)
         if again > row.created_at + GIVE_UP_AFTER:
             self._never(row, f"given up after {row.attempts} attempts: {error}")
             return
-        self._outbox.retry(row.outbox_id, again, str(error))
+        self._outbox.retry(row, now, again, str(error))
         log.warning(
             "notification will be tried again",
             channel=row.channel,
@@ -149,17 +200,11 @@ class Delivery:
         self._count(row.channel, "failed")
 
 
-def notification_id(row: Due) -> str:
-    """The id of a notification: of one event and channel, whatever the attempt."""
-    instead = f"_instead_of_{row.instead_of}" if row.instead_of else ""
-    return f"evt_{row.event_id}_{row.channel}{instead}"
-
-
 def pause(attempts: int, jitter: float) -> timedelta:
-    """How long to wait after the ``attempts``-th failed attempt: exponential, with jitter.
+    """How long to wait after the ``attempts``-th failed attempt: exponential, with full jitter.
 
-    ``jitter`` in 0..1 picks a point between half the bound and the bound, so that a receiver that comes
-    back does not meet everything at once and the first retry is never immediate.
+    ``jitter`` in 0..1 picks any point up to the bound, so that what failed together does not come back
+    together (Brooker, "Exponential Backoff And Jitter", 2015).
     """
     bound: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
-    return bound * (0.5 + jitter / 2)
+    return bound * jitter

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import structlog
 
-from monitor.notify.channel import Notification
+from monitor.clock import Clock
+from monitor.notify.channel import ChannelSettings, Notification
 
 log = structlog.get_logger("monitor.alert")
+
+
+class LogSettings(ChannelSettings, frozen=True, kw_only=True, tag="log", tag_field="kind"):
+    """A channel that writes to the service's log."""
+
+    def channel(self, clock: Clock) -> LogChannel:  # noqa: ARG002 - the log has its own
+        """See ``ChannelSettings``."""
+        return LogChannel()
 
 
 class LogChannel:
@@ -14,13 +23,14 @@ class LogChannel:
 
     def send(self, notification: Notification) -> None:
         """Log title, status and labels; the evidence is in the database."""
-        payload = notification.payload
+        page = notification.page
         log.warning(
-            payload.get("title", ""),
+            page.title,
             id=notification.id,
-            status=payload.get("status"),
-            alert=payload.get("alert"),
-            labels=payload.get("labels"),
-            severity=payload.get("severity"),
-            undeliverable=payload.get("undeliverable"),
+            kind=page.kind,
+            status=page.status,
+            alert=page.alert,
+            labels=page.labels,
+            severity=page.severity,
+            undeliverable=page.undeliverable and page.undeliverable.channel,
         )

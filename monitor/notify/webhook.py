@@ -7,24 +7,27 @@ Webhooks, "Webhook metadata" and "Signature scheme").
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
-from datetime import timedelta
 
-import httpx
 import msgspec
 
 from monitor.clock import Clock
-from monitor.errors import ConfigError, Permanent, Transient
-from monitor.notify.channel import Notification, TryLater
+from monitor.errors import ConfigError
+from monitor.notify.channel import ChannelSettings, Notification
+from monitor.notify.http import TIMEOUT_S, checked_url, judge, request
 
-#: Seconds that one attempt may take, from connecting to the answer's headers.
-TIMEOUT_S = 10.0
 
-#: Answers that ask for another attempt; every other 4xx is final.
-_LATER = frozenset({408, 425, 429})
+class WebhookSettings(ChannelSettings, frozen=True, kw_only=True, tag="webhook", tag_field="kind"):
+    """POSTs JSON to ``url``, signed when there is a ``secret``: ``whsec_<base64>``, or plain text."""
+
+    url: str
+    secret: str | None = None
+
+    def channel(self, clock: Clock) -> WebhookChannel:
+        """See ``ChannelSettings``."""
+        return WebhookChannel(self.url, clock, secret=self.secret)
 
 
 class WebhookChannel:
@@ -43,18 +46,17 @@ class WebhookChannel:
     def __init__(
         self, url: str, clock: Clock, *, secret: str | None = None, timeout_s: float = TIMEOUT_S
     ) -> None:
-        self._url = _url(url)
+        self._url = checked_url(url, "a webhook's url")
         self._clock = clock
         self._key = _key(secret) if secret else None
         self._timeout_s = timeout_s
 
     def send(self, notification: Notification) -> None:
-        """See ``Channel.send``. A 2xx answer means delivered; its body is not read."""
-        body = msgspec.json.encode(notification.payload)
+        """See ``Channel.send``. A 2xx answer means delivered, whatever its body says."""
+        body = msgspec.json.encode(notification.page)
         stamp = str(int(self._clock.now().timestamp()))
         headers = {
             "content-type": "application/json",
-            "user-agent": "llm-monitor",
             "webhook-id": notification.id,
             "webhook-timestamp": stamp,
         }
@@ -62,46 +64,8 @@ class WebhookChannel:
             signed = b".".join([notification.id.encode(), stamp.encode(), body])
             digest = hmac.new(self._key, signed, hashlib.sha256).digest()
             headers["webhook-signature"] = "v1," + base64.b64encode(digest).decode()
-        try:
-            response = asyncio.run(self._post(body, headers))
-        except (httpx.HTTPError, TimeoutError) as error:
-            # The error's own text may hold the URL.
-            raise Transient(f"no answer: {type(error).__name__}") from None
-        _judge(response)
-
-    async def _post(self, body: bytes, headers: dict[str, str]) -> httpx.Response:
-        """The answer's head. One limit over everything: a receiver that trickles can't hold the others up."""
-        async with (
-            asyncio.timeout(self._timeout_s),
-            httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=False) as client,
-            client.stream("POST", self._url, content=body, headers=headers) as response,
-        ):
-            return response
-
-
-def _judge(response: httpx.Response) -> None:
-    status = response.status_code
-    if 200 <= status < 300:
-        return
-    if status in _LATER or status >= 500:
-        raise TryLater(f"the receiver answered {status}", _retry_after(response))
-    raise Permanent(f"the receiver answered {status}")
-
-
-def _retry_after(response: httpx.Response) -> timedelta | None:
-    """The pause of a ``Retry-After`` header in seconds (RFC 9110, 10.2.3); a date is not understood."""
-    value = response.headers.get("retry-after", "")
-    return timedelta(seconds=min(int(value[:9]), 86_400)) if value.isdecimal() else None
-
-
-def _url(url: str) -> httpx.URL:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        parsed = httpx.URL()
-    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > 65_535:
-        raise ConfigError("a webhook's url must be http:// or https://, a host and a path")
-    return parsed
+        answer = request("POST", self._url, body=body, headers=headers, timeout_s=self._timeout_s, reads=0)
+        judge(answer)
 
 
 def _key(secret: str) -> bytes:

@@ -9,16 +9,18 @@ and a crash leaves the minute either whole or not begun.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import structs
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.store.database import transient_if_unreachable
-from monitor.store.tables import alert_events, alerts, outbox, rule_states
+from monitor.store.outbox import Destination, enqueue
+from monitor.store.tables import acknowledgements, alert_events, alerts, outbox, rule_states
 
 
 class AlertRow(msgspec.Struct, frozen=True):
@@ -91,13 +93,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Mapping[str, Any]
 
 
-class Telling(msgspec.Struct, frozen=True):
-    """What is to be delivered to each of some channels, about the episode of an alert that is stored."""
+class Telling(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be delivered to some channels, about the episode of an alert that is stored."""
 
     fingerprint: str
     episode: str
-    channels: Sequence[str]
+    kind: str
+    destinations: Sequence[Destination]
     payload: Mapping[str, Any]
+    ends_acknowledgement: bool = False
+    """The episode had ended and goes on: whoever took care of it then may not know."""
 
 
 class Evaluated(msgspec.Struct, frozen=True):
@@ -118,21 +123,13 @@ class Incident(msgspec.Struct, frozen=True):
     end: datetime | None
 
 
-class OutboxRow(msgspec.Struct, frozen=True):
-    """A notification that is due: what, where, and how often it was tried, this time included.
+class Acknowledged(msgspec.Struct, frozen=True):
+    """Who takes care of an episode. ``source`` is ``page``, ``command`` or the name of a channel."""
 
-    ``instead_of`` is the channel that could not take it, where this one stands in; else empty.
-    """
-
-    outbox_id: int
-    event_id: int
-    alert_id: int
     episode: str
-    channel: str
-    instead_of: str
-    payload: dict[str, Any]
-    attempts: int
-    created_at: datetime
+    at: datetime
+    by: str
+    source: str
 
 
 def fingerprint(rule: str, severity: str, labels: Mapping[str, str]) -> str:
@@ -206,6 +203,89 @@ class Alerts:
         with transient_if_unreachable(), self._engine.begin() as connection:
             return sorted(connection.execute(query).scalars())
 
+    def repeat(self, telling: Telling, now: datetime, since: datetime) -> None:
+        """Tell again of an alert that fires, on those channels that were told nothing of it after ``since``.
+
+        Raises:
+            Transient: Postgres can't be reached, and nothing is written.
+        """
+        fires = (
+            sa.select(alerts.c.alert_id)
+            .where(alerts.c.fingerprint == telling.fingerprint, alerts.c.state == "firing")
+            .with_for_update()  # two evaluators take turns, and the second finds what the first wrote
+        )
+        told = sa.select(outbox.c.channel).where(
+            outbox.c.episode == telling.episode, outbox.c.instead_of == "", outbox.c.created_at > since
+        )
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            if connection.execute(fires).scalar_one_or_none() is None:
+                return
+            lately = set(connection.execute(told).scalars())
+            due = [one for one in telling.destinations if one.channel not in lately]
+            _tell(connection, structs.replace(telling, destinations=due), now)
+
+    def told_at(self, episodes: Collection[str]) -> dict[tuple[str, str], datetime]:
+        """When each channel was last given anything about each of these episodes.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        query = (
+            sa.select(outbox.c.episode, outbox.c.channel, sa.func.max(outbox.c.created_at))
+            .where(outbox.c.episode.in_(list(episodes)), outbox.c.instead_of == "")
+            .group_by(outbox.c.episode, outbox.c.channel)
+        )
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+
+    def acknowledged(self, episodes: Collection[str]) -> dict[str, Acknowledged]:
+        """Who takes care of which of these episodes.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        query = sa.select(acknowledgements).where(acknowledgements.c.episode.in_(list(episodes)))
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return {row.episode: Acknowledged(**row._mapping) for row in connection.execute(query)}
+
+    def acknowledge(self, episode: str, *, by: str, source: str, now: datetime) -> Acknowledged | None:
+        """Note who takes care of an episode that goes on, and tell every channel that heard of it.
+
+        The channel that it came from (``source``) knows. Gives who takes care of it, perhaps somebody who was
+        first; ``None`` where nothing of this episode fires.
+
+        Raises:
+            Transient: Postgres can't be reached, and nothing is noted.
+        """
+        fires = sa.select(alerts.c.alert_id).where(alerts.c.episode == episode, alerts.c.state == "firing")
+        noting = insert(acknowledgements).values(episode=episode, at=now, by=by, source=source)
+        newest = (
+            sa.select(outbox.c.channel, outbox.c.payload, outbox.c.event_id, outbox.c.alert_id)
+            .distinct(outbox.c.channel)
+            .where(outbox.c.episode == episode, outbox.c.instead_of == "", outbox.c.channel != source)
+            .order_by(outbox.c.channel, outbox.c.outbox_id.desc())
+        )
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            if connection.execute(fires.limit(1)).scalar_one_or_none() is None:
+                return None
+            noted = noting.on_conflict_do_nothing().returning(acknowledgements.c.episode)
+            if connection.execute(noted).scalar_one_or_none() is None:
+                first = sa.select(acknowledgements).where(acknowledgements.c.episode == episode)
+                return Acknowledged(**connection.execute(first).one()._mapping)
+            said = {"by": by, "at": now.isoformat(), "source": source}
+            for row in connection.execute(newest).all():
+                enqueue(
+                    connection,
+                    [Destination(row.channel)],
+                    {**row.payload, "kind": "acknowledge", "acknowledged": said, "at": now.isoformat()},
+                    now,
+                    episode=episode,
+                    kind="acknowledge",
+                    event_id=row.event_id,
+                    alert_id=row.alert_id,
+                )
+            return Acknowledged(episode, now, by, source)
+
     def commit(self, found: Evaluated, now: datetime) -> bool:
         """Write what an evaluation found, whole; ``False`` when somebody else was there first.
 
@@ -223,117 +303,6 @@ class Alerts:
             for telling in found.tellings:
                 _tell(connection, telling, now)
             return True
-
-    def claim(self, now: datetime, *, lease: timedelta, limit: int = 20) -> list[OutboxRow]:
-        """Take the notifications that are due, oldest first, for ``lease``; others leave them alone.
-
-        Of one episode and channel only the oldest undelivered is given, so that a resolve never overtakes
-        its trigger.
-
-        Raises:
-            Transient: Postgres can't be reached.
-        """
-        with transient_if_unreachable(), self._engine.begin() as connection:
-            rows = connection.execute(_CLAIM, {"now": now, "until": now + lease, "limit": limit})
-            return sorted((OutboxRow(**row._mapping) for row in rows), key=lambda row: row.outbox_id)
-
-    def delivered(self, outbox_id: int, now: datetime) -> None:
-        """The channel took it.
-
-        Raises:
-            Transient: Postgres can't be reached; the notification will be sent again after its lease,
-                with the same id.
-        """
-        self._update(outbox_id, delivered_at=now, last_error=None)
-
-    def retry(self, outbox_id: int, next_attempt_at: datetime, error: str) -> None:
-        """The channel could not take it now.
-
-        Raises:
-            Transient: Postgres can't be reached.
-        """
-        self._update(outbox_id, next_attempt_at=next_attempt_at, last_error=error)
-
-    def failed(self, row: OutboxRow, now: datetime, error: str, *, instead: str | None) -> None:
-        """The channel will never take it: record it, and say it on the channel ``instead``.
-
-        Raises:
-            Transient: Postgres can't be reached.
-        """
-        with transient_if_unreachable(), self._engine.begin() as connection:
-            connection.execute(_touch(row.outbox_id).values(failed_at=now, last_error=error))
-            if instead is not None:
-                payload = {**row.payload, "undeliverable": {"channel": row.channel, "error": error}}
-                _enqueue(
-                    connection, row.event_id, row.alert_id, row.episode, instead, payload, now, row.channel
-                )
-
-    def pending(self) -> int:
-        """How many notifications are not yet delivered and not given up.
-
-        Raises:
-            Transient: Postgres can't be reached.
-        """
-        query = sa.select(sa.func.count()).where(
-            outbox.c.delivered_at.is_(None), outbox.c.failed_at.is_(None)
-        )
-        with transient_if_unreachable(), self._engine.begin() as connection:
-            return connection.execute(query).scalar_one()
-
-    def _update(self, outbox_id: int, **values: Any) -> None:
-        with transient_if_unreachable(), self._engine.begin() as connection:
-            connection.execute(_touch(outbox_id).values(**values))
-
-
-_CLAIM = sa.text(
-    """
-    UPDATE outbox SET next_attempt_at = :until, attempts = attempts + 1
-    WHERE outbox_id IN (
-        SELECT outbox_id FROM outbox AS due
-        WHERE delivered_at IS NULL AND failed_at IS NULL AND next_attempt_at <= :now
-        AND NOT EXISTS (
-            SELECT 1 FROM outbox AS earlier
-            WHERE earlier.episode = due.episode AND earlier.channel = due.channel
-            AND earlier.outbox_id < due.outbox_id
-            AND earlier.delivered_at IS NULL AND earlier.failed_at IS NULL
-        )
-        ORDER BY outbox_id
-        LIMIT :limit
-        FOR UPDATE SKIP LOCKED
-    )
-    RETURNING outbox_id, event_id, alert_id, episode, channel, instead_of, payload, attempts, created_at
-    """
-)
-
-
-def _touch(outbox_id: int) -> sa.Update:
-    return sa.update(outbox).where(outbox.c.outbox_id == outbox_id)
-
-
-def _enqueue(
-    connection: sa.Connection,
-    event_id: int,
-    alert_id: int,
-    episode: str,
-    channel: str,
-    payload: Mapping[str, Any],
-    now: datetime,
-    instead_of: str = "",
-) -> None:
-    connection.execute(
-        insert(outbox)
-        .values(
-            event_id=event_id,
-            alert_id=alert_id,
-            episode=episode,
-            channel=channel,
-            instead_of=instead_of,
-            payload=payload,
-            created_at=now,
-            next_attempt_at=now,
-        )
-        .on_conflict_do_nothing()
-    )
 
 
 def _move(connection: sa.Connection, memory: StoredMemory) -> bool:
@@ -413,6 +382,16 @@ def _tell(connection: sa.Connection, telling: Telling, now: datetime) -> None:
         .order_by(alert_events.c.event_id.desc())
         .limit(1)
     ).one()
+    if telling.ends_acknowledgement:
+        connection.execute(sa.delete(acknowledgements).where(acknowledgements.c.episode == telling.episode))
     payload = {**telling.payload, "alert_id": event.alert_id}
-    for channel in telling.channels:
-        _enqueue(connection, event.event_id, event.alert_id, telling.episode, channel, payload, now)
+    enqueue(
+        connection,
+        telling.destinations,
+        payload,
+        now,
+        episode=telling.episode,
+        kind=telling.kind,
+        event_id=event.event_id,
+        alert_id=event.alert_id,
+    )

@@ -401,25 +401,55 @@ outbox = sa.Table(
     "outbox",
     metadata,
     sa.Column("outbox_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("alert_events.event_id"), nullable=False),
-    sa.Column("alert_id", sa.BigInteger, sa.ForeignKey("alerts.alert_id"), nullable=False, index=True),
+    # Null of what is told without a transition: a repeat, a test, a digest.
+    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("alert_events.event_id")),
+    sa.Column("alert_id", sa.BigInteger, sa.ForeignKey("alerts.alert_id"), index=True),
     # What is told together, and in order.
     sa.Column("episode", sa.Text, nullable=False, index=True),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("instead_of", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("kind", sa.Text, nullable=False),
     sa.Column("payload", JSONB, nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
     sa.Column("next_attempt_at", _TIME, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
+    # Whether it waits to be told with others.
+    sa.Column("digest", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("delivered_at", _TIME),
     sa.Column("failed_at", _TIME),
+    # When a later one of its episode, or a digest, took over what it had to say.
+    sa.Column("superseded_at", _TIME),
     sa.Column("last_error", sa.Text),
-    sa.UniqueConstraint("event_id", "channel", "instead_of"),
+    # What the channel wants to have with the next one of the episode.
+    sa.Column("receipt", JSONB),
     sa.Index(
         "outbox_due_idx",
+        "channel",
         "next_attempt_at",
-        postgresql_where=sa.text("delivered_at IS NULL AND failed_at IS NULL"),
+        postgresql_where=sa.text("delivered_at IS NULL AND failed_at IS NULL AND superseded_at IS NULL"),
     ),
+    sa.Index(None, "created_at"),
+)
+
+# Who takes care of an episode, while it goes on.
+acknowledgements = sa.Table(
+    "acknowledgements",
+    metadata,
+    sa.Column("episode", sa.Text, primary_key=True),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    # Where they said so: page, command, or the name of a channel.
+    sa.Column("source", sa.Text, nullable=False),
+)
+
+# How each channel did last; ``failing_since`` is null while it takes what it is given.
+channel_states = sa.Table(
+    "channel_states",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("sent_at", _TIME),
+    sa.Column("failing_since", _TIME),
+    sa.Column("error", sa.Text),
 )
 
 silences = sa.Table(

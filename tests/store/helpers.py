@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from monitor.records import Partition
 from monitor.store.alerts import AlertChange, Evaluated, Event, Telling
+from monitor.store.outbox import Destination
 from monitor.store.tables import calls, consumer_offsets, dead_letters, dirty_minutes, metadata
 from tests.store.contract import Contents
 
@@ -117,6 +118,16 @@ def evaluated(
             for one in changes
         ],
         tellings=[
-            Telling(one.fingerprint, one.episode or one.rule, channels, payload or {}) for one in changes
+            Telling(
+                fingerprint=one.fingerprint,
+                episode=one.episode or one.rule,
+                kind=_KINDS[one.state],
+                destinations=[Destination(name) for name in channels],
+                payload=payload or {},
+            )
+            for one in changes
         ],
     )
+
+
+_KINDS = {"pending": "update", "firing": "trigger", "resolved": "resolve"}

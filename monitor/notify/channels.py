@@ -1,0 +1,9 @@
+"""Every kind of channel that a configuration can name: one line for each module."""
+
+from __future__ import annotations
+
+from monitor.notify.log import LogSettings
+from monitor.notify.webhook import WebhookSettings
+
+#: What stands below a channel's name in the configuration; ``kind`` says which.
+ChannelConfig = LogSettings | WebhookSettings

@@ -1,0 +1,263 @@
+"""Turns a page into sentences: a page in, its title, sections of short lines and links out, in plain text.
+
+Every channel puts these into its own form and escapes them for it: names of models, prompts and routes come
+from logs, and are whatever somebody wrote there. The most important section comes first, so that whoever has
+little room takes the first ones (``fit``, ``fitting``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from monitor.notify.page import Contributor, Example, Marker, Page, Side
+
+#: Lines of a table that are said; of more it is said how many there are.
+ROWS = 10
+
+_MORE = "…"
+
+
+class Section(NamedTuple):
+    """A heading, empty for what needs none, and lines of plain text."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+def title(metric: str, labels: Mapping[str, str], *, now: str, before: str, ratio: float | None) -> str:
+    """One line that says what, by how much and where.
+
+    ``json schema_violation up ×2.1 (2.0 % → 4.2 %) on gpt-x / extract-v7``
+    """
+    what, where = metric.replace(".", " ", 1), place(labels)
+    if not before:
+        return f"{what} at {now or '?'} on {where}"
+    if ratio is None or ratio >= 1:
+        times = f" ×{ratio:.2g}" if ratio is not None and ratio < 100 else ""
+        return f"{what} up{times} ({before} → {now}) on {where}"
+    return f"{what} down to {ratio:.0%} ({before} → {now}) on {where}"
+
+
+def place(labels: Mapping[str, str]) -> str:
+    """The labels in one line: ``checkout / production``."""
+    return " / ".join(value or "(none)" for value in labels.values()) or "everything"
+
+
+def measure(value: float, unit: str) -> str:
+    """A value for people: ``4.2 %`` of a rate, else with its unit (``3.1 s``, ``1,240 tokens``)."""
+    if not math.isfinite(value):
+        return "?"
+    if not unit:
+        return f"{value * 100:.1f} %" if value >= 0.001 or value == 0 else f"{value * 100:.2g} %"
+    if unit == "ms":
+        return f"{value / 1000:.3g} s" if value >= 1_000 else f"{value:.3g} ms"
+    if unit == "USD":
+        return f"${value:.4g}"
+    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+def lasting(length: timedelta | float) -> str:
+    """A length of time for people: ``2 h 5 min``."""
+    total = length.total_seconds() if isinstance(length, timedelta) else length
+    minutes = round(total / 60)
+    if minutes < 1:
+        return f"{total:.0f} s"
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 min"
+
+
+def moment(at: datetime) -> str:
+    """A time in UTC: ``2026-03-10 12:02 UTC``."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def sections(page: Page) -> tuple[Section, ...]:
+    """All that a page says below its title, the most important first. No section is empty."""
+    found = [
+        Section("", _head(page)),
+        Section("Held back", _digest(page)),
+        Section("Now and before", _sides(page)),
+        Section("Who carries it", tuple(_contributor(one) for one in page.contributors)),
+        Section("Failures", tuple(f"{one.outcome}: {_calls(one.calls)}" for one in page.failure_classes)),
+        Section("Deploys near the onset", tuple(_marker(one) for one in page.deploys)),
+        Section("Load", _load(page)),
+        Section("Calls that show it", tuple(_example(one) for one in page.examples)),
+        Section("Alerts of this episode", _members(page)),
+        Section("What was measured", _measured(page)),
+    ]
+    return tuple(one for one in found if one.lines)
+
+
+def links(page: Page) -> tuple[tuple[str, str], ...]:
+    """Where to go on: names and addresses."""
+    found = [
+        ("Alert", page.links.alert),
+        ("Dashboard", page.links.dashboard),
+        ("Runbook", page.links.runbook),
+        ("Silence", page.links.silence),
+    ]
+    return tuple((name, url) for name, url in found if url)
+
+
+def plain(page: Page, limit: int | None = None) -> str:
+    """The whole page as text; with a ``limit`` of characters, its first sections and all links."""
+    foot = "\n".join(f"{name}: {url}" for name, url in links(page))
+    room = None if limit is None else max(0, limit - len(foot) - 2)
+    body = "\n\n".join(_text(one) for one in sections(page))
+    if room is not None:
+        body = fitting([_text(one) for one in sections(page)], room, "\n\n")
+    whole = "\n\n".join(part for part in (body, foot) if part)
+    return whole if limit is None else fit(whole, limit)
+
+
+def fit(text: str, limit: int) -> str:
+    """The text, cut to so many characters with an ellipsis where it is longer."""
+    return text if len(text) <= limit else text[: max(0, limit - 1)].rstrip() + _MORE[:limit]
+
+
+def fit_bytes(text: str, limit: int) -> str:
+    """The text, cut to so many bytes of UTF-8 with an ellipsis, never within a character."""
+    encoded = text.encode()
+    if len(encoded) <= limit:
+        return text
+    return encoded[: max(0, limit - len(_MORE.encode()))].decode(errors="ignore").rstrip() + _MORE
+
+
+def fitting(parts: Sequence[str], limit: int, between: str = "\n") -> str:
+    """As many of the first parts as fit, and how many are left out; at the least the first, cut."""
+    whole = between.join(parts)
+    if len(whole) <= limit:
+        return whole
+    for count in range(len(parts) - 1, 0, -1):
+        said = between.join([*parts[:count], f"and {len(parts) - count} more"])
+        if len(said) <= limit:
+            return said
+    return fit(parts[0], limit) if parts else ""
+
+
+def _text(section: Section) -> str:
+    return "\n".join([*([section.heading] if section.heading else []), *section.lines])
+
+
+def _head(page: Page) -> tuple[str, ...]:
+    """What somebody reads who reads no further."""
+    lines = []
+    if page.kind == "test":
+        lines.append("This is a test: nothing is wrong.")
+    if page.undeliverable is not None:
+        lines.append(f"Channel {page.undeliverable.channel} could not take this: {page.undeliverable.error}")
+    if page.kind == "repeat":
+        lines.append(f"Still firing, since {moment(page.started_at)}.")
+    lines += [text for text in (page.summary, page.reason) if text]
+    if page.onset_at is not None and page.status == "firing":
+        lines.append(f"Began about {moment(page.onset_at)}.")
+    if page.ended is not None:
+        ended = [f"lasted {lasting(page.ended.lasted_s)}"]
+        if page.ended.peak is not None:
+            ended.append(f"at its worst {measure(page.ended.peak, page.unit)}")
+        if page.ended.calls_affected is not None:
+            ended.append(f"{_calls(page.ended.calls_affected)} affected")
+        lines.append(", ".join(ended).capitalize() + ".")
+    if page.acknowledged is not None:
+        lines.append(f"Acknowledged by {page.acknowledged.by}, {moment(page.acknowledged.at)}.")
+    return tuple(lines)
+
+
+def _digest(page: Page) -> tuple[str, ...]:
+    if page.kind != "digest":
+        return ()
+    shown = [f"{one.severity}, {one.status} {moment(one.at)}: {one.title}" for one in page.digest[:ROWS]]
+    return (*shown, *_and_more(len(page.digest) - ROWS))
+
+
+def _sides(page: Page) -> tuple[str, ...]:
+    sides = [("Now", page.window), ("Before", page.baseline)]
+    lines = [f"{name}: {_side(side, page)}" for name, side in sides if side is not None]
+    if page.mix is not None and abs(page.mix) > 0.001:
+        lines.append(f"Of the change {page.mix * 100:+.1f} points are traffic that moved.")
+    return tuple(lines)
+
+
+def _side(side: Side, page: Page) -> str:
+    said = []
+    if side.value is not None:
+        said.append(measure(side.value, page.unit))
+    if side.rate is not None:
+        rate = measure(side.rate, "") + (" of calls beyond the usual" if side.value is not None else "")
+        said.append(rate)
+    if side.interval_95 is not None:
+        low, high = (measure(bound, "") for bound in side.interval_95)
+        said.append(f"95 % sure of {low} to {high}")
+    if side.failures is not None:
+        said.append(f"{side.failures:,} of {_calls(side.calls)}")
+    elif side.calls:
+        said.append(_calls(side.calls))
+    if side.start is not None and side.end is not None:
+        said.append(f"{moment(side.start)} to {moment(side.end)}")
+    return ", ".join(said) or "nothing"
+
+
+def _contributor(one: Contributor) -> str:
+    name = f"{one.dimension} {one.value or '(none)'}"
+    said = [f"{one.excess:+.0f} failures beyond the usual", f"{one.failures:,} of {_calls(one.calls)}"]
+    if one.by_rate is not None and one.by_mix is not None:
+        said.append(f"{one.by_rate * 100:+.1f} points by rate, {one.by_mix * 100:+.1f} by traffic")
+    if one.share is not None and one.usual_share is not None:
+        said.append(f"{one.share:.0%} of calls, usually {one.usual_share:.0%}")
+    elif one.share is not None:
+        said.append(f"{one.share:.0%} of calls")
+    return f"{name}: {', '.join(said)}"
+
+
+def _marker(one: Marker) -> str:
+    what = f"{one.dimension} {one.version}" if one.dimension else one.version
+    of = f" of {one.subject}" if one.subject else ""
+    where = " / ".join(part for part in (one.service, one.environment) if part)
+    comment = f" ({one.comment})" if one.comment else ""
+    seen = ", first seen in calls" if one.source == "calls" else ""
+    return f"{moment(one.at)} {where}: {what}{of}{comment}{seen}"
+
+
+def _load(page: Page) -> tuple[str, ...]:
+    if page.concurrency is None:
+        return ()
+    usual = "" if page.concurrency.usual is None else f", usually {page.concurrency.usual:.3g}"
+    return (f"{page.concurrency.now:.3g} calls in flight on average{usual}",)
+
+
+def _example(one: Example) -> str:
+    of = " / ".join(part for part in (one.model_served, one.prompt_version) if part)
+    trace = f", trace {one.trace_id}" if one.trace_id else ""
+    detail = f": {one.detail}" if one.detail else ""
+    return f"{one.call_id} {moment(one.started_at)}{f' {of}' if of else ''}{trace}, {one.outcome}{detail}"
+
+
+def _members(page: Page) -> tuple[str, ...]:
+    if len(page.alerts) < 2 and not page.more:
+        return ()
+    shown = [f"{place(one.labels)}: {one.status} since {moment(one.since)}" for one in page.alerts[:ROWS]]
+    return (*shown, *_and_more(len(page.alerts) - ROWS + page.more if len(page.alerts) > ROWS else page.more))
+
+
+def _measured(page: Page) -> tuple[str, ...]:
+    if page.statistic is None:
+        return ()
+    lines = [f"{page.metric}, {page.statistic.name}: {page.statistic.meaning}".rstrip(": ")]
+    if page.evidence:
+        told = ", ".join(f"{lane} {now:.3g} of {limit:.3g}" for lane, (now, limit) in page.evidence.items())
+        lines.append(f"Evidence: {told}")
+    if page.false_alarms is not None:
+        lines.append(f"By chance alone at most about {page.false_alarms:g} a week.")
+    return tuple(lines)
+
+
+def _and_more(count: int) -> tuple[str, ...]:
+    return (f"and {count} more",) if count > 0 else ()
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"

@@ -1,0 +1,323 @@
+"""The outbox: what is to be delivered, in rows that are written with what they tell of.
+
+In come pages as plain values and where they go; out come the rows that are due, leased to whoever asks, and
+back come what channels answered. Of one episode and channel one row is under way at a time, so that nothing
+overtakes what came before it; of several that wait only the newest is sent, as it says all there is to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from monitor.store.database import transient_if_unreachable
+from monitor.store.tables import channel_states, outbox
+
+#: How often a channel that works is written down as such.
+SAID_EVERY = timedelta(minutes=1)
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """A channel, and from when on it may be told; with ``digest`` together with others."""
+
+    channel: str
+    not_before: datetime | None = None
+    digest: bool = False
+
+
+class OutboxRow(msgspec.Struct, frozen=True):
+    """A notification that is due: what, where, and how often it was tried, this time included.
+
+    ``instead_of`` is the channel that could not take it, where this one stands in; else empty. ``receipt`` is
+    what the channel gave back when it last took one of the same episode.
+    """
+
+    outbox_id: int
+    event_id: int | None
+    alert_id: int | None
+    episode: str
+    channel: str
+    instead_of: str
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    created_at: datetime
+    receipt: dict[str, str] | None = None
+
+
+class ChannelState(msgspec.Struct, frozen=True):
+    """How a channel did last; ``failing_since`` is ``None`` while it takes what it is given."""
+
+    channel: str
+    sent_at: datetime | None
+    failing_since: datetime | None
+    error: str | None
+
+
+class Outbox:
+    """The outbox in Postgres.
+
+    Args:
+        engine: where.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def claim(self, channel: str, now: datetime, *, lease: timedelta, limit: int = 1) -> list[OutboxRow]:
+        """Take notifications of a channel that are due, oldest first, for ``lease``; others leave them alone.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        values = {"channel": channel, "now": now, "until": now + lease, "limit": limit}
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            rows = connection.execute(_CLAIM, values)
+            return sorted((OutboxRow(**row._mapping) for row in rows), key=lambda row: row.outbox_id)
+
+    def gather(
+        self, channel: str, now: datetime, build: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
+    ) -> int:
+        """Put what waits for a channel's digest, and is due, into one notification; gives how many that were.
+
+        ``build`` makes its payload from theirs, oldest first.
+
+        Raises:
+            Transient: Postgres can't be reached, and nothing has changed.
+        """
+        due = (
+            sa.select(outbox.c.outbox_id, outbox.c.payload)
+            .where(outbox.c.channel == channel, outbox.c.digest, outbox.c.next_attempt_at <= now, _OPEN)
+            .order_by(outbox.c.outbox_id)
+            .with_for_update(skip_locked=True)
+        )
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            rows = connection.execute(due).all()
+            if rows:
+                payload = build([row.payload for row in rows])
+                enqueue(
+                    connection,
+                    [Destination(channel)],
+                    payload,
+                    now,
+                    episode=payload["episode"],
+                    kind=payload["kind"],
+                )
+                ids = [row.outbox_id for row in rows]
+                connection.execute(
+                    sa.update(outbox).where(outbox.c.outbox_id.in_(ids)).values(superseded_at=now)
+                )
+            return len(rows)
+
+    def put(self, channel: str, payload: Mapping[str, Any], now: datetime) -> int:
+        """Put a notification of no alert in, as a test is; gives its number.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            [number] = enqueue(
+                connection,
+                [Destination(channel)],
+                payload,
+                now,
+                episode=payload["episode"],
+                kind=payload["kind"],
+            )
+            return number
+
+    def delivered(self, row: OutboxRow, now: datetime, receipt: Mapping[str, str] | None = None) -> None:
+        """The channel took it, and gave this back.
+
+        Raises:
+            Transient: Postgres can't be reached; the notification will be sent again after its lease,
+                with the same id.
+        """
+        works = insert(channel_states).values(channel=row.channel, sent_at=now)
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            connection.execute(_touch(row).values(delivered_at=now, last_error=None, receipt=receipt))
+            connection.execute(
+                works.on_conflict_do_update(
+                    index_elements=["channel"],
+                    set_={"sent_at": now, "failing_since": None, "error": None},
+                    where=channel_states.c.failing_since.is_not(None)
+                    | channel_states.c.sent_at.is_(None)
+                    | (channel_states.c.sent_at < now - SAID_EVERY),
+                )
+            )
+
+    def retry(self, row: OutboxRow, now: datetime, next_attempt_at: datetime, error: str) -> None:
+        """The channel could not take it now.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            connection.execute(_touch(row).values(next_attempt_at=next_attempt_at, last_error=error))
+            _failing(connection, row.channel, now, error)
+
+    def failed(self, row: OutboxRow, now: datetime, error: str, *, instead: str | None) -> None:
+        """The channel will never take it: record it, and say it on the channel ``instead``.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        ending = (
+            _touch(row).where(_OPEN).values(failed_at=now, last_error=error).returning(outbox.c.outbox_id)
+        )
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            if connection.execute(ending).scalar_one_or_none() is None:
+                return  # another, whose lease ours outlasted, has said so
+            _failing(connection, row.channel, now, error)
+            if instead is not None:
+                payload = {**row.payload, "undeliverable": {"channel": row.channel, "error": error}}
+                enqueue(
+                    connection,
+                    [Destination(instead)],
+                    payload,
+                    now,
+                    episode=row.episode,
+                    kind=row.kind,
+                    event_id=row.event_id,
+                    alert_id=row.alert_id,
+                    instead_of=row.channel,
+                )
+
+    def pending(self, now: datetime) -> tuple[int, datetime | None]:
+        """How many notifications wait, and when the oldest came of those that are not held back on purpose.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        late = (outbox.c.attempts > 0) | (outbox.c.next_attempt_at <= now)
+        oldest = sa.func.min(outbox.c.created_at).filter(late)
+        query = sa.select(sa.func.count(), oldest).where(_OPEN)
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            count, since = connection.execute(query).one()
+            return count, since
+
+    def channels(self) -> list[str]:
+        """The channels for which anything waits, by name.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        query = sa.select(outbox.c.channel).where(_OPEN).distinct().order_by(outbox.c.channel)
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return list(connection.execute(query).scalars())
+
+    def states(self) -> list[ChannelState]:
+        """How each channel did last, by name.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        columns = channel_states.c
+        query = sa.select(columns.channel, columns.sent_at, columns.failing_since, columns.error)
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            rows = connection.execute(query.order_by(columns.channel))
+            return [ChannelState(**row._mapping) for row in rows]
+
+
+def enqueue(
+    connection: sa.Connection,
+    destinations: Sequence[Destination],
+    payload: Mapping[str, Any],
+    now: datetime,
+    *,
+    episode: str,
+    kind: str,
+    event_id: int | None = None,
+    alert_id: int | None = None,
+    instead_of: str = "",
+) -> list[int]:
+    """Write one for each destination, in the transaction of what it tells of; gives their numbers."""
+    if not destinations:
+        return []
+    rows = [
+        {
+            "event_id": event_id,
+            "alert_id": alert_id,
+            "episode": episode,
+            "channel": one.channel,
+            "instead_of": instead_of,
+            "kind": kind,
+            "payload": payload,
+            "created_at": now,
+            "next_attempt_at": max(now, one.not_before or now),
+            "digest": one.digest,
+        }
+        for one in destinations
+    ]
+    inserting = insert(outbox).returning(outbox.c.outbox_id, sort_by_parameter_order=True)
+    return list(connection.execute(inserting, rows).scalars())
+
+
+def _touch(row: OutboxRow) -> sa.Update:
+    return sa.update(outbox).where(outbox.c.outbox_id == row.outbox_id)
+
+
+def _failing(connection: sa.Connection, channel: str, now: datetime, error: str) -> None:
+    fails = insert(channel_states).values(channel=channel, failing_since=now, error=error)
+    since = sa.func.coalesce(channel_states.c.failing_since, now)
+    connection.execute(
+        fails.on_conflict_do_update(index_elements=["channel"], set_={"failing_since": since, "error": error})
+    )
+
+
+#: Not delivered, not given up, and nothing else has said it.
+_OPEN = sa.and_(
+    outbox.c.delivered_at.is_(None), outbox.c.failed_at.is_(None), outbox.c.superseded_at.is_(None)
+)
+
+# Of each episode the oldest that waits decides when; what is sent is the newest that says everything. An
+# acknowledgement says less than what was not told yet, so it takes nothing over.
+_CLAIM = sa.text(
+    """
+    WITH waiting AS (
+        SELECT * FROM outbox
+        WHERE channel = :channel AND NOT digest
+        AND delivered_at IS NULL AND failed_at IS NULL AND superseded_at IS NULL
+    ), due AS (
+        SELECT first.outbox_id, first.episode, first.instead_of FROM outbox AS first
+        WHERE channel = :channel AND NOT digest AND next_attempt_at <= :now
+        AND delivered_at IS NULL AND failed_at IS NULL AND superseded_at IS NULL
+        AND NOT EXISTS (
+            SELECT 1 FROM waiting AS earlier
+            WHERE earlier.episode = first.episode AND earlier.instead_of = first.instead_of
+            AND earlier.outbox_id < first.outbox_id
+        )
+        ORDER BY outbox_id
+        LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ), chosen AS (
+        SELECT due.*, (
+            SELECT max(later.outbox_id) FROM waiting AS later
+            WHERE later.episode = due.episode AND later.instead_of = due.instead_of
+            AND (later.outbox_id = due.outbox_id OR later.kind IN ('update', 'repeat', 'resolve'))
+        ) AS newest
+        FROM due
+    ), told_by_a_later_one AS (
+        UPDATE outbox SET superseded_at = :now FROM chosen
+        WHERE outbox.outbox_id IN (
+            SELECT waiting.outbox_id FROM waiting
+            WHERE waiting.episode = chosen.episode AND waiting.instead_of = chosen.instead_of
+            AND waiting.outbox_id < chosen.newest
+        )
+    )
+    UPDATE outbox AS taken SET next_attempt_at = :until, attempts = attempts + 1 FROM chosen
+    WHERE taken.outbox_id = chosen.newest
+    RETURNING taken.outbox_id, taken.event_id, taken.alert_id, taken.episode, taken.channel, taken.instead_of,
+        taken.kind, taken.payload, taken.attempts, taken.created_at, (
+            SELECT receipt FROM outbox AS before
+            WHERE before.episode = taken.episode AND before.channel = taken.channel
+            AND before.instead_of = taken.instead_of AND before.receipt IS NOT NULL
+            ORDER BY before.outbox_id DESC LIMIT 1
+        ) AS receipt
+    """
+)
