@@ -27,7 +27,8 @@ from monitor.notify.page import (
     Side,
     Statistic,
 )
-from monitor.notify.words import measure, place, title
+from monitor.notify.words import place, title
+from monitor.phrases import measure
 from monitor.rules.load import statistic
 from monitor.rules.metric import METRICS
 from monitor.rules.model import AbsenceRule, RegressionRule, Rule
