@@ -30,7 +30,8 @@ TABLE = 20
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert as an evaluation leaves it.
 
-    ``rule`` is ``None`` where the configuration has it no more. ``state`` is pending, firing or resolved.
+    ``rule`` is ``None`` where the configuration has it no more. ``state`` is pending, firing or resolved, and
+    ``reason`` why it is that since this evaluation; empty where it was that before.
     """
 
     name: str
@@ -114,7 +115,7 @@ def tell(
         members = [one for one in now if one.told and one.episode == episode]
         firing = [one for one in members if one.fires]
         fresh = [one for one in firing if one.fingerprint in news]
-        ended = [one for one in members if one.resolved_at == at]
+        ended = [one for one in members if one.resolved_at == at and one.reason]
         if fresh:
             reopened = episode in before and not any(one.fires for one in alerts if one.episode == episode)
             message = _message(episode, fresh[0], firing, update=episode in before)

@@ -59,7 +59,7 @@ def test_flapping_that_ends_and_begins_again_is_one_episode(engine: sa.Engine) -
     for n in range(8):
         town.calls(70, 30 * (n % 2))
         town.evaluate()
-    assert [row.payload["update"] for row in town.rows(outbox)] == [False] + [True] * 6
+    assert [row.kind for row in town.rows(outbox)] == ["trigger", *["resolve", "update"] * 3]
     assert len(episodes_of(town)) == 1
 
 
@@ -212,7 +212,7 @@ def test_a_storm(engine: sa.Engine) -> None:
     town.calls(0, 20, route="one more")
     town.evaluate()
     [_, update] = town.rows(outbox)
-    assert (update.payload["update"], update.episode) == (True, page.episode)
+    assert (update.kind, update.episode) == ("update", page.episode)
     assert update.payload["alerts"][0]["labels"]["route"] == "one more"
     assert len(town.states()) == 61
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -13,7 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from monitor.errors import Transient
 from monitor.evaluation import Evaluator, definition
+from monitor.notify.page import read_page
 from monitor.proof import Prover
+from monitor.routing import Routing
 from monitor.rules import Rule, Rules
 from monitor.rules.model import Margin, ThresholdRule
 from monitor.store import connect
@@ -61,8 +63,8 @@ def test_a_regression_fires_holds_without_data_and_resolves_when_calls_are_good_
     assert town.states() == {"shop": "resolved"}
     assert sorted(town.told()[2:]) == [("log", "resolved"), ("oncall", "resolved")]
     assert [row.payload["title"] for row in town.rows(outbox)[::2]] == [
-        "json.failed up ×20 (2.0 % → 40.0 %) on shop",
-        "resolved: json.failed on shop, now 0.0 %",
+        "json failed up ×20 (2.0 % → 40.0 %) on shop",
+        "resolved: json failed on shop, now 0.0 %",
     ]
     assert [row.evidence["window"]["rate"] for row in town.rows(alerts)] == [0.4], "what it fired on"
     assert town.evaluate() == 0
@@ -219,7 +221,7 @@ def test_dead_letters_are_a_rule_too(engine: sa.Engine) -> None:
     assert town.evaluate() == 0
     bury(engine, 6, town.at)
     assert town.evaluate() == 1
-    (examples, *_) = [row.payload["evidence"]["examples"] for row in town.rows(outbox)]
+    (examples, *_) = [row.payload["examples"] for row in town.rows(outbox)]
     assert [one["outcome"] for one in examples] == ["not_json"] * 3
 
 
@@ -317,34 +319,29 @@ def test_the_page_proves_itself(engine: sa.Engine) -> None:
     town.calls(59, 1, prompt_version="v7", model_served="m")
     town.calls(1, 39, prompt_version="v8", model_served="m")
     town.evaluate()
-    payload = town.rows(outbox)[0].payload
-    assert payload["title"] == "json.failed up ×20 (2.0 % → 40.0 %) on shop"
-    assert (payload["alert"], payload["severity"], payload["summary"]) == ("JsonBroken", "page", "Bad.")
-    assert payload["runbook_url"] == "https://x/y"
-    assert payload["alert_id"] == town.rows(alerts)[0].alert_id
-    assert payload["started_at"] == payload["at"] == (NOON + MINUTE).isoformat()
-    evidence = payload["evidence"]
-    assert {name: evidence["window"][name] for name in ("calls", "failures")} == {
-        "calls": 100,
-        "failures": 40,
-    }
-    assert {name: evidence["baseline"][name] for name in ("calls", "failures")} == {
-        "calls": 500,
-        "failures": 10,
-    }
-    for side in ("window", "baseline"):
-        low, high = evidence[side]["interval_95"]
-        assert 0 < low < evidence[side]["rate"] < high < 1
-    assert datetime.fromisoformat(evidence["window_end"]) == NOON + MINUTE
-    assert datetime.fromisoformat(evidence["window_start"]) == NOON - 4 * MINUTE
-    assert [(one["dimension"], one["value"]) for one in evidence["contributors"]] == [
-        ("prompt_version", "v8")
-    ]
-    assert evidence["contributors"][0]["excess"] == pytest.approx(39 - 40 * 0.02)
-    assert len(evidence["examples"]) == 3
-    assert all(one["call_id"] and one["request_id"] for one in evidence["examples"])
-    assert {one["outcome"] for one in evidence["examples"]} == {"truncated"}
-    assert {one["detail"] for one in evidence["examples"]} == {"ended inside a value"}
+    page = read_page(town.rows(outbox)[0].payload)
+    assert page.title == "json failed up ×20 (2.0 % → 40.0 %) on shop"
+    assert (page.kind, page.status) == ("trigger", "firing")
+    assert (page.alert, page.severity, page.summary) == ("JsonBroken", "page", "Bad.")
+    assert page.links.runbook == "https://x/y"
+    assert page.alert_id == town.rows(alerts)[0].alert_id
+    assert page.started_at == page.at == NOON + MINUTE
+    assert page.window is not None
+    assert page.baseline is not None
+    assert (page.window.calls, page.window.failures) == (100, 40)
+    assert (page.baseline.calls, page.baseline.failures) == (500, 10)
+    for side in (page.window, page.baseline):
+        assert side.rate is not None
+        assert side.interval_95 is not None
+        low, high = side.interval_95
+        assert 0 < low < side.rate < high < 1
+    assert (page.window.start, page.window.end) == (NOON - 4 * MINUTE, NOON + MINUTE)
+    [contributor] = page.contributors
+    assert (contributor.dimension, contributor.value) == ("prompt_version", "v8")
+    assert contributor.excess == pytest.approx(39 - 40 * 0.02)
+    assert len(page.examples) == 3
+    assert all(one.call_id and one.request_id for one in page.examples)
+    assert {(one.outcome, one.detail) for one in page.examples} == {("truncated", "ended inside a value")}
 
 
 def test_only_the_rules_channels_are_told(engine: sa.Engine) -> None:
@@ -362,10 +359,11 @@ def test_the_firing_page_of_an_alert_with_for_has_the_proof_of_that_moment(engin
     town.evaluate()
     town.calls(0, 100)
     town.evaluate()
-    payload = town.rows(outbox)[0].payload
-    assert payload["evidence"]["window"]["failures"] == 140
-    assert payload["reason"].startswith("the condition holds for 2m: 0.00% → 70.00%")
-    assert datetime.fromisoformat(payload["at"]) - datetime.fromisoformat(payload["started_at"]) == 2 * MINUTE
+    page = read_page(town.rows(outbox)[0].payload)
+    assert page.window is not None
+    assert page.window.failures == 140
+    assert page.reason.startswith("the condition holds for 2m: 0.00% → 70.00%")
+    assert page.at - page.started_at == 2 * MINUTE
 
 
 # ---------------------------------------------------------------------------------------------- at once, away
@@ -401,7 +399,8 @@ def test_an_evaluation_without_a_database_is_transient() -> None:
     away = connect("postgresql://nobody@127.0.0.1:1/none")
     metrics = ControlMetrics(CollectorRegistry())
     rules, prover = Rules((threshold(),)), Prover(Windows(away), partial(nearest, away))
-    evaluator = Evaluator(rules, Counters(away), prover, Alerts(away), Silences(away), Routing([], CHANNELS), metrics)
+    routing = Routing([], CHANNELS)
+    evaluator = Evaluator(rules, Counters(away), prover, Alerts(away), Silences(away), routing, metrics)
     with pytest.raises(Transient):
         evaluator.evaluate(NOON, NOON)
     away.dispose()

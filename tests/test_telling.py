@@ -44,7 +44,7 @@ def fires(since: datetime = NOON, name: str = "A", severity: str = "page", **lab
 
 def ended(alert: Alert, at: datetime) -> Alert:
     """The same, resolved."""
-    return structs.replace(alert, state="resolved", resolved_at=at)
+    return structs.replace(alert, state="resolved", resolved_at=at, reason="recovered")
 
 
 def told(
