@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from monitor.notify.log import LogSettings
+from monitor.notify.pagerduty import PagerDutySettings
 from monitor.notify.webhook import WebhookSettings
 
 #: What stands below a channel's name in the configuration; ``kind`` says which.
-ChannelConfig = LogSettings | WebhookSettings
+ChannelConfig = LogSettings | PagerDutySettings | WebhookSettings

@@ -7,9 +7,11 @@ may hold a secret.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpx
 import msgspec
@@ -25,6 +27,9 @@ LONGEST_ANSWER = 65_536
 
 #: The longest pause that a receiver can ask for.
 LONGEST_PAUSE = timedelta(days=1)
+
+#: Characters of a receiver's own words that are shown.
+_SAYABLE = 200
 
 #: Answers that ask for another attempt; every other 4xx is final.
 _LATER = frozenset({408, 425, 429})
@@ -71,7 +76,7 @@ def request(
     async def ask() -> Answer:
         async with (
             asyncio.timeout(timeout_s),
-            httpx.AsyncClient(timeout=timeout_s, follow_redirects=False) as client,
+            httpx.AsyncClient(timeout=timeout_s, follow_redirects=False, verify=_trusted()) as client,
             client.stream(
                 method, url, content=body, headers={"user-agent": "llm-monitor", **(headers or {})}
             ) as response,
@@ -88,6 +93,35 @@ def request(
         return asyncio.run(ask())
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         raise Transient(f"no answer: {type(error).__name__}") from None
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom TLS trusts, read once: to read it takes longer than a request."""
+    return httpx.create_ssl_context()
+
+
+def post_json(
+    url: httpx.URL | str,
+    body: object,
+    *,
+    headers: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Answer:
+    """POST a value as JSON; see ``request``."""
+    return request(
+        "POST",
+        url,
+        body=msgspec.json.encode(body),
+        headers={"content-type": "application/json", **(headers or {})},
+        timeout_s=timeout_s,
+    )
+
+
+def sayable(said: object, secret: str) -> str:
+    """A receiver's own words as they may be shown: one short line, and never the secret that it was sent."""
+    line = " ".join(str(said).split()).replace(secret, "…") if said else ""
+    return "".join(letter for letter in line if letter.isprintable())[:_SAYABLE]
 
 
 def judge(answer: Answer, said: str = "") -> None:

@@ -1,7 +1,8 @@
-"""A webhook receiver on loopback that answers as it is told to, and keeps what it got."""
+"""A receiver on loopback that answers as it is told to, or as a vendor would, and keeps what it got."""
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +18,25 @@ class Post(NamedTuple):
     body: bytes
 
 
+class Request(BaseHTTPRequestHandler):
+    """A request under way, with what was read of it."""
+
+    post: Post
+
+
+class Reply(NamedTuple):
+    """What a vendor answers: a status, and JSON or text."""
+
+    status: int
+    body: object = ""
+    headers: dict[str, str] | None = None
+
+
 #: Answers one request. The default answer is an empty 204.
-Answer = Callable[[BaseHTTPRequestHandler], None]
+Answer = Callable[[Request], None]
+
+#: Judges a request as the real one would.
+Vendor = Callable[[Post], Reply]
 
 
 def status(code: int, **headers: str) -> Answer:
@@ -30,6 +48,21 @@ def status(code: int, **headers: str) -> Answer:
             handler.send_header(name.replace("_", "-"), value)
         handler.send_header("content-length", "0")
         handler.end_headers()
+
+    return answer
+
+
+def judged_by(vendor: Vendor) -> Answer:
+    """Whatever the vendor says to it."""
+
+    def answer(request: Request) -> None:
+        reply = vendor(request.post)
+        body = (reply.body if isinstance(reply.body, str) else json.dumps(reply.body)).encode()
+        request.send_response(reply.status)
+        for name, value in {**(reply.headers or {}), "content-length": str(len(body))}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(body)
 
     return answer
 
@@ -49,13 +82,14 @@ class Receiver:
         self.released = threading.Event()
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Request):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                receiver.posts.append(Post(self.path, headers, body))
+                self.post = Post(self.path, headers, body)
+                receiver.posts.append(self.post)
                 receiver.answer(self)
 
             def log_message(self, *arguments: object) -> None:
