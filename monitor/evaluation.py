@@ -25,9 +25,10 @@ from monitor.proof import Prover
 from monitor.reading import MINUTE, Reader, by_of, values_of
 from monitor.routing import Route, Routing
 from monitor.rules import Rules
-from monitor.rules.judge import explain, judge, lanes_for
+from monitor.rules.judge import judge, lanes_for
 from monitor.rules.memory import Labels, Memory
 from monitor.rules.model import AbsenceRule, Rule
+from monitor.rules.reason import explain
 from monitor.rules.states import CODE, VERDICTS, Standing, State, Verdict
 from monitor.store.alerts import (
     AlertChange,

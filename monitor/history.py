@@ -15,8 +15,9 @@ from monitor.store.counters import Counters, Floats, Histograms, Ints, Of, Serie
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
-#: How far back baselines reach, and how long windows are: history before what is to be judged.
-BASELINES, WINDOWS = timedelta(days=29), timedelta(days=3)
+#: How far back baselines reach, how long windows are, and how far back what is compared minute by minute
+#: reaches: history before what is to be judged.
+BASELINES, WINDOWS, FINE = timedelta(days=29), timedelta(days=3), timedelta(days=7, hours=1)
 
 _NO_VALUES = Histograms(*(np.empty(0, np.int64) for _ in range(4)))
 
@@ -116,6 +117,8 @@ def load(
     columns: Sequence[str],
     histograms: Sequence[Of],
     progress: Callable[[Iterator[datetime], int], Iterator[datetime]],
+    *,
+    fine: bool = False,
 ) -> History:
     """What is needed to judge every minute from ``start`` to ``stop``, read day by day.
 
@@ -126,12 +129,14 @@ def load(
         columns: counters to read.
         histograms: which histograms.
         progress: shows how far the days are read.
+        fine: also what rules need that compare minutes with those of past days.
 
     Raises:
         Transient: Postgres can't be reached.
     """
-    days = max(1, (stop - start + WINDOWS) // DAY + 1)
-    first = (start - WINDOWS).replace(minute=0)
+    back = FINE if fine else WINDOWS
+    days = max(1, (stop - start + back) // DAY + 1)
+    first = (start - back).replace(minute=0)
     spans = [(first + n * DAY, min(first + (n + 1) * DAY, stop)) for n in range(days)]
     minutes, values = [], {of: [] for of in histograms}  # type: ignore[var-annotated]
     for since in progress(iter([since for since, _ in spans]), len(spans)):

@@ -14,9 +14,10 @@ import msgspec
 from monitor.history import History
 from monitor.moves import Moved, follow_all
 from monitor.reading import MINUTE, Reader
-from monitor.rules.judge import explain, judge, lanes_for
+from monitor.rules.judge import judge, lanes_for
 from monitor.rules.memory import Memory
 from monitor.rules.model import AbsenceRule, Rule
+from monitor.rules.reason import explain
 from monitor.store.alerts import Incident
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from monitor.reading import by_of, needs, values_of
 from monitor.rules.grouping import Groups
-from monitor.rules.load import statistic
 from monitor.rules.metric import METRICS
 from monitor.rules.model import AbsenceRule, RegressionRule, Rule
+from monitor.rules.named import statistic
 from monitor.rules.sight import BEYOND, Traffic
 from monitor.store.counters import Counters, Floats, Table
 

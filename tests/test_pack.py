@@ -194,7 +194,10 @@ def counted(rule: Rule, columns: tuple[str, ...], *, bad: bool) -> list[float]:
         gone = {"calls": {}, "content": {"calls": CALLS, "uncaptured_output": CALLS}}[rule.absent]
         return [(gone if bad else {"calls": CALLS}).get(name, 0.0) for name in columns]
     metric = METRICS[rule.metric]
-    total, counts = {"calls": CALLS}, [name for name in metric.denominator if name not in metric.numerator]
+    total, counts = (
+        {"calls": CALLS, "duration_sum_ms": CALLS * 1_200},
+        [name for name in metric.denominator if name not in metric.numerator],
+    )
     if metric.is_rate:
         failing = CALLS * (BECOMES.get(rule.alert, 0.3) if bad else USUAL)
         among = any(name in metric.denominator for name in metric.numerator)

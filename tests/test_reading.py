@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from math import comb
 from random import Random
 from typing import Any, NamedTuple
 
@@ -328,6 +329,66 @@ def test_a_seasonal_percentile_is_of_this_hour_on_seven_days(counters: Counters)
         assert reading.past_value[n] == pytest.approx(exact, rel=0.0101)
 
 
+def minutes_of(start: datetime, **labels: str) -> list[tuple[float, float, float]]:
+    """Calls, failures and calls in flight of each minute of an hour."""
+    found = []
+    for minute in range(60):
+        at = start + minute * MINUTE
+        some = between(at, at + MINUTE, **labels)
+        found.append((*counts(at, at + MINUTE, **labels), sum(one.ms for one in some) / 60_000))
+    return found
+
+
+def filled(minutes: list[tuple[float, float, float]], size: float) -> list[tuple[float, float]]:
+    """The calls and failures of each full group of minutes."""
+    found, n, x = [], 0.0, 0.0
+    for calls, failures, _ in minutes:
+        n, x = n + calls, x + failures
+        if n >= size:
+            found.append((n, x))
+            n = x = 0.0
+    return found
+
+
+def test_buckets_are_of_this_hour_on_seven_days_and_as_large_now_as_then(counters: Counters) -> None:
+    reading, _ = read(counters, errors(statistic="bucket_p95", minimum_calls=1, by=()))
+    assert reading.buckets is not None
+    past = [minutes_of(NOON - k * DAY) for k in range(1, 8)]
+    calls, failures, _ = np.array(past).sum(axis=(0, 1))
+    size = int(np.ceil(5 * calls / failures))
+    assert reading.buckets.size.tolist() == [size]
+    groups = [group for day in past for group in filled(day, size)]
+    assert len(groups) >= 7
+    # Of each group any ``size`` of its calls are the bucket.
+    most = int(np.searchsorted(np.cumsum(np.mean([share(size, *one) for one in groups], axis=0)), 0.95))
+    assert reading.buckets.most.tolist() == [most]
+    now = filled(minutes_of(END - HOUR), size)
+    assert reading.window.calls.tolist() == [len(now)]
+    assert reading.window.failures[0] == pytest.approx(
+        sum(share(size, *one)[most + 1 :].sum() for one in now)
+    )
+    assert reading.came is not None
+    assert reading.came.tolist() == [counts(END - HOUR, END)[0]]
+
+
+def share(size: int, calls: float, failures: float) -> np.ndarray:
+    """The chance of each number of failures among ``size`` of the calls, by counting choices."""
+    n, x = int(calls), int(failures)
+    return np.array([comb(x, k) * comb(n - x, size - k) / comb(n, size) for k in range(size + 1)])
+
+
+def test_under_load_are_the_minutes_as_busy_as_the_busiest_of_other_days(counters: Counters) -> None:
+    reading, labels = read(counters, errors(statistic="rate_at_load"))
+    for n, (service,) in enumerate(labels):
+        past = [minutes_of(NOON - k * DAY, service=service) for k in range(1, 8)]
+        load = sorted(sorted(busy for *_, busy in day)[56] for day in past)[3]
+        loaded = [one for one in minutes_of(END - HOUR, service=service) if one[2] >= load]
+        assert reading.window.calls[n] == sum(calls for calls, *_ in loaded)
+        assert reading.window.failures[n] == sum(failures for _, failures, _ in loaded)
+        then = [one for day in past for one in day if one[2] >= load]
+        assert reading.compared.baseline.calls[n] == sum(calls for calls, *_ in then)
+
+
 def test_a_day_is_compared_with_the_days_before_to_the_full_hour(counters: Counters) -> None:
     reading, labels = read(counters, errors(evidence="days"))
     assert by_service(reading.window, labels) == {
@@ -359,6 +420,8 @@ KINDS: dict[str, Rule] = {
     "days": errors(evidence="days"),
     "days of a mean": errors(metric="cost", evidence="days"),
     "percentile regression": errors(metric="duration"),
+    "buckets": errors(statistic="bucket_p95"),
+    "under load": errors(statistic="rate_at_load"),
     "burn rate": BurnRateRule(alert="A", metric="errors", objective=0.9, runbook_url="x"),
     "absence": AbsenceRule(alert="A", absent="content", runbook_url="x"),
     "blip": BlipRule(alert="A", metric="errors", runbook_url="x"),
@@ -374,7 +437,8 @@ def test_every_kind_reads_what_is_there_and_where_nothing_is(
     rule = structs.replace(KINDS[kind], by=by, where={"service": where})
     reading, labels = read(counters, rule)
     assert len(reading.window.calls) == len(labels)
-    assert bool(reading.window.calls.sum()) == (where == "shop")
+    came = reading.window.calls if reading.came is None else reading.came
+    assert bool(came.sum()) == (where == "shop")
 
 
 def test_every_kind_reads_an_empty_database(database: str) -> None:

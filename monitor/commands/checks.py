@@ -67,6 +67,9 @@ def check(
     from rich.console import Console
 
     Console(file=sys.stdout).print(_table(said))
+    for named, definition in dict.fromkeys((one["statistic"], one["definition"]) for one in said):
+        if named:
+            typer.echo(f"{named}: {definition}")
     for one in said:
         for warning in one["warnings"]:
             typer.echo(f"warning: {one['alert']} ({one['severity']}): {warning}")
@@ -75,8 +78,8 @@ def check(
 
 def _given(rule: Rule, calls_per_minute: float, rate: float) -> Traffic:
     """Traffic as it was given; of a percentile the share beyond it is known."""
-    from monitor.rules.load import statistic
     from monitor.rules.model import AbsenceRule
+    from monitor.rules.named import statistic
     from monitor.rules.sight import BEYOND, Traffic
 
     beyond = None if isinstance(rule, AbsenceRule) else BEYOND.get(statistic(rule))
@@ -99,8 +102,11 @@ def _stored(settings: Settings, rules: Sequence[Rule]) -> Mapping[str, Sequence[
 
 def _said(rule: Rule, label_sets: Sequence[Traffic]) -> dict[str, Any]:
     """Everything that is said of a rule; ``label_sets`` are the smallest first."""
+    from monitor.rules.model import AbsenceRule
+    from monitor.rules.named import STATISTICS, statistic
     from monitor.rules.sight import against, budget, effect, warnings, watches
 
+    named = None if isinstance(rule, AbsenceRule) else statistic(rule)
     shown = {"median": label_sets[len(label_sets) // 2], "smallest": label_sets[0]} if label_sets else {}
     found: list[str] = []
     for name, one in shown.items():
@@ -110,6 +116,8 @@ def _said(rule: Rule, label_sets: Sequence[Traffic]) -> dict[str, Any]:
         "alert": rule.alert,
         "severity": rule.severity,
         "watches": watches(rule),
+        "statistic": named,
+        "definition": STATISTICS[named] if named else "",
         "against": against(rule),
         "false_alarms_a_week": budget(rule),
         "label_sets": len(label_sets),

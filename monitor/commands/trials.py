@@ -114,7 +114,7 @@ def _run(engine: sa.Engine, rules: Sequence[Rule], start: datetime, stop: dateti
     from monitor.backtest import Backtest, Marker, fired
     from monitor.history import load
     from monitor.progress import counting
-    from monitor.reading import needs
+    from monitor.reading import needs, needs_by_minute
     from monitor.simulation import Simulation
     from monitor.store.counters import Counters
     from monitor.store.deploys import between
@@ -128,7 +128,8 @@ def _run(engine: sa.Engine, rules: Sequence[Rule], start: datetime, stop: dateti
                 yield day
                 advance(1)
 
-    history = load(Counters(engine), begin, stop, columns, histograms, shown)
+    fine = bool(needs_by_minute(rules))
+    history = load(Counters(engine), begin, stop, columns, histograms, shown, fine=fine)
     simulation = Simulation(rules, history)
     with counting("judging minutes", (stop - begin) // timedelta(minutes=1)) as advance:
 

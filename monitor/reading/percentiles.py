@@ -13,9 +13,9 @@ from monitor.rules.compare import Bools, Ints, of_counts
 from monitor.rules.grouping import Floats
 from monitor.rules.histogram import exceedances, middles, quantile_buckets
 from monitor.rules.judge import Compared, Counted, Reading
-from monitor.rules.load import statistic
 from monitor.rules.metric import METRICS
 from monitor.rules.model import Baseline, RegressionRule
+from monitor.rules.named import statistic
 from monitor.store.counters import Histograms
 
 

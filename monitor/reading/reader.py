@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from monitor.reading.absence import read_absence
+from monitor.reading.buckets import read_buckets
+from monitor.reading.busy import read_busy
 from monitor.reading.days import read_days
 from monitor.reading.percentiles import read_percentile
 from monitor.reading.rates import baseline, of_days
 from monitor.reading.spans import MINUTE, Rollups, Spans
-from monitor.reading.view import QUANTILES, View, by_of, needs, of_metric, values_of
+from monitor.reading.view import QUANTILES, View, by_of, needs, needs_by_minute, of_metric, values_of
 from monitor.rules.grouping import Groups
 from monitor.rules.judge import Counted, Reading, burn_windows, nothing
-from monitor.rules.load import statistic
 from monitor.rules.memory import Memory
 from monitor.rules.metric import METRICS
 from monitor.rules.model import AbsenceRule, BlipRule, BurnRateRule, RegressionRule, Rule, ThresholdRule
+from monitor.rules.named import statistic
 from monitor.store.alerts import Incident
 
 
@@ -32,7 +34,7 @@ class Reader:
     """
 
     def __init__(self, counters: Rollups, rules: Sequence[Rule]) -> None:
-        self._spans = Spans(counters, needs(rules)[0])
+        self._spans = Spans(counters, needs(rules)[0], needs_by_minute(rules))
         self._groups: dict[str, Groups] = {}
         self._of: dict[str, Groups] = {}
         #: What is kept of each rule until the hour is over.
@@ -61,6 +63,10 @@ class Reader:
                 return read_days(view, rule)
             case RegressionRule() if statistic(rule) in QUANTILES:
                 return read_percentile(view, rule)
+            case RegressionRule(statistic="bucket_p95"):
+                return read_buckets(view, rule)
+            case RegressionRule(statistic="rate_at_load"):
+                return read_busy(view, rule)
             case ThresholdRule():
                 return _threshold(view, rule)
             case BurnRateRule():

@@ -17,8 +17,8 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 #: The last minutes that must still be bad before anybody is told.
 SHORT = timedelta(minutes=5)
 
-#: Days of the hour that a percentile is compared with.
-PERCENTILE_DAYS = 7
+#: Days of this hour that what is not a plain rate is compared with.
+HOUR_DAYS = 7
 
 
 class Rollups(Protocol):
@@ -61,15 +61,17 @@ class Spans:
     Args:
         counters: the rollups.
         columns: the counters that are read of them.
+        fine: those that are read by the minute, of a whole window and of past days.
 
     Attributes:
         minute: which is judged.
         hour: that it lies in.
     """
 
-    def __init__(self, counters: Rollups, columns: Sequence[str]) -> None:
+    def __init__(self, counters: Rollups, columns: Sequence[str], fine: Sequence[str] = ()) -> None:
         self._counters = counters
         self._columns = columns
+        self._fine = fine
         self.minute = self.hour = datetime.min.replace(tzinfo=UTC)
         self._now: dict[Any, Any] = {}
         self._past: dict[Any, Any] = {}
@@ -103,6 +105,14 @@ class Spans:
         found: Table = self._now[start, stop]
         return found
 
+    def minutes(self, start: datetime, stop: datetime) -> Table:
+        """The rollups of a span, minute by minute."""
+        key = ("minutes", start, stop)
+        if key not in self._now:
+            self._now[key] = self._counters.minutes(start, stop, self._fine)
+        found: Table = self._now[key]
+        return found
+
     def histograms(self, start: datetime, stop: datetime, of: Of) -> Histograms:
         """The values of a span together."""
         if (of, start, stop) not in self._now:
@@ -128,10 +138,20 @@ class Spans:
         found: tuple[Table, Ints, Ints] = self._past["hours"]
         return found
 
+    def past_minutes(self) -> list[tuple[datetime, Table]]:
+        """The rollups of this hour on the last days, yesterday first, minute by minute; and when it began."""
+        if "minutes" not in self._past:
+            hours = [self.hour - (k + 1) * DAY for k in range(HOUR_DAYS)]
+            self._past["minutes"] = [
+                (hour, self._counters.minutes(hour, hour + HOUR, self._fine)) for hour in hours
+            ]
+        found: list[tuple[datetime, Table]] = self._past["minutes"]
+        return found
+
     def hour_histograms(self, of: Of) -> tuple[Histograms, Ints]:
         """The values of this hour on the last days, and of each row which day: 0 is yesterday."""
         if of not in self._past:
-            hours = [self.hour - (k + 1) * DAY for k in range(PERCENTILE_DAYS)]
+            hours = [self.hour - (k + 1) * DAY for k in range(HOUR_DAYS)]
             rows = self._counters.hour_histograms(hours, of)
             self._past[of] = rows, (int(self.hour.timestamp()) - rows.bucket) // 86_400 - 1
         found: tuple[Histograms, Ints] = self._past[of]

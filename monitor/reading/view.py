@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from monitor.durations import seconds
-from monitor.reading.spans import DAY, SHORT, Spans
+from monitor.reading.spans import DAY, MINUTE, SHORT, Spans
 from monitor.rules.baseline import DAYS
 from monitor.rules.compare import Bools, Ints
 from monitor.rules.grouping import Floats, Groups
 from monitor.rules.histogram import middles, quantile_buckets
 from monitor.rules.judge import Counted
-from monitor.rules.load import statistic
 from monitor.rules.memory import Memory
 from monitor.rules.metric import METRICS, Metric
 from monitor.rules.model import AbsenceRule, Baseline, Measured, RegressionRule, Rule
+from monitor.rules.named import BY_MINUTE, statistic
 from monitor.store.alerts import Incident
 from monitor.store.counters import Of, Table
 
@@ -97,6 +97,11 @@ class View:
             failures = calls - failures
         return calls, failures
 
+    def grid(self, table: Table, start: datetime, length: timedelta, values: Floats) -> Floats:
+        """What rows by the minute add up to in each minute of so long from ``start`` on, ``[S, M]``."""
+        place = (table.bucket - int(start.timestamp())) // 60
+        return self.groups.totals(table.series_id, place, values, length // MINUTE).T
+
     def calls(self, start: datetime, stop: datetime) -> Floats:
         """All calls of a span, whether they count or not."""
         table = self.spans.sums(start, stop)
@@ -155,7 +160,16 @@ def needs(rules: Sequence[Rule]) -> tuple[tuple[str, ...], tuple[Of, ...]]:
     measured = [METRICS[rule.metric] for rule in rules if not isinstance(rule, AbsenceRule)]
     found = {name for one in measured for name in one.columns} | {"calls", *CONTENT}
     histograms = dict.fromkeys(of_metric(one) for one in measured if one.histogram)
-    return tuple(sorted(found - {"dead_letters"})), tuple(histograms)
+    return tuple(sorted((found | set(needs_by_minute(rules))) - {"dead_letters"})), tuple(histograms)
+
+
+def needs_by_minute(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """The counters that these rules read minute by minute, of a whole window and of past days."""
+    found: set[str] = set()
+    for rule in rules:
+        if not isinstance(rule, AbsenceRule) and statistic(rule) in BY_MINUTE:
+            found |= {"calls", "duration_sum_ms", *METRICS[rule.metric].columns}
+    return tuple(sorted(found))
 
 
 def by_of(rule: Rule) -> tuple[str, ...]:

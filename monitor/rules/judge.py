@@ -6,14 +6,13 @@ the evidence in the rule's ``Memory``, which a regression moves by one step.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import structs
 
 from monitor.rules.baseline import Baseline
+from monitor.rules.buckets import FEWEST, Buckets, exceeding, fill
 from monitor.rules.compare import of_value
 from monitor.rules.detector import Lane, lanes_of, step
 from monitor.rules.gates import Gates, enough, recovered, risen
@@ -28,7 +27,7 @@ from monitor.rules.model import (
 )
 from monitor.rules.slow import MEAN_SHIFTED, SHIFTED
 from monitor.rules.states import CODE, Verdict
-from monitor.rules.statistics import fisher_greater, wilson
+from monitor.rules.statistics import fisher_greater
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -74,9 +73,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     minute: Counted
     """The minute itself: calls, or for a percentile values and how many exceed the baseline's."""
     short: Counted
-    """The last five minutes."""
+    """The last five minutes; of buckets and of minutes under load as many as it takes to have some."""
     window: Counted
     """The rule's window."""
+    came: Floats | None = None
+    """All calls of the window, where those that are counted are fewer, or are buckets."""
+    buckets: Buckets | None = None
+    """Of ``bucket_p95``: how large buckets are. Then ``window`` and ``short`` count buckets, and ``minute``
+    the calls that fill them."""
     value: Floats | None = None
     """Of a measured value: its percentile or mean over the window."""
     past_value: Floats | None = None
@@ -119,74 +123,10 @@ def lanes_for(rule: Rule) -> tuple[Lane, ...]:
     return ()
 
 
-def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
-    """A sentence about one label set, and the numbers that it rests on."""
-    counts = reading.window
-    if isinstance(rule, RegressionRule) and rule.evidence == "cusum":
-        counts = _since(memory, i, counts)
-    if reading.value is not None and not (isinstance(rule, RegressionRule) and rule.evidence == "cusum"):
-        return _explain_value(reading, i)
-    calls, failures = int(counts.calls[i]), int(counts.failures[i])
-    numbers: dict[str, Any] = {"window": _side(calls, failures), "baseline": None, "ratio": None}
-    baseline = reading.compared.baseline
-    if reading.value is not None and np.isfinite(reading.value[i]):
-        numbers["value"] = float(reading.value[i])
-        if reading.past_value is not None and np.isfinite(reading.past_value[i]):
-            numbers["baseline_value"] = float(reading.past_value[i])
-    if not np.isfinite(baseline.rate[i]):
-        said = f"{numbers['value']:.4g}" if "value" in numbers else f"{_rate(calls, failures):.2%}"
-        return f"{said} over {calls} calls", numbers
-    past_calls, past_failures = int(baseline.calls[i]), int(baseline.failures[i])
-    numbers["baseline"] = _side(past_calls, past_failures)
-    now, rate = _rate(calls, failures), _rate(past_calls, past_failures) or float(baseline.rate[i])
-    numbers["ratio"] = now / rate if rate > 0 else None
-    moved = float(reading.compared.mix[i])
-    numbers["mix"] = moved
-    if memory.lanes:
-        numbers["evidence"] = {
-            lane.name: [round(float(memory.evidence.score[i, n]), 2), lane.threshold]
-            for n, lane in enumerate(memory.lanes)
-        }
-    if "baseline_value" in numbers:
-        return f"{numbers['baseline_value']:.4g} → {numbers['value']:.4g} over {calls} calls", numbers
-    traffic = f", of which {moved:+.2%} is traffic that moved" if abs(moved) > 0.001 else ""
-    return f"{rate:.2%} → {now:.2%} over {calls} calls{traffic}", numbers
-
-
-def _explain_value(reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
-    """The same of a value that is no share of calls, alone or against that of other days."""
-    calls = int(reading.window.calls[i])
-    numbers: dict[str, Any] = {"window": {"calls": calls}, "baseline": None, "ratio": None}
-    value = float("nan") if reading.value is None else float(reading.value[i])
-    if not np.isfinite(value):
-        return f"nothing measured over {calls} calls", numbers
-    numbers["value"], said = value, f"{value:.4g}"
-    if reading.past_value is not None and np.isfinite(reading.past_value[i]):
-        before = numbers["baseline_value"] = float(reading.past_value[i])
-        numbers["ratio"] = value / before if before > 0 else None
-        said = f"{before:.4g} → {said}"
-    return f"{said} over {calls} calls", numbers
-
-
-def _since(memory: Memory, i: int, window: Counted) -> Counted:
-    """What was counted since it was last bad, at most the window, so that it says how things are now.
-
-    While it is bad, since the evidence began, in the lane that has most of it.
-    """
-    size = len(memory.labels)
-    calls, failures = memory.well_calls[i], memory.well_failures[i]
-    if calls <= 0:
-        lane = int(
-            np.argmax([memory.evidence.score[i, n] / one.threshold for n, one in enumerate(memory.lanes)])
-        )
-        calls, failures = memory.evidence.calls[i, lane], memory.evidence.failures[i, lane]
-    elif calls >= window.calls[i]:
-        return window
-    return Counted(np.full(size, calls), np.full(size, failures)) if calls > 0 else window
-
-
 def _gathered(rule: RegressionRule, memory: Memory, reading: Reading) -> Codes:
     minute, short, window = reading.minute, reading.short, reading.window
+    if reading.buckets is not None:
+        minute = _filled(memory, minute, reading.buckets)
     expected, gates = reading.compared.expected, gates_of(rule)
     baseline = structs.replace(reading.compared.baseline, rate=expected)
     memory.evidence = step(memory.evidence, minute.calls, minute.failures, baseline, memory.lanes)
@@ -200,11 +140,22 @@ def _gathered(rule: RegressionRule, memory: Memory, reading: Reading) -> Codes:
     well = recovered(memory.well_calls, memory.well_failures, expected, gates)
     clear = well & ~bad & (short.calls > 0)
     unsaid = ~enough(window.calls, window.failures, expected, gates)
-    return _verdicts(breach, clear, unsaid, window.calls)
+    return _verdicts(breach, clear, unsaid, window.calls if reading.came is None else reading.came)
+
+
+def _filled(memory: Memory, minute: Counted, buckets: Buckets) -> Counted:
+    """The buckets that this minute has filled, and how many of them are above the usual p95."""
+    held = memory.held_calls, memory.held_failures
+    full, (memory.held_calls, memory.held_failures) = fill(
+        held, (minute.calls, minute.failures), buckets.size
+    )
+    return Counted(*exceeding(*full, buckets))
 
 
 def gates_of(rule: RegressionRule) -> Gates:
-    """What a rise must be, beyond evidence, for this rule to fire."""
+    """What a rise must be, beyond evidence, for this rule to fire; of buckets some are enough."""
+    if rule.statistic == "bucket_p95":
+        return Gates(rule.relative, rule.absolute, FEWEST, 0.0)
     return Gates(rule.relative, rule.absolute, rule.minimum_calls)
 
 
@@ -301,17 +252,3 @@ def _verdicts(breach: Bools, clear: Bools, unsaid: Bools, calls: Floats) -> Code
         np.where(clear, CODE[Verdict.CLEAR], CODE[Verdict.BETWEEN]),
     )
     return np.where(calls <= 0, silent, np.where(unsaid, CODE[Verdict.INSUFFICIENT], known))
-
-
-def _rate(calls: int, failures: int) -> float:
-    return failures / calls if calls else 0.0
-
-
-def _side(calls: int, failures: int) -> dict[str, Any]:
-    low, high = wilson(failures, calls)
-    return {
-        "calls": calls,
-        "failures": failures,
-        "rate": _rate(calls, failures),
-        "interval_95": [low, high],
-    }

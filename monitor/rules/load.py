@@ -28,6 +28,7 @@ from monitor.rules.model import (
     ThresholdRule,
     lanes,
 )
+from monitor.rules.named import BY_MINUTE, statistic
 from monitor.yaml_file import Located, read
 
 #: Makes the error for a message and the key it is about.
@@ -80,16 +81,6 @@ def load_rules(paths: Sequence[Path], *, channels: Collection[str] | None) -> Ru
                     _check(one, located, place, channels)
                     rules.append(one)
     return Rules(tuple(rules), tuple(inhibitions))
-
-
-def statistic(rule: Measured) -> Statistic:
-    """What a rule says of its metric, with what is meant where it says nothing."""
-    if rule.statistic is not None:
-        return rule.statistic
-    measured = METRICS[rule.metric]
-    if measured.is_rate:
-        return "rate"
-    return "p95" if measured.histogram else "mean"
 
 
 def rule_files(paths: Sequence[Path]) -> list[Path]:
@@ -194,6 +185,12 @@ def _check_metric(rule: Measured, refuse: Refuse) -> None:
 
 def _check_statistic(rule: Measured, measured: Metric, refuse: Refuse) -> None:
     chosen = statistic(rule)
+    if measured.is_rate and chosen in BY_MINUTE and rule.metric not in WITHOUT_SERIES:
+        if not isinstance(rule, RegressionRule):
+            raise refuse(
+                f"{chosen} compares minutes with those of past days: say kind: regression", "statistic"
+            )
+        return
     if measured.is_rate:
         allowed: tuple[str, ...] = ("rate",)
     elif measured.histogram:
@@ -244,6 +241,9 @@ def _check_regression(rule: RegressionRule, refuse: Refuse) -> None:
         raise refuse("only a rate can be worse when it is lower", "worse")
     if chosen == "mean" and rule.evidence != "days":
         raise refuse("of a mean only sums are kept: say evidence: days", "evidence")
+    if chosen in BY_MINUTE and (rule.evidence != "cusum" or rule.baseline != "seasonal"):
+        key = "evidence" if rule.evidence != "cusum" else "baseline"
+        raise refuse(f"{chosen} has one test: leave evidence and baseline out", key)
     if rule.evidence == "fisher" and chosen != "rate":
         raise refuse(f"fisher tests counts of a window: not {chosen}", "evidence")
     if rule.metric in WITHOUT_SERIES and rule.evidence != "fisher":

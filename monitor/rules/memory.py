@@ -42,6 +42,7 @@ class Memory:
         onset: where the evidence of an open alert began.
         frozen: what the baseline was then, where it is not of other days; NaN where none is kept.
         well_calls, well_failures: what was seen since it was last bad.
+        held_calls, held_failures: of a bucket that is not full yet.
     """
 
     def __init__(self, lanes: Sequence[Lane] = ()) -> None:
@@ -58,6 +59,8 @@ class Memory:
         self.frozen = np.empty(0, np.float64)
         self.well_calls = np.empty(0, np.float64)
         self.well_failures = np.empty(0, np.float64)
+        self.held_calls = np.empty(0, np.float64)
+        self.held_failures = np.empty(0, np.float64)
 
     def grow(self, labels: Sequence[Labels]) -> None:
         """Take in label sets that are new; ``labels`` are all of them, the known ones first and in order."""
@@ -161,7 +164,13 @@ class Memory:
 
 
 _ARRAYS = ("state", "_since", "_open", "_breached", "_clear_since", "onset")
-_FLOATS = {"frozen": np.nan, "well_calls": 0.0, "well_failures": 0.0}
+_FLOATS = {
+    "frozen": np.nan,
+    "well_calls": 0.0,
+    "well_failures": 0.0,
+    "held_calls": 0.0,
+    "held_failures": 0.0,
+}
 _ZEROS = frozenset({"state", "_since", "_open"})
 
 

@@ -20,8 +20,8 @@ from monitor.rules.inhibit import Inhibition
 
 Severity = Literal["page", "ticket", "info"]
 
-#: What is said of the metric: a rate of all calls by default, else as ``docs/rules.md`` defines it.
-Statistic = Literal["rate", "p50", "p90", "p95", "p99", "mean"]
+#: What is said of the metric: ``rules.named`` has what each is.
+Statistic = Literal["rate", "bucket_p95", "rate_at_load", "p50", "p90", "p95", "p99", "mean"]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

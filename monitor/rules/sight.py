@@ -6,16 +6,17 @@ it would tell go out.
 
 from __future__ import annotations
 
-from math import erfc, sqrt
+from math import erfc, exp, log, log1p, sqrt
 
 import msgspec
+import numpy as np
 
 from monitor.durations import seconds
+from monitor.rules.buckets import FEWEST, SHARE, sizes
 from monitor.rules.compare import LEAST_RATE
 from monitor.rules.detector import Lane
 from monitor.rules.floor import WEEK, minimum_effect, minimum_shift
 from monitor.rules.judge import burn_factors, burn_windows, lanes_for
-from monitor.rules.load import statistic
 from monitor.rules.metric import METRICS
 from monitor.rules.model import (
     AbsenceRule,
@@ -27,10 +28,14 @@ from monitor.rules.model import (
     Rule,
     ThresholdRule,
 )
+from monitor.rules.named import BY_MINUTE, statistic
 from monitor.rules.slow import SHIFTED
-from monitor.rules.statistics import fisher_greater
+from monitor.rules.statistics import fisher_greater, log_choose
 
 HOUR, DAY = 60, 1440
+
+#: The share of minutes that are under load where load is as usual.
+AT_LOAD = 0.05
 
 #: The share of values beyond each percentile.
 BEYOND = {"p50": 0.5, "p90": 0.1, "p95": 0.05, "p99": 0.01}
@@ -60,7 +65,8 @@ def watches(rule: Rule) -> str:
             "watermark": "that the log is read",
         }[rule.absent]
         return what if rule.absent == "watermark" else f"{what} within {rule.window}{_by(rule)}"
-    of = f"{statistic(rule)} of " if not METRICS[rule.metric].is_rate else "share of calls: "
+    named = statistic(rule)
+    of = "share of calls: " if named == "rate" else f"{named} of "
     return f"{of}{rule.metric}, {_condition(rule)}{_by(rule)}"
 
 
@@ -72,6 +78,8 @@ def against(rule: Rule) -> str:
         return ""
     if rule.evidence == "days":
         return "the same hours of the days before"
+    if statistic(rule) in BY_MINUTE:
+        return "the minutes of this hour on the last 7 days"
     if not isinstance(rule.baseline, Baseline):
         return "this time of day" + (", weekdays known" if rule.baseline == "weekly" else "")
     given = rule.baseline
@@ -112,6 +120,10 @@ def effect(rule: Rule, traffic: Traffic) -> Effect | None:
         traffic = Traffic(traffic.calls_per_minute, max(traffic.rate, min(rule.absolute, LEAST_RATE)))
     if traffic.rate <= 0:
         return None
+    if statistic(rule) == "bucket_p95":
+        return Effect(_of_buckets(rule, traffic, HOUR), _of_buckets(rule, traffic, DAY))
+    if statistic(rule) == "rate_at_load":
+        traffic = Traffic(traffic.calls_per_minute * AT_LOAD, traffic.rate)
     match rule.evidence:
         case "cusum":
             lanes = lanes_for(rule)
@@ -138,6 +150,10 @@ def warnings(rule: Rule, traffic: Traffic) -> list[str]:
     calls = traffic.calls_per_minute * window
     if not watermark and calls < rule.minimum_calls:
         found.append(f"it sees {calls:.0f} calls where it needs {rule.minimum_calls}: it would say nothing")
+    if not isinstance(rule, AbsenceRule) and rule.statistic == "bucket_p95" and 0 < traffic.rate < 1:
+        buckets = calls / bucket_size(rule, traffic.rate)
+        if buckets < FEWEST:
+            found.append(f"its window has {buckets:.1f} buckets where it needs {FEWEST:.0f}: make it longer")
     told = effect(rule, traffic)
     if told is not None and told.in_a_day is None:
         found.append("no rise, however large, is told within a day at this traffic")
@@ -168,15 +184,51 @@ def _condition(rule: Measured) -> str:
         case BlipRule():
             return f"{rule.minutes} of {rule.of_minutes} minutes at {rule.times:g} times"
         case _:
-            percentile = statistic(rule) in BEYOND
+            named = statistic(rule)
+            percentile = named in BEYOND
             points = rule.absolute if unit and not percentile else rule.absolute * 100
             name = unit if unit and not percentile else "points"
-            beyond = " more calls beyond it" if percentile else ""
+            what = "calls" if percentile else "buckets" if named == "bucket_p95" else ""
+            beyond = f" more {what} beyond it" if what else ""
             return f"{rule.worse} by {rule.relative:.0%} and {points:.3g} {name}{beyond}"
 
 
 def _told(rule: RegressionRule, traffic: Traffic, lanes: tuple[Lane, ...], within: float) -> float | None:
     return _large(rule, traffic, minimum_effect(lanes, traffic.calls_per_minute, traffic.rate, within))
+
+
+def bucket_size(rule: Measured, rate: float) -> int:
+    """Calls of a bucket of this rule where this rate is usual."""
+    return int(sizes(np.array([rate]), rule.minimum_calls)[0])
+
+
+def _of_buckets(rule: RegressionRule, traffic: Traffic, within: float) -> float | None:
+    """The smallest rise of the rate that makes enough buckets exceed the usual p95."""
+    size = bucket_size(rule, traffic.rate)
+    most = next(k for k in range(size + 1) if beyond(k, size, traffic.rate) <= 1 - SHARE)
+    usual = beyond(most, size, traffic.rate)
+    of = Traffic(traffic.calls_per_minute / size, usual)
+    # Exceedances of less than a bucket a day are none.
+    needed = _told(rule, of, lanes_for(rule), within) if of.calls_per_minute * within >= 1 else None
+    if needed is None:
+        return None
+    low, high = 1.0, 1 / traffic.rate
+    for _ in range(40):
+        middle = (low + high) / 2
+        high, low = (
+            (middle, low) if beyond(most, size, traffic.rate * middle) >= needed * usual else (high, middle)
+        )
+    return high
+
+
+def beyond(most: int, size: int, rate: float) -> float:
+    """The chance that of ``size`` calls more than ``most`` fail."""
+    rate = min(rate, 1 - 1e-12)
+    return max(
+        0.0,
+        1
+        - sum(exp(log_choose(size, k) + k * log(rate) + (size - k) * log1p(-rate)) for k in range(most + 1)),
+    )
 
 
 def _large(rule: RegressionRule, traffic: Traffic, ratio: float | None) -> float | None:

@@ -39,7 +39,7 @@ def _upper_tail(x: int, n: int, others: int, failures: int) -> float:
     last = min(n, failures)
     if x > last:
         return 0.0
-    first = _log_choose(n, x) + _log_choose(others, failures - x) - _log_choose(n + others, failures)
+    first = log_choose(n, x) + log_choose(others, failures - x) - log_choose(n + others, failures)
     term = total = 1.0
     for k in range(x, last):
         term *= (n - k) * (failures - k) / ((k + 1) * (others - failures + k + 1))
@@ -65,5 +65,6 @@ def ratio(rate: float, baseline_rate: float) -> float | None:
     return rate / baseline_rate if baseline_rate > 0 else None
 
 
-def _log_choose(n: int, k: int) -> float:
+def log_choose(n: int, k: int) -> float:
+    """The logarithm of how many ways there are to choose ``k`` of ``n``."""
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) if 0 < k < n else 0.0

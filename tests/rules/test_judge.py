@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from monitor.rules.baseline import seasonal
+from monitor.rules.buckets import Buckets, exceeding, gather
 from monitor.rules.compare import mix_index, of_counts, of_value
 from monitor.rules.judge import (
     Compared,
@@ -20,7 +21,6 @@ from monitor.rules.judge import (
     Reading,
     burn_factors,
     burn_windows,
-    explain,
     judge,
     lanes_for,
 )
@@ -34,6 +34,8 @@ from monitor.rules.model import (
     Rule,
     ThresholdRule,
 )
+from monitor.rules.named import STATISTICS
+from monitor.rules.reason import explain
 from monitor.rules.states import VERDICTS, Verdict
 
 BREACH, CLEAR, BETWEEN, INSUFFICIENT, NO_DATA, MISSING = VERDICTS
@@ -273,6 +275,93 @@ def test_missing_minutes_change_no_evidence(calls: int, share: float, minutes: i
     for _ in range(minutes):
         verdicts(rule, read(some, minute=counted((0, 0)), compared=against(0.02)), memory)
     assert np.array_equal(memory.evidence.score, before.score)
+
+
+# ---------------------------------------------------------------------------------- buckets, and under load
+
+
+def in_buckets(size: float = 250.0, most: float = 9.0) -> dict[str, Any]:
+    """A rule's usual buckets, one in twenty of which is above the p95."""
+    of = Buckets(np.array([size]), np.array([most]))
+    return {"buckets": of, "compared": against(0.05), "value": np.array([0.05]), "past_value": most / of.size}
+
+
+def of_buckets(minutes: Sequence[tuple[float, float]]) -> tuple[list[Verdict], Memory]:
+    """The verdict of each minute; windows are of an hour, short ones of a bucket."""
+    rule = regression(statistic="bucket_p95", margin=Margin(relative=2, absolute=0.1), severity="ticket")
+    memory, found = Memory(lanes_for(rule)), []
+    usual = in_buckets()
+    for n in range(len(minutes)):
+        hour = minutes[max(0, n - 59) : n + 1]
+        groups = gather(row(hour, 0), row(hour, 1), usual["buckets"].size)
+        full = Counted(*(one.sum(axis=1) for one in exceeding(*groups, usual["buckets"])))
+        newest = counted(np.sum(minutes[max(0, n - 4) : n + 1], axis=0))
+        reading = read(
+            full,
+            minute=counted(minutes[n]),
+            short=Counted(*exceeding(newest.calls, newest.failures, usual["buckets"])),
+            came=np.array([sum(calls for calls, _ in minutes[max(0, n - 59) : n + 1])]),
+            **usual,
+        )
+        found += verdicts(rule, reading, memory)
+    return found, memory
+
+
+def row(minutes: Sequence[tuple[float, float]], of: int) -> Floats:
+    return np.array([[one[of] for one in minutes]])
+
+
+def test_a_full_bucket_is_one_trial_and_one_above_the_usual_p95_is_an_exceedance() -> None:
+    _, memory = of_buckets([(100, 9)] * 9)
+    assert memory.evidence.calls[0, 0] == 3
+    # 27 failures of 300 calls are 22 of 250: surely above 9.
+    assert memory.evidence.failures[0, 0] == pytest.approx(3, abs=1e-3)
+    assert (memory.held_calls[0], memory.held_failures[0]) == (0, 0)
+    _, memory = of_buckets([(100, 9)] * 11)
+    assert (memory.held_calls[0], memory.held_failures[0]) == (200, 18)
+
+
+def test_buckets_that_are_high_fire_and_low_ones_are_a_recovery() -> None:
+    found = of_buckets([(100, 2)] * 60 + [(100, 6)] * 120 + [(100, 2)] * 120)[0]
+    assert BREACH not in found[:60]
+    assert BREACH in found[60:180]
+    assert found[-1] is CLEAR
+
+
+def test_of_a_window_with_few_buckets_and_of_one_without_calls_nothing_is_said() -> None:
+    found, _ = of_buckets([(100, 2)] * 8 + [(0, 0)] * 61)
+    assert set(found[:8]) == {INSUFFICIENT}
+    assert found[-1] is NO_DATA
+
+
+def test_what_is_said_of_buckets_has_the_statistic_and_how_large_they_are() -> None:
+    rule = regression(statistic="bucket_p95")
+    memory = Memory(lanes_for(rule))
+    reading = read(counted((20, 8)), came=np.array([5_000.0]), **in_buckets())
+    verdicts(rule, reading, memory)
+    said, numbers = explain(rule, memory, reading, 0)
+    assert said == "p95 3.60% → 5.00% of buckets of 250 calls, 8 of 20 above the usual p95"
+    assert (numbers["statistic"], numbers["definition"]) == ("bucket_p95", STATISTICS["bucket_p95"])
+
+
+def test_minutes_below_the_load_are_no_evidence_in_either_direction() -> None:
+    rule = regression(statistic="rate_at_load")
+    memory = Memory(lanes_for(rule))
+    loaded = read(counted((2_000, 400)), came=np.array([9_000.0]), compared=against(0.02))
+    for _ in range(30):
+        assert verdicts(rule, loaded, memory)[0] is not CLEAR
+    before = memory.evidence
+    quiet = structs.replace(loaded, minute=counted((0, 0)))
+    assert verdicts(rule, quiet, memory) == [BREACH]
+    assert np.array_equal(memory.evidence.score, before.score)
+    assert explain(rule, memory, quiet, 0)[0].endswith("calls under load")
+
+
+def test_a_window_without_a_minute_under_load_is_insufficient_and_one_without_calls_is_no_data() -> None:
+    rule = regression(statistic="rate_at_load")
+    nothing_loaded = read(counted((0, 0)), came=np.array([9_000.0]), compared=against(0.02))
+    assert verdicts(rule, nothing_loaded) == [INSUFFICIENT]
+    assert verdicts(rule, structs.replace(nothing_loaded, came=np.array([0.0]))) == [NO_DATA]
 
 
 # -------------------------------------------------------------------------------------------- traffic moved

@@ -11,8 +11,8 @@ import pytest
 from monitor.errors import ConfigError
 from monitor.records import DIMENSIONS
 from monitor.rules import Rule, Rules, load_rules
-from monitor.rules.load import statistic
 from monitor.rules.model import AbsenceRule, BlipRule, BurnRateRule, RegressionRule, ThresholdRule
+from monitor.rules.named import statistic
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -295,6 +295,31 @@ _FISHER = {"evidence": "fisher", "baseline": "{previous: 24h}"}
             "duration has no rate in a threshold rule: p50 or p90 or p95 or p99 or mean",
         ),
         ("threshold", {"metric": "cost", "statistic": "p95"}, "cost has no p95 in a threshold rule: mean"),
+        *[
+            (kind, {"statistic": chosen, **said}, f"{chosen} compares minutes with those of past days")
+            for kind, said in (("threshold", {}), ("burn_rate", {"objective": "0.99"}), ("blip", {}))
+            for chosen in ("bucket_p95", "rate_at_load")
+        ],
+        *[
+            (
+                "regression",
+                {"statistic": chosen, **said},
+                f"{chosen} has one test: leave evidence and baseline",
+            )
+            for chosen in ("bucket_p95", "rate_at_load")
+            for said in (
+                {"evidence": "days"},
+                _FISHER,
+                {"baseline": "{previous: 24h}"},
+                {"baseline": "weekly"},
+            )
+        ],
+        ("regression", {"metric": "duration", "statistic": "bucket_p95"}, "duration has no bucket_p95"),
+        (
+            "regression",
+            {"metric": "dead_letters", "statistic": "rate_at_load"},
+            "dead_letters has no rate_at",
+        ),
         ("threshold", {"metric": "duration", "above": "-1"}, "above is not negative"),
         ("threshold", {"metric": "duration", "above": ".inf"}, "above is not negative"),
         ("threshold", {"metric": "duration", "above": "", "below": ".nan"}, "below is not negative"),

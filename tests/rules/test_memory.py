@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from monitor.moves import Moved, follow_all
 from monitor.rules.compare import of_counts
-from monitor.rules.judge import Compared, Counted, Reading, explain, judge, lanes_for
+from monitor.rules.judge import Compared, Counted, Reading, judge, lanes_for
 from monitor.rules.memory import NEVER, VERSION, Memory
 from monitor.rules.model import RegressionRule
+from monitor.rules.reason import explain
 from monitor.rules.states import STATES, Standing, State
 
 MINUTE = timedelta(minutes=1)

@@ -39,6 +39,14 @@ WORDS = {
         regression(metric="duration", severity="ticket"),
         "p95 of duration, higher by 10% and 0.2 points more calls beyond it, by service",
     ),
+    "buckets": (
+        regression(statistic="bucket_p95", margin=Margin(relative=2, absolute=0.1)),
+        "bucket_p95 of errors, higher by 200% and 10 points more buckets beyond it, by service",
+    ),
+    "under load": (
+        regression(statistic="rate_at_load"),
+        "rate_at_load of errors, higher by 25% and 0.5 points, by service",
+    ),
     "mean": (
         regression(metric="cost", evidence="days", where={"route": ("a", "b")}),
         "mean of cost, higher by 25% and 0.005 USD, by service, route a or b",
@@ -67,6 +75,7 @@ AGAINST = {
     "seasonal": (regression(), "this time of day"),
     "weekly": (regression(baseline="weekly"), "this time of day, weekdays known"),
     "days": (regression(evidence="days"), "the same hours of the days before"),
+    "buckets": (regression(statistic="bucket_p95"), "the minutes of this hour on the last 7 days"),
     "previous": (regression(baseline=Baseline(previous="24h")), "the 24h before the window"),
     "offset": (regression(baseline=Baseline(offset="7d")), "the same window 7d ago"),
     "median": (regression(baseline=Baseline(rolling_median="7d")), "the median of 7d at this time of day"),
@@ -115,6 +124,23 @@ def test_a_day_tells_no_rise_within_an_hour_and_a_window_that_is_tested_does() -
     tested = regression(evidence="fisher", baseline=Baseline(previous="24h"), window="5m")
     found = effect(tested, Traffic(200.0, 0.02))
     assert found == Effect(approx(1.95), approx(1.95))
+
+
+def test_of_buckets_the_rise_of_the_rate_is_said_that_makes_enough_of_them_high() -> None:
+    rule = regression(
+        statistic="bucket_p95", severity="ticket", margin=Margin(relative=2, absolute=0.1), minimum_calls=50
+    )
+    assert effect(rule, Traffic(200.0, 0.02)) == Effect(approx(2.0), approx(1.32))
+    assert effect(rule, Traffic(2000.0, 0.02)) == Effect(approx(1.32), approx(1.32))
+    assert effect(rule, Traffic(0.1, 0.02)) == Effect(None, None)
+    assert warnings(rule, Traffic(5.0, 0.02)) == [
+        "its window has 1.2 buckets where it needs 3: make it longer"
+    ]
+
+
+def test_under_load_only_a_twentieth_of_the_minutes_can_be_counted_on() -> None:
+    rule = regression(statistic="rate_at_load")
+    assert effect(rule, Traffic(2000.0, 0.02)) == effect(regression(), Traffic(100.0, 0.02))
 
 
 @pytest.mark.parametrize(

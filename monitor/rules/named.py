@@ -1,0 +1,38 @@
+"""The statistics that a rule can name, each with its definition in one sentence; and which a rule means."""
+
+from __future__ import annotations
+
+from monitor.rules.metric import METRICS
+from monitor.rules.model import Measured, Statistic
+
+#: What each statistic is, as pages, ``rules check`` and the docs say it.
+STATISTICS: dict[Statistic, str] = {
+    "rate": "Calls that fail over all that count, of the whole window together.",
+    "p50": "The value that half of the calls are at or below.",
+    "p90": "The value that 90 of 100 calls are at or below.",
+    "p95": "The value that 95 of 100 calls are at or below.",
+    "p99": "The value that 99 of 100 calls are at or below.",
+    "mean": "The sum of what was measured over how often it was.",
+    "bucket_p95": (
+        "The rate that 95 of 100 buckets are at or below, where a bucket is always the same number of calls, "
+        "so many that 5 failures are usual in it."
+    ),
+    "rate_at_load": (
+        "Calls that fail over all that count, of those minutes alone in which at least as many calls were in "
+        "flight as in the busiest twentieth of the minutes at this time of day."
+    ),
+}
+
+
+#: Those that are made of single minutes, compared with the minutes of this hour on the last seven days.
+BY_MINUTE = frozenset({"bucket_p95", "rate_at_load"})
+
+
+def statistic(rule: Measured) -> Statistic:
+    """What a rule says of its metric, with what is meant where it says nothing."""
+    if rule.statistic is not None:
+        return rule.statistic
+    measured = METRICS[rule.metric]
+    if measured.is_rate:
+        return "rate"
+    return "p95" if measured.histogram else "mean"

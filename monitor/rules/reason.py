@@ -1,0 +1,106 @@
+"""Says why a label set is as it is: rule, memory and reading in, a sentence and its numbers out. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from monitor.rules.judge import Counted, Reading
+from monitor.rules.memory import Memory
+from monitor.rules.model import AbsenceRule, RegressionRule, Rule
+from monitor.rules.named import STATISTICS, statistic
+from monitor.rules.statistics import wilson
+
+
+def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
+    """A sentence about one label set, and the numbers that it rests on; which statistic they are of, too."""
+    said, numbers = _explain(rule, memory, reading, i)
+    if not isinstance(rule, AbsenceRule):
+        named = statistic(rule)
+        numbers |= {"statistic": named, "definition": STATISTICS[named]}
+    return said, numbers
+
+
+def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
+    counts = reading.window
+    if isinstance(rule, RegressionRule) and rule.evidence == "cusum":
+        counts = _since(memory, i, counts)
+    if reading.value is not None and not (isinstance(rule, RegressionRule) and rule.evidence == "cusum"):
+        return _explain_value(reading, i)
+    calls, failures = int(counts.calls[i]), int(counts.failures[i])
+    numbers: dict[str, Any] = {"window": _side(calls, failures), "baseline": None, "ratio": None}
+    baseline = reading.compared.baseline
+    if reading.value is not None and np.isfinite(reading.value[i]):
+        numbers["value"] = float(reading.value[i])
+        if reading.past_value is not None and np.isfinite(reading.past_value[i]):
+            numbers["baseline_value"] = float(reading.past_value[i])
+    if not np.isfinite(baseline.rate[i]):
+        said = f"{numbers['value']:.4g}" if "value" in numbers else f"{_rate(calls, failures):.2%}"
+        return f"{said} over {calls} calls", numbers
+    past_calls, past_failures = int(baseline.calls[i]), int(baseline.failures[i])
+    numbers["baseline"] = _side(past_calls, past_failures)
+    now, rate = _rate(calls, failures), _rate(past_calls, past_failures) or float(baseline.rate[i])
+    numbers["ratio"] = now / rate if rate > 0 else None
+    moved = float(reading.compared.mix[i])
+    numbers["mix"] = moved
+    if memory.lanes:
+        numbers["evidence"] = {
+            lane.name: [round(float(memory.evidence.score[i, n]), 2), lane.threshold]
+            for n, lane in enumerate(memory.lanes)
+        }
+    if reading.buckets is not None and "value" in numbers:
+        of = f"p95 {numbers['baseline_value']:.2%} → {numbers['value']:.2%}"
+        size = int(reading.buckets.size[i])
+        return f"{of} of buckets of {size} calls, {failures} of {calls} above the usual p95", numbers
+    if "baseline_value" in numbers:
+        return f"{numbers['baseline_value']:.4g} → {numbers['value']:.4g} over {calls} calls", numbers
+    traffic = f", of which {moved:+.2%} is traffic that moved" if abs(moved) > 0.001 else ""
+    loaded = " under load" if reading.came is not None else ""
+    return f"{rate:.2%} → {now:.2%} over {calls} calls{loaded}{traffic}", numbers
+
+
+def _explain_value(reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
+    """The same of a value that is no share of calls, alone or against that of other days."""
+    calls = int(reading.window.calls[i])
+    numbers: dict[str, Any] = {"window": {"calls": calls}, "baseline": None, "ratio": None}
+    value = float("nan") if reading.value is None else float(reading.value[i])
+    if not np.isfinite(value):
+        return f"nothing measured over {calls} calls", numbers
+    numbers["value"], said = value, f"{value:.4g}"
+    if reading.past_value is not None and np.isfinite(reading.past_value[i]):
+        before = numbers["baseline_value"] = float(reading.past_value[i])
+        numbers["ratio"] = value / before if before > 0 else None
+        said = f"{before:.4g} → {said}"
+    return f"{said} over {calls} calls", numbers
+
+
+def _since(memory: Memory, i: int, window: Counted) -> Counted:
+    """What was counted since it was last bad, at most the window, so that it says how things are now.
+
+    While it is bad, since the evidence began, in the lane that has most of it.
+    """
+    size = len(memory.labels)
+    calls, failures = memory.well_calls[i], memory.well_failures[i]
+    if calls <= 0:
+        lane = int(
+            np.argmax([memory.evidence.score[i, n] / one.threshold for n, one in enumerate(memory.lanes)])
+        )
+        calls, failures = memory.evidence.calls[i, lane], memory.evidence.failures[i, lane]
+    elif calls >= window.calls[i]:
+        return window
+    return Counted(np.full(size, calls), np.full(size, failures)) if calls > 0 else window
+
+
+def _rate(calls: int, failures: int) -> float:
+    return failures / calls if calls else 0.0
+
+
+def _side(calls: int, failures: int) -> dict[str, Any]:
+    low, high = wilson(failures, calls)
+    return {
+        "calls": calls,
+        "failures": failures,
+        "rate": _rate(calls, failures),
+        "interval_95": [low, high],
+    }
