@@ -29,9 +29,9 @@ from monitor.notify.page import (
 )
 from monitor.notify.words import place, title
 from monitor.phrases import measure
-from monitor.rules.load import statistic
 from monitor.rules.metric import METRICS
 from monitor.rules.model import AbsenceRule, RegressionRule, Rule
+from monitor.rules.named import STATISTICS, statistic
 from monitor.telling import Message, metric_of
 
 #: What a dashboard shows before the onset, and after the page's own time.
@@ -153,7 +153,8 @@ def _side(found: Mapping[str, Any], name: str, value: str) -> Side | None:
 def _statistic(rule: Rule | None) -> Statistic | None:
     if rule is None or isinstance(rule, AbsenceRule):
         return None
-    return Statistic(name=statistic(rule))
+    name = statistic(rule)
+    return Statistic(name=name, meaning=STATISTICS[name])
 
 
 def _unit(rule: Rule | None) -> str:

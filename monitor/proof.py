@@ -58,7 +58,7 @@ class Prover:
             return proof
         query = Query(measured.numerator, measured.denominator, where)
         baseline = alert.evidence.get("baseline")
-        usual = baseline["rate"] if baseline else 0.0
+        usual = alert.evidence.get("usual_rate", baseline["rate"] if baseline else 0.0)
         found = contributors(self._windows.counts(query, times), usual, known=tuple(alert.labels))
         examples = self._windows.examples(query, times, score=measured.score, outcomes=measured.outcomes)
         return {

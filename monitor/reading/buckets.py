@@ -51,7 +51,7 @@ def _usual(view: View, rule: RegressionRule) -> tuple[Buckets, Baseline]:
     calls, failures = gather(days[0], days[1], np.repeat(of[:, None], HOUR_DAYS, axis=1))
     flat = size, HOUR_DAYS * (HOUR // MINUTE)
     most = p95(calls.reshape(flat), failures.reshape(flat), of)
-    usual = Buckets(np.where(np.isnan(most), np.inf, of), most)
+    usual = Buckets(np.where(np.isnan(most), np.inf, of), most, rate)
     count, over = (one.sum(axis=2) for one in exceeding(calls, failures, usual))
     past = np.zeros((2, size, DAYS))
     past[:, :, :HOUR_DAYS] = count, over

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.rules.buckets import Buckets
 from monitor.rules.judge import Counted, Reading
 from monitor.rules.memory import Memory
 from monitor.rules.model import AbsenceRule, RegressionRule, Rule
@@ -50,14 +51,29 @@ def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str,
             for n, lane in enumerate(memory.lanes)
         }
     if reading.buckets is not None and "value" in numbers:
-        of = f"p95 {numbers['baseline_value']:.2%} → {numbers['value']:.2%}"
-        size = int(reading.buckets.size[i])
-        return f"{of} of buckets of {size} calls, {failures} of {calls} above the usual p95", numbers
+        return _explain_buckets(reading, reading.buckets, i, (calls, failures), numbers)
     if "baseline_value" in numbers:
         return f"{numbers['baseline_value']:.4g} → {numbers['value']:.4g} over {calls} calls", numbers
     traffic = f", of which {moved:+.2%} is traffic that moved" if abs(moved) > 0.001 else ""
     loaded = " under load" if reading.came is not None else ""
     return f"{rate:.2%} → {now:.2%} over {calls} calls{loaded}{traffic}", numbers
+
+
+def _explain_buckets(
+    reading: Reading, buckets: Buckets, i: int, counts: tuple[int, int], numbers: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The same of buckets, of which the counts are; the numbers of calls are of the window."""
+    came = 0 if reading.came is None else int(reading.came[i])
+    numbers |= {
+        "window": {"calls": came},
+        "baseline": None,
+        "ratio": None,
+        "usual_rate": float(buckets.rate[i]),
+        "buckets": {"calls": int(buckets.size[i]), "number": counts[0], "above": counts[1]},
+    }
+    p95 = f"p95 {numbers['baseline_value']:.2%} → {numbers['value']:.2%}"
+    many = f"{counts[1]} of {counts[0]} above the usual p95"
+    return f"{p95} of buckets of {int(buckets.size[i])} calls, {many}", numbers
 
 
 def _explain_value(reading: Reading, i: int) -> tuple[str, dict[str, Any]]:

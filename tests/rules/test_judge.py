@@ -282,7 +282,7 @@ def test_missing_minutes_change_no_evidence(calls: int, share: float, minutes: i
 
 def in_buckets(size: float = 250.0, most: float = 9.0) -> dict[str, Any]:
     """A rule's usual buckets, one in twenty of which is above the p95."""
-    of = Buckets(np.array([size]), np.array([most]))
+    of = Buckets(np.array([size]), np.array([most]), np.array([0.02]))
     return {"buckets": of, "compared": against(0.05), "value": np.array([0.05]), "past_value": most / of.size}
 
 
