@@ -6,7 +6,7 @@ a digest, and repeat them while nobody has acknowledged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -68,10 +68,14 @@ class Routing:
     Args:
         routes: in order; without any, everything goes to every channel at once.
         everywhere: the names of all channels.
+        only: the channels that this is about, where it is not all of them: others are left out of routes.
     """
 
-    def __init__(self, routes: Sequence[Route], everywhere: Sequence[str]) -> None:
-        self._routes = tuple(routes) or (Route((), tuple(everywhere)),)
+    def __init__(
+        self, routes: Sequence[Route], everywhere: Sequence[str], only: Collection[str] | None = None
+    ) -> None:
+        self._only = everywhere if only is None else only
+        self._routes = tuple(map(self._restricted, routes or [Route((), tuple(everywhere))]))
 
     def route(self, labels: Mapping[str, str], own: Sequence[str] = ()) -> Route:
         """The route of an alert: over its rule's ``own`` channels where it names some, else by its labels.
@@ -79,13 +83,19 @@ class Routing:
         The last route of a configuration matches everything.
         """
         if own:
-            return Route((), tuple(own))
+            return self._restricted(Route((), tuple(own)))
         return next(one for one in self._routes if match(one.matchers, labels))
 
+    def _restricted(self, route: Route) -> Route:
+        channels = tuple(name for name in route.channels if name in self._only)
+        return msgspec.structs.replace(route, channels=channels)
 
-def routing_of(routes: Sequence[RouteConfig], channels: Sequence[str]) -> Routing:
-    """The routes of a configuration that was checked."""
-    return Routing([_route(one) for one in routes], channels)
+
+def routing_of(
+    routes: Sequence[RouteConfig], channels: Sequence[str], only: Collection[str] | None = None
+) -> Routing:
+    """The routes of a configuration that was checked, for all its channels or ``only`` some."""
+    return Routing([_route(one) for one in routes], channels, only)
 
 
 def _route(config: RouteConfig) -> Route:

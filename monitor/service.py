@@ -39,13 +39,16 @@ from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
 from monitor.letter_topic import LetterTopic
 from monitor.notify import Delivery
+from monitor.notify.alertmanager import AlertmanagerChannel
 from monitor.patience import until_it_works
 from monitor.proof import Prover
+from monitor.resending import Resending
 from monitor.routing import routing_of
 from monitor.rules.watermark import last_closed_minute
 from monitor.store import PostgresStore, connect
 from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
+from monitor.store.current import Current
 from monitor.store.database import transient_if_unreachable
 from monitor.store.deploys import Notices, nearest
 from monitor.store.leader import Leader
@@ -156,22 +159,28 @@ class Service:
         config, clock, metrics = self._config, self._clock, self._control_metrics
         alerts, outbox, store = Alerts(engine), Outbox(engine), PostgresStore(engine)
         settle = timedelta(seconds=seconds(config.control.settle))
+        channels = {name: settings.channel(clock) for name, settings in config.channels.items()}
+        standing = {name: one for name, one in channels.items() if isinstance(one, AlertmanagerChannel)}
+
+        def count(channel: str, result: str) -> None:
+            metrics.notifications.labels(channel, result).inc()
+
         evaluator = Evaluator(
             self._settings.rules,
             Counters(engine),
             Prover(Windows(engine), partial(nearest, engine)),
             alerts,
             Silences(engine),
-            routing_of(config.routes, tuple(config.channels)),
+            routing_of(config.routes, tuple(channels), channels.keys() - standing.keys()),
             metrics,
             config.grafana.dashboard,
         )
         delivery = Delivery(
             outbox,
-            {name: channel.channel(clock) for name, channel in config.channels.items()},
+            channels,
             fallback=config.fallback_channel,
             clock=clock,
-            count=lambda channel, result: metrics.notifications.labels(channel, result).inc(),
+            count=count,
             pages=config.web.url,
         )
 
@@ -212,6 +221,23 @@ class Service:
             schedule.add(
                 f"deliver {name}", seconds(every.delivery_interval), partial(deliver, delivery, name)
             )
+        for name, channel in standing.items():
+            resending = Resending(
+                name,
+                channel,
+                {rule.key: rule for rule in self._settings.rules.rules},
+                routing_of(config.routes, tuple(channels), {name}),
+                Current(engine),
+                alerts,
+                outbox,
+                fallback=config.fallback_channel,
+                clock=clock,
+                count=count,
+                turn=timedelta(seconds=seconds(every.delivery_interval)),
+                pages=config.web.url,
+                dashboard=config.grafana.dashboard,
+            )
+            schedule.add(f"resend {name}", seconds(every.delivery_interval), resending.send)
         schedule.add("deploys", DEPLOYS_S, Notices(engine, clock.now() - DEPLOYS_SINCE).look)
         schedule.add(
             "dead letters",

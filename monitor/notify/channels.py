@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from monitor.notify.alertmanager import AlertmanagerSettings
 from monitor.notify.log import LogSettings
 from monitor.notify.pagerduty import PagerDutySettings
 from monitor.notify.webhook import WebhookSettings
 
 #: What stands below a channel's name in the configuration; ``kind`` says which.
-ChannelConfig = LogSettings | PagerDutySettings | WebhookSettings
+ChannelConfig = AlertmanagerSettings | LogSettings | PagerDutySettings | WebhookSettings

@@ -138,18 +138,9 @@ class Outbox:
             Transient: Postgres can't be reached; the notification will be sent again after its lease,
                 with the same id.
         """
-        works = insert(channel_states).values(channel=row.channel, sent_at=now)
         with transient_if_unreachable(), self._engine.begin() as connection:
             connection.execute(_touch(row).values(delivered_at=now, last_error=None, receipt=receipt))
-            connection.execute(
-                works.on_conflict_do_update(
-                    index_elements=["channel"],
-                    set_={"sent_at": now, "failing_since": None, "error": None},
-                    where=channel_states.c.failing_since.is_not(None)
-                    | channel_states.c.sent_at.is_(None)
-                    | (channel_states.c.sent_at < now - SAID_EVERY),
-                )
-            )
+            _works(connection, row.channel, now)
 
     def retry(self, row: OutboxRow, now: datetime, next_attempt_at: datetime, error: str) -> None:
         """The channel could not take it now.
@@ -187,6 +178,24 @@ class Outbox:
                     alert_id=row.alert_id,
                     instead_of=row.channel,
                 )
+
+    def works(self, channel: str, now: datetime) -> None:
+        """A channel took what it was given without a row of the outbox.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            _works(connection, channel, now)
+
+    def fails(self, channel: str, now: datetime, error: str) -> datetime:
+        """A channel did not take what it was given without a row of the outbox; gives since when it does not.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return _failing(connection, channel, now, error)
 
     def pending(self, now: datetime) -> tuple[int, datetime | None]:
         """How many notifications wait, and when the oldest came of those that are not held back on purpose.
@@ -262,12 +271,29 @@ def _touch(row: OutboxRow) -> sa.Update:
     return sa.update(outbox).where(outbox.c.outbox_id == row.outbox_id)
 
 
-def _failing(connection: sa.Connection, channel: str, now: datetime, error: str) -> None:
+def _works(connection: sa.Connection, channel: str, now: datetime) -> None:
+    works = insert(channel_states).values(channel=channel, sent_at=now)
+    connection.execute(
+        works.on_conflict_do_update(
+            index_elements=["channel"],
+            set_={"sent_at": now, "failing_since": None, "error": None},
+            where=channel_states.c.failing_since.is_not(None)
+            | channel_states.c.sent_at.is_(None)
+            | (channel_states.c.sent_at < now - SAID_EVERY),
+        )
+    )
+
+
+def _failing(connection: sa.Connection, channel: str, now: datetime, error: str) -> datetime:
     fails = insert(channel_states).values(channel=channel, failing_since=now, error=error)
     since = sa.func.coalesce(channel_states.c.failing_since, now)
-    connection.execute(
-        fails.on_conflict_do_update(index_elements=["channel"], set_={"failing_since": since, "error": error})
+    written = connection.execute(
+        fails.on_conflict_do_update(
+            index_elements=["channel"], set_={"failing_since": since, "error": error}
+        ).returning(channel_states.c.failing_since)
     )
+    first: datetime = written.scalar_one()
+    return first
 
 
 #: Not delivered, not given up, and nothing else has said it.

@@ -17,10 +17,12 @@ from msgspec import structs
 from monitor import logs
 from monitor.clock import ManualClock
 from monitor.errors import MonitorError, Permanent, Transient
+from monitor.notify.alertmanager import AlertmanagerChannel
 from monitor.notify.channel import Channel, Receipt, TryLater
 from monitor.notify.http import TIMEOUT_S
 from monitor.notify.pagerduty import PagerDutyChannel
 from monitor.notify.webhook import WebhookChannel
+from tests.notify.alertmanager_server import Alertmanager
 from tests.notify.pagerduty_server import PagerDuty
 from tests.notify.pages import AT, HOSTILE, PAGES, TRIGGER, WIDE, notification, swollen
 from tests.notify.receiver import Post, Receiver, Reply, Request, judged_by, status
@@ -59,6 +61,12 @@ CHANNELS = {
         AnyWebhook,
         lambda url, limit: WebhookChannel(
             f"{url}?token={SECRET}", ManualClock(AT), secret=SECRET, timeout_s=limit
+        ),
+    ),
+    "alertmanager": Case(
+        Alertmanager,
+        lambda url, limit: AlertmanagerChannel(
+            (url,), ManualClock(AT), headers={"authorization": f"Bearer {SECRET}"}, timeout_s=limit
         ),
     ),
     "pagerduty": Case(PagerDuty, lambda url, limit: PagerDutyChannel(SECRET, url=url, timeout_s=limit)),
