@@ -5,7 +5,8 @@ from __future__ import annotations
 from monitor.notify.alertmanager import AlertmanagerSettings
 from monitor.notify.log import LogSettings
 from monitor.notify.pagerduty import PagerDutySettings
+from monitor.notify.slack import SlackSettings
 from monitor.notify.webhook import WebhookSettings
 
 #: What stands below a channel's name in the configuration; ``kind`` says which.
-ChannelConfig = AlertmanagerSettings | LogSettings | PagerDutySettings | WebhookSettings
+ChannelConfig = AlertmanagerSettings | LogSettings | PagerDutySettings | SlackSettings | WebhookSettings

@@ -16,7 +16,7 @@ from monitor.errors import ConfigError
 from monitor.notify.channel import ChannelSettings, Notification
 from monitor.notify.http import TIMEOUT_S, checked_url, judge, post_json, sayable
 from monitor.notify.page import Page
-from monitor.notify.words import fit, links, place, sections
+from monitor.notify.words import fit, fitting, headline, links, place, sections
 
 #: Where events go, unless the account is in PagerDuty's European region.
 URL = "https://events.pagerduty.com/v2/enqueue"
@@ -95,7 +95,7 @@ def event(notification: Notification) -> dict[str, Any]:
         **({"client_url": url} if (url := page.links.alert) and len(url) <= LINK else {}),
         "links": [{"href": url, "text": name} for name, url in where if len(url) <= LINK],
         "payload": {
-            "summary": fit(page.title or page.alert or "an alert without a title", SUMMARY),
+            "summary": fit(headline(page), SUMMARY),
             "source": fit(place(page.labels), FIELD),
             "severity": _SEVERITIES.get(page.severity, "error"),
             "timestamp": page.at.isoformat(),
@@ -107,7 +107,7 @@ def event(notification: Notification) -> dict[str, Any]:
 
 def _details(page: Page) -> dict[str, str]:
     """Headings and their lines, as PagerDuty shows them in a table."""
-    return {one.heading or "What": fit("\n".join(one.lines), DETAIL) for one in sections(page) if one.lines}
+    return {one.heading or "What": fitting(one.lines, DETAIL) for one in sections(page)}
 
 
 def _reason(errors: object, secret: str) -> str:

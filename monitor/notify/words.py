@@ -45,6 +45,11 @@ def place(labels: Mapping[str, str]) -> str:
     return " / ".join(value or "(none)" for value in labels.values()) or "everything"
 
 
+def line(text: str) -> str:
+    """What somebody wrote, in one line: what is not printed (ends of lines, marks of direction) is a space."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
 def sections(page: Page) -> tuple[Section, ...]:
     """All that a page says below its title, the most important first. No section is empty."""
     found = [
@@ -59,7 +64,12 @@ def sections(page: Page) -> tuple[Section, ...]:
         Section("Alerts of this episode", _members(page)),
         Section("What was measured", _measured(page)),
     ]
-    return tuple(one for one in found if one.lines)
+    return tuple(Section(one.heading, tuple(map(line, one.lines))) for one in found if one.lines)
+
+
+def headline(page: Page) -> str:
+    """The page's title in one line; the name of its alert where it has none."""
+    return line(page.title) or line(page.alert)
 
 
 def links(page: Page) -> tuple[tuple[str, str], ...]:
@@ -95,6 +105,19 @@ def fit_bytes(text: str, limit: int) -> str:
     if len(encoded) <= limit:
         return text
     return encoded[: max(0, limit - len(_MORE.encode()))].decode(errors="ignore").rstrip() + _MORE
+
+
+def fit_units(text: str, limit: int) -> str:
+    """The text, cut to so many UTF-16 code units, as who counts like Java or JavaScript counts characters."""
+    if units(text) <= limit:
+        return text
+    kept = text.encode("utf-16-le")[: 2 * max(0, limit - 1)]
+    return kept.decode("utf-16-le", errors="ignore").rstrip() + _MORE
+
+
+def units(text: str) -> int:
+    """How many UTF-16 code units the text has."""
+    return len(text.encode("utf-16-le")) // 2
 
 
 def fitting(parts: Sequence[str], limit: int, between: str = "\n") -> str:

@@ -21,11 +21,13 @@ from monitor.notify.alertmanager import AlertmanagerChannel
 from monitor.notify.channel import Channel, Receipt, TryLater
 from monitor.notify.http import TIMEOUT_S
 from monitor.notify.pagerduty import PagerDutyChannel
+from monitor.notify.slack import SlackChannel
 from monitor.notify.webhook import WebhookChannel
 from tests.notify.alertmanager_server import Alertmanager
 from tests.notify.pagerduty_server import PagerDuty
 from tests.notify.pages import AT, HOSTILE, PAGES, TRIGGER, WIDE, notification, swollen
 from tests.notify.receiver import Post, Receiver, Reply, Request, judged_by, status
+from tests.notify.slack_server import Slack
 
 #: In the key, token or URL of every channel here; hexadecimal, so that it fits each.
 SECRET = "5ec2e75ec2e75ec2e75ec2e75ec2e7ab"
@@ -70,6 +72,10 @@ CHANNELS = {
         ),
     ),
     "pagerduty": Case(PagerDuty, lambda url, limit: PagerDutyChannel(SECRET, url=url, timeout_s=limit)),
+    "slack": Case(
+        lambda: Slack(SECRET),
+        lambda url, limit: SlackChannel(SECRET, "#alerts", buttons=True, url=url, timeout_s=limit),
+    ),
 }
 
 

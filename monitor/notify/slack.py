@@ -1,0 +1,249 @@
+"""The ``slack`` channel: one message for an episode, changed in place, and replies that tell of changes.
+
+The message is Block Kit, sent by a bot (``chat.postMessage``, then ``chat.update`` at the ``ts`` and
+``channel`` of the receipt). A reply is what notifies people, so all but an acknowledgement are also shown in
+the channel. Slack knows no key by which it could tell a repeat from news: where its answer is lost, the next
+attempt posts again. Limits and errors: Slack's reference of these two methods and of Block Kit's blocks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from monitor.clock import Clock
+from monitor.errors import ConfigError, Permanent
+from monitor.notify.channel import ChannelSettings, Notification, Receipt, TryLater
+from monitor.notify.http import TIMEOUT_S, checked_url, judge, post_json, retry_after
+from monitor.notify.page import Page
+from monitor.notify.words import Section, fit_units, fitting, headline, links, sections, units
+
+#: Where the methods are; another for GovSlack.
+URL = "https://slack.com/api"
+
+#: Characters of a header: Slack refuses more.
+HEADER = 150
+
+#: Characters of a section, which Slack lets have 3,000, and of all of them, so that none crowds the others
+#: out. A message may have some 13,000, which only users of Slack have documented (``msg_blocks_too_long``).
+SECTION, WHOLE = 1_800, 9_000
+
+#: Characters of a link; of a reply, which says what is new in a few lines.
+LINK, REPLY = 600, 1_000
+
+#: The button's name in what Slack sends back when somebody presses it.
+ACKNOWLEDGE = "acknowledge"
+
+_TOKEN = re.compile(r"[!-~]{8,1024}")
+
+#: Errors that say the message is beyond our reach: it is posted anew.
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"})
+
+#: Errors that pass.
+_LATER = frozenset(
+    {
+        "external_channel_migrating",
+        "fatal_error",
+        "internal_error",
+        "org_login_required",
+        "rate_limited",
+        "ratelimited",
+        "request_timeout",
+        "service_unavailable",
+        "team_added_to_org",
+        "update_failed",
+    }
+)
+
+
+class SlackSettings(ChannelSettings, frozen=True, kw_only=True, tag="slack", tag_field="kind"):
+    """Posts to ``channel`` (``#alerts``, or better its id) with a bot's ``token`` that may ``chat:write``.
+
+    With the app's ``signing_secret`` there is a button to acknowledge, whose answer comes to
+    ``/api/hooks/slack/<channel>``.
+    """
+
+    token: str
+    channel_id: str = msgspec.field(name="channel")
+    signing_secret: str | None = None
+    url: str = URL
+
+    def channel(self, clock: Clock) -> SlackChannel:  # noqa: ARG002 - Slack has its own
+        """See ``ChannelSettings``."""
+        return SlackChannel(
+            self.token, self.channel_id, buttons=self.signing_secret is not None, url=self.url
+        )
+
+
+class _Refused(Permanent):
+    """Slack says no, and why, by a code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"Slack refused it: {code}")
+        self.code = code
+
+
+class SlackChannel:
+    """Posts to one channel of Slack.
+
+    Args:
+        token: the bot's; a secret.
+        channel: its id, or its name with ``#``.
+        buttons: whether there is somebody to hear a press of the button.
+        url: where Slack's methods are.
+        timeout_s: seconds that one request may take; a change takes two.
+
+    Raises:
+        ConfigError: the token, the channel or the URL can't be one.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        channel: str,
+        *,
+        buttons: bool = False,
+        url: str = URL,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        if not _TOKEN.fullmatch(token):
+            raise ConfigError("token must be a bot's token, which starts with xoxb-")
+        if not channel.strip():
+            raise ConfigError("channel must be a channel's id, or its name with #")
+        self._token = token
+        self._channel = channel
+        self._buttons = buttons
+        self._url = str(checked_url(url, "a slack channel's url")).rstrip("/")
+        self._timeout_s = timeout_s
+
+    def send(self, notification: Notification) -> Receipt | None:
+        """See ``Channel.send``."""
+        page, receipt = notification.page, notification.receipt
+        whole = message(page, buttons=self._buttons)
+        if receipt is None:
+            return self._post({"channel": self._channel, **whole})
+        try:
+            self._call("chat.update", {"channel": receipt["channel"], "ts": receipt["ts"], **whole})
+        except _Refused as refused:
+            if refused.code in _GONE:
+                return self._post({"channel": self._channel, **whole})
+            raise
+        self._call(
+            "chat.postMessage",
+            {
+                "channel": receipt["channel"],
+                "thread_ts": receipt["ts"],
+                "reply_broadcast": page.kind != "acknowledge",
+                "text": reply(page),
+                **_UNFOLDED,
+            },
+        )
+        return receipt
+
+    def _post(self, said: dict[str, Any]) -> Receipt | None:
+        found = self._call("chat.postMessage", said)
+        return {"channel": str(found.get("channel")), "ts": str(found.get("ts"))}
+
+    def _call(self, method: str, said: dict[str, Any]) -> dict[str, object]:
+        answer = post_json(
+            f"{self._url}/{method}",
+            said,
+            headers={
+                "authorization": f"Bearer {self._token}",
+                "content-type": "application/json; charset=utf-8",
+            },
+            timeout_s=self._timeout_s,
+        )
+        judge(answer)
+        found = answer.json()
+        if found.get("ok") is True:
+            return found
+        code = str(found.get("error"))
+        if found.get("ok") is not False or not re.fullmatch(r"[a-z_]{1,64}", code):
+            raise TryLater("the receiver answered 200, but nothing that Slack answers")
+        if code in _LATER:
+            raise TryLater(f"Slack can't take it now: {code}", retry_after(answer.headers))
+        raise _Refused(code)
+
+
+def message(page: Page, *, buttons: bool) -> dict[str, Any]:
+    """The message of a page: its blocks, and the text that a notification on a phone shows."""
+    title = _title(page)
+    return {"text": _escaped([title], SECTION), "blocks": _blocks(page, title, buttons=buttons), **_UNFOLDED}
+
+
+def reply(page: Page) -> str:
+    """What has changed, in a few lines."""
+    joined = [f"Now {len(page.alerts) + page.more} alerts."] if page.kind == "update" else []
+    head = [line for one in sections(page) if not one.heading for line in one.lines]
+    return _escaped([_title(page), *joined, *head], REPLY)
+
+
+def _blocks(page: Page, title: str, *, buttons: bool) -> list[dict[str, Any]]:
+    header = {"type": "plain_text", "text": fit_units(title, HEADER), "emoji": False}
+    blocks: list[dict[str, Any]] = [{"type": "header", "text": header}]
+    whole_title = [Section("", (title,))] if header["text"] != title else []
+    room = WHOLE
+    for section in [*whole_title, *sections(page)]:
+        heading = f"*{section.heading}*\n" if section.heading else ""
+        text = heading + _escaped(section.lines, SECTION - len(heading))
+        room -= units(text)
+        if room >= 0:
+            blocks.append(_section(text))
+    if where := _links(page):
+        blocks.append(_section(where))
+    if buttons and page.alert_id is not None and page.status == "firing" and page.acknowledged is None:
+        button = {
+            "type": "button",
+            "action_id": ACKNOWLEDGE,
+            "text": {"type": "plain_text", "text": "Acknowledge"},
+            "value": str(page.alert_id),
+            "style": "primary",
+        }
+        blocks.append({"type": "actions", "elements": [button]})
+    return blocks
+
+
+def _title(page: Page) -> str:
+    """The page's title with a sign that is seen from afar."""
+    return f"{_sign(page)} {headline(page)}"
+
+
+def _sign(page: Page) -> str:
+    if page.kind == "test":
+        return "🧪"
+    if page.status == "resolved":
+        return "✅"
+    if page.acknowledged is not None:
+        return "👀"
+    return {"page": "🔴", "ticket": "🟠"}.get(page.severity, "🔵")
+
+
+def _links(page: Page) -> str:
+    found = [f"<{_address(url)}|{name}>" for name, url in links(page) if len(_address(url)) <= LINK]
+    return "  ·  ".join(found)
+
+
+def _address(url: str) -> str:
+    """The URL as it stands in a link: ``<``, ``>`` and ``|`` would end it."""
+    return re.sub(r"[<>|\s]", lambda found: f"%{ord(found[0]):02X}", url).replace("&", "&amp;")
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
+def _escaped(lines: Sequence[str], limit: int) -> str:
+    """The first lines that fit, as Slack shows them letter by letter; none is cut within an entity.
+
+    ``<``, ``>`` and ``&`` are all that begins a mention, a link or an entity ("Escaping text").
+    """
+    escaped = [one.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for one in lines]
+    return re.sub(r"&[a-z]{0,3}…", "…", fit_units(fitting(escaped, limit), limit))
+
+
+#: Pages of ours and runbooks are not unfolded below the message.
+_UNFOLDED = {"unfurl_links": False, "unfurl_media": False}
