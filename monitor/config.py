@@ -302,7 +302,7 @@ def _is_text(steps: list[str]) -> bool:
     if steps[:2] == ["judge", "options"]:
         return steps[-1].endswith(("key", "token", "secret", "password", "url", "model"))
     if steps[0] == "channels":
-        return steps[-1].endswith(("key", "token", "secret", "password", "url", "user"))
+        return steps[-1].endswith(("key", "token", "secret", "password", "url", "user", "channel"))
     return steps[-1] in _TEXT
 
 
