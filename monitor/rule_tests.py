@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -24,12 +25,12 @@ from monitor.history import MINUTE, History, joined, joined_values
 from monitor.moves import Moved
 from monitor.reading import needs
 from monitor.records import DIMENSIONS
-from monitor.rules.histogram import bucket_of
+from monitor.rules.histogram import place
 from monitor.rules.load import load_rules
 from monitor.rules.model import Rule
 from monitor.rules.states import State
 from monitor.simulation import Simulation
-from monitor.store.counters import Floats, Histograms, Ints, Of, Series, Table
+from monitor.store.counters import Floats, Histograms, Of, Series, Table
 from monitor.store.tables import COUNTED, rollup_1m
 from monitor.yaml_file import Located, read
 
@@ -62,6 +63,8 @@ class SeriesOf(_Strict, frozen=True, kw_only=True):
     duration_ms: str = ""
     ttft_ms: str = ""
     """What every call of a minute took."""
+    each: dict[str, str] = {}
+    """What every call of a minute has of another measured value: ``output_tokens``, ``cost``, a risk."""
 
 
 class Expected(_Strict, frozen=True, kw_only=True):
@@ -118,21 +121,25 @@ def load_tests(path: Path) -> tuple[TestFile, Located]:
     file, located = read(path, TestFile)
     for t, test in enumerate(file.tests):
         for s, series in enumerate(test.series):
-            place = ("tests", t, "series", s)
+            where = ("tests", t, "series", s)
             for name in series.labels:
                 if name not in DIMENSIONS:
                     known = suggestion(name, list(DIMENSIONS))
-                    raise located.error(f"unknown dimension {name!r}{known}", *place, "labels")
+                    raise located.error(f"unknown dimension {name!r}{known}", *where, "labels")
             for name in series.values:
                 if name not in COLUMNS:
                     known = suggestion(name, list(COLUMNS))
-                    raise located.error(f"unknown counter {name!r}{known}", *place, "values")
+                    raise located.error(f"unknown counter {name!r}{known}", *where, "values")
+            for name in series.each:
+                if name not in get_args(Of):
+                    known = suggestion(name, list(get_args(Of)))
+                    raise located.error(f"unknown value {name!r}{known}", *where, "each")
             if "calls" not in series.values:
-                raise located.error("a series has calls, at least", *place, "values")
+                raise located.error("a series has calls, at least", *where, "values")
             try:
                 counters(series, np.random.default_rng(0))
             except ValueError as error:
-                raise located.error(str(error), *place, "values") from error
+                raise located.error(str(error), *where, "values") from error
     return file, located
 
 
@@ -232,7 +239,8 @@ def _history(test: RuleTest, start: datetime, columns: Sequence[str]) -> History
         tables.append(Table(tuple(columns), whose, bucket, np.array(rows).T))
         for of, text in _measured(one).items():
             took = _as_long(_numbers(text, calls, rng), calls)[there]
-            rows_of = Histograms(whose, bucket, _buckets(took), calls[there].astype(np.int64))
+            buckets = np.array([place(of, value) for value in took], np.int64)
+            rows_of = Histograms(whose, bucket, buckets, calls[there].astype(np.int64))
             values.setdefault(of, []).append(rows_of)
     return History(
         series, joined(tables), histograms={of: joined_values(rows) for of, rows in values.items()}
@@ -241,6 +249,7 @@ def _history(test: RuleTest, start: datetime, columns: Sequence[str]) -> History
 
 def _measured(one: SeriesOf) -> dict[Of, str]:
     given: dict[Of, str] = {"duration": one.duration_ms, "ttft": one.ttft_ms}
+    given |= {of: one.each[of] for of in get_args(Of) if of in one.each}
     return {of: text for of, text in given.items() if text}
 
 
@@ -300,7 +309,3 @@ def _as_long(values: Floats, as_: Floats) -> Floats:
     """The same, cut or filled with zeros to the length of another."""
     padded: Floats = np.pad(values[: len(as_)], (0, max(0, len(as_) - len(values))))
     return padded
-
-
-def _buckets(took: Floats) -> Ints:
-    return np.array([bucket_of(value) for value in took], np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from math import comb
+from math import ceil, comb
 from random import Random
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from monitor.reading import Reader
-from monitor.records import ScoredCall, Status
+from monitor.records import ScoredCall, Status, ToolsOutcome, ToolsScore, Usage
 from monitor.rules.baseline import DAYS, seasonal
 from monitor.rules.baseline import Baseline as Found
 from monitor.rules.compare import median_of_days, of_counts
@@ -28,6 +28,7 @@ from monitor.rules.model import (
     Rule,
     ThresholdRule,
 )
+from monitor.rules.ranks import bounds
 from monitor.store import Batch, PostgresStore, connect
 from monitor.store.alerts import Incident
 from monitor.store.counters import Counters
@@ -50,6 +51,11 @@ class Made(NamedTuple):
     model: str
     failed: bool
     ms: float
+
+    @property
+    def risk(self) -> float:
+        """A risk like no other's."""
+        return self.ms % 1
 
 
 def _made() -> list[Made]:
@@ -88,8 +94,13 @@ def counters(module_database: str) -> Iterator[Counters]:
                 model_served=one.model,
                 status=Status.ERROR if one.failed else Status.OK,
                 duration_ms=one.ms,
+                usage=Usage(int(one.ms), None),
             ),
-            scores(),
+            structs.replace(
+                scores(),
+                tools=ToolsScore(ToolsOutcome.OK, risk=one.risk),
+                cost=int(one.ms) * 1e-5,
+            ),
         )
         for n, one in enumerate(MADE)
     ]
@@ -277,6 +288,35 @@ def test_a_percentile_is_within_one_percent_of_that_of_the_raw_values(
     for n, (service,) in enumerate(labels):
         exact = duration(int(chosen[1:]) / 100, END - HOUR, END, service)
         assert reading.value[n] == pytest.approx(exact, rel=0.0101)
+
+
+def test_a_call_p95_is_of_the_risks_to_the_hundredth_and_has_its_bounds(counters: Counters) -> None:
+    rule = ThresholdRule(
+        alert="A", metric="tools.risk", statistic="call_p95", by=("service",), above=0.5, window="1h",
+        runbook_url="x",
+    )  # fmt: skip
+    reading, labels = read(counters, rule)
+    assert reading.value is not None
+    assert reading.bounds is not None
+    for n, (service,) in enumerate(labels):
+        risks = sorted(one.risk for one in between(END - HOUR, END, service=service))
+        assert reading.value[n] == pytest.approx(risks[ceil(0.95 * len(risks)) - 1], abs=0.0051)
+        low, high = (int(rank[0]) for rank in bounds(0.95, np.array([len(risks)])))
+        assert len(risks) >= 59
+        assert reading.bounds[0][n] == pytest.approx(risks[low - 1], abs=0.0051)
+        assert reading.bounds[1][n] == pytest.approx(risks[high - 1], abs=0.0051)
+
+
+@pytest.mark.parametrize("metric", ["input_tokens", "cost"])
+def test_tokens_and_cost_have_percentiles_of_calls(counters: Counters, metric: str) -> None:
+    rule = ThresholdRule(
+        alert="A", metric=metric, statistic="p90", above=0.5, window="1h", runbook_url="x"
+    )  # fmt: skip
+    reading, _ = read(counters, rule)
+    assert reading.value is not None
+    some = sorted(int(one.ms) for one in between(END - HOUR, END))
+    exact = some[ceil(0.9 * len(some)) - 1]
+    assert reading.value[0] == pytest.approx(exact * (1e-5 if metric == "cost" else 1), rel=0.0101)
 
 
 def test_a_percentile_is_of_as_many_calls_as_were_measured(counters: Counters) -> None:

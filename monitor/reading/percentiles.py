@@ -7,21 +7,21 @@ from datetime import datetime
 import numpy as np
 
 from monitor.reading.spans import MINUTE, SHORT
-from monitor.reading.view import QUANTILES, View, learned, of_metric
+from monitor.reading.view import View, learned, of_metric
 from monitor.rules.baseline import DAYS, of_windows
 from monitor.rules.compare import Bools, Ints, of_counts
 from monitor.rules.grouping import Floats
-from monitor.rules.histogram import exceedances, middles, quantile_buckets
+from monitor.rules.histogram import exceedances, quantile_buckets, values
 from monitor.rules.judge import Compared, Counted, Reading
 from monitor.rules.metric import METRICS
 from monitor.rules.model import Baseline, RegressionRule
-from monitor.rules.named import statistic
+from monitor.rules.named import PERCENTILES, statistic
 from monitor.store.counters import Histograms
 
 
 def read_percentile(view: View, rule: RegressionRule) -> Reading:
     """The minute, the short window and the window by calls above the usual percentile."""
-    q, size, end = QUANTILES[statistic(rule)], view.size, view.spans.end
+    q, size, end = PERCENTILES[statistic(rule)], view.size, view.spans.end
     if isinstance(rule.baseline, Baseline):
         usual, calls, over = _usual_values(view, rule, q, np.ones((size, DAYS), bool))
         found = of_counts(calls.sum(axis=1), over.sum(axis=1), rule.minimum_baseline_calls)
@@ -40,7 +40,8 @@ def read_percentile(view: View, rule: RegressionRule) -> Reading:
         short=counted[1],
         window=counted[2],
         value=view.value(rule, *view.window(rule)),
-        past_value=middles(usual),
+        past_value=values(of_metric(METRICS[rule.metric]), usual),
+        bounds=view.bounds(rule),
         kept=usual.astype(np.float64),
         compared=Compared(found, found.rate, np.zeros(size)),
     )

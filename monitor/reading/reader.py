@@ -15,13 +15,13 @@ from monitor.reading.days import read_days
 from monitor.reading.percentiles import read_percentile
 from monitor.reading.rates import baseline, of_days
 from monitor.reading.spans import MINUTE, Rollups, Spans
-from monitor.reading.view import QUANTILES, View, by_of, needs, needs_by_minute, of_metric, values_of
+from monitor.reading.view import View, by_of, needs, needs_by_minute, of_metric, values_of
 from monitor.rules.grouping import Groups
 from monitor.rules.judge import Counted, Reading, burn_windows, nothing
 from monitor.rules.memory import Memory
 from monitor.rules.metric import METRICS
 from monitor.rules.model import AbsenceRule, BlipRule, BurnRateRule, RegressionRule, Rule, ThresholdRule
-from monitor.rules.named import statistic
+from monitor.rules.named import PERCENTILES, statistic
 from monitor.store.alerts import Incident
 
 
@@ -61,7 +61,7 @@ class Reader:
                 return read_absence(view, rule)
             case RegressionRule(evidence="days"):
                 return read_days(view, rule)
-            case RegressionRule() if statistic(rule) in QUANTILES:
+            case RegressionRule() if statistic(rule) in PERCENTILES:
                 return read_percentile(view, rule)
             case RegressionRule(statistic="bucket_p95"):
                 return read_buckets(view, rule)
@@ -110,8 +110,8 @@ def _counted(
 
 def _threshold(view: View, rule: ThresholdRule) -> Reading:
     window, metric = view.window(rule), METRICS[rule.metric]
-    more: dict[str, Any] = {"value": view.value(rule, *window)}
-    if metric.histogram is not None:
+    more: dict[str, Any] = {"value": view.value(rule, *window), "bounds": view.bounds(rule)}
+    if metric.histogram is not None and (statistic(rule) in PERCENTILES or not metric.denominator):
         # What was not measured is no part of a percentile, nor of how many calls it is of.
         rows = view.spans.histograms(*window, of_metric(metric))
         more["window"] = Counted(view.groups.total(rows.series_id, rows.n), np.zeros(view.size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from monitor.reading.spans import DAY, MINUTE, SHORT, Spans
 from monitor.rules.baseline import DAYS
 from monitor.rules.compare import Bools, Ints
 from monitor.rules.grouping import Floats, Groups
-from monitor.rules.histogram import middles, quantile_buckets
+from monitor.rules.histogram import quantile_buckets, ranked_buckets, totals, values
 from monitor.rules.judge import Counted
 from monitor.rules.memory import Memory
 from monitor.rules.metric import METRICS, Metric
 from monitor.rules.model import AbsenceRule, Baseline, Measured, RegressionRule, Rule
-from monitor.rules.named import BY_MINUTE, statistic
+from monitor.rules.named import BY_MINUTE, PERCENTILES, statistic
+from monitor.rules.ranks import bounds
 from monitor.store.alerts import Incident
 from monitor.store.counters import Of, Table
 
@@ -27,8 +28,6 @@ GUARD = timedelta(minutes=30)
 
 #: What calls lack that came without their content.
 CONTENT = ("uncaptured_input", "uncaptured_output")
-
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
 class View:
@@ -112,15 +111,30 @@ class View:
         metric, chosen = METRICS[rule.metric], statistic(rule)
         if metric.is_rate:
             return None
-        if metric.histogram is None:
+        if metric.histogram is None or (chosen == "mean" and metric.denominator):
             return self.span(rule, start, stop).rate
-        rows = self.spans.histograms(start, stop, of_metric(metric))
+        of = of_metric(metric)
+        rows = self.spans.histograms(start, stop, of)
         if chosen == "mean":
             table = self.spans.sums(start, stop)
             total = self.groups.total(table.series_id, table.total(metric.numerator))
             return Counted(self.groups.total(rows.series_id, rows.n), total).rate
         instance = self.groups.instances(rows.series_id)
-        return middles(quantile_buckets(QUANTILES[chosen], instance, rows.value_bucket, rows.n, self.size))
+        found = quantile_buckets(PERCENTILES[chosen], instance, rows.value_bucket, rows.n, self.size)
+        return values(of, found)
+
+    def bounds(self, rule: Measured) -> tuple[Floats, Floats] | None:
+        """What a ``call_p95`` over the window is at least and at most; ``None`` of other statistics."""
+        if rule.statistic != "call_p95":
+            return None
+        of = of_metric(METRICS[rule.metric])
+        rows = self.spans.histograms(*self.window(rule), of)
+        instance = self.groups.instances(rows.series_id)
+        ranks = bounds(PERCENTILES["call_p95"], totals(instance, rows.n, self.size))
+        low, high = (
+            values(of, ranked_buckets(rank, instance, rows.value_bucket, rows.n, self.size)) for rank in ranks
+        )
+        return low, high
 
     def valid(self) -> Bools:
         """Of each label set, which past days may be learned from: ``[S, DAYS]``."""
@@ -186,7 +200,9 @@ def values_of(where: Mapping[str, str | Sequence[str]]) -> dict[str, Sequence[st
 
 def of_metric(metric: Metric) -> Of:
     """What the histogram of a measured value is of."""
-    return "duration" if metric.histogram == "duration" else "ttft"
+    if metric.histogram is None:
+        raise ValueError(f"{metric.name} has no histogram")
+    return cast(Of, metric.histogram)
 
 
 def _denominator(metric: Metric) -> tuple[str, ...]:

@@ -85,6 +85,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Of a measured value: its percentile or mean over the window."""
     past_value: Floats | None = None
     """The same of the baseline."""
+    bounds: tuple[Floats, Floats] | None = None
+    """Of ``call_p95``: what the value is at least and at most, each with 95 % certainty; NaN for no bound."""
     kept: Floats | None = None
     """What an open alert is compared with for as long as it is open, where it is not the baseline's rate."""
     compared: Compared

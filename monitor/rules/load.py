@@ -28,7 +28,7 @@ from monitor.rules.model import (
     ThresholdRule,
     lanes,
 )
-from monitor.rules.named import BY_MINUTE, statistic
+from monitor.rules.named import BY_MINUTE, PERCENTILES, statistic
 from monitor.yaml_file import Located, read
 
 #: Makes the error for a message and the key it is about.
@@ -194,13 +194,23 @@ def _check_statistic(rule: Measured, measured: Metric, refuse: Refuse) -> None:
     if measured.is_rate:
         allowed: tuple[str, ...] = ("rate",)
     elif measured.histogram:
-        allowed = ("p50", "p90", "p95", "p99", "mean")
+        allowed = ("p50", "p90", "p95", "p99", "mean") + (("call_p95",) if measured.unit == "risk" else ())
     else:
         allowed = ("mean",)
     if chosen not in allowed:
+        why = _why_not(rule, measured, chosen)
         raise refuse(
-            f"{rule.metric} has no {chosen} in a {_kind(rule)} rule: {' or '.join(allowed)}", "statistic"
+            f"{rule.metric} has no {chosen} in a {_kind(rule)} rule{why}: {' or '.join(allowed)}", "statistic"
         )
+
+
+def _why_not(rule: Measured, measured: Metric, chosen: Statistic) -> str:
+    """Why a metric has no such statistic, where that is not plain."""
+    if chosen == "call_p95" and measured.is_rate:
+        return ", as a call fails or does not: it would be 0 below 5 % of failures and 1 above"
+    if rule.metric == "cost_of_requests" and chosen in PERCENTILES:
+        return ", as a request's calls lie in several minutes; those of calls are of cost"
+    return ""
 
 
 def _kind(rule: Rule) -> str:

@@ -57,17 +57,18 @@ def _of_scores() -> dict[str, Metric]:
     return found
 
 
-#: Measured values: the column of their sum, that of how many were measured (where there is a histogram, it
+#: Measured values: the column of their sum, that of how many were measured (where there is none the histogram
 #: says so), their unit, their histogram.
 _MEASURED = {
     "duration": ("duration_sum_ms", None, "ms", "duration"),
     "ttft": ("ttft_sum_ms", None, "ms", "ttft"),
-    "input_tokens": ("input_tokens", "calls", "tokens", None),
-    "output_tokens": ("output_tokens", "calls", "tokens", None),
-    "cost": ("cost", "costed", "USD", None),
+    "input_tokens": ("input_tokens", "calls", "tokens", "input_tokens"),
+    "output_tokens": ("output_tokens", "calls", "tokens", "output_tokens"),
+    "cost": ("cost", "costed", "USD", "cost"),
+    # A request's calls lie in several minutes and series: only the sum over all requests is known.
     "cost_of_requests": ("cost", "requests", "USD", None),
-    "tools.risk": ("tools_risk_sum", "tools_rated", "risk", None),
-    "grounding.risk": ("grounding_risk_sum", "grounding_rated", "risk", None),
+    "tools.risk": ("tools_risk_sum", "tools_rated", "risk", "tools_risk"),
+    "grounding.risk": ("grounding_risk_sum", "grounding_rated", "risk", "grounding_risk"),
 }
 
 #: Every metric by name: ``share`` (of all calls, those that the rule's ``of`` names), ``errors``,

@@ -21,7 +21,7 @@ from monitor.rules.inhibit import Inhibition
 Severity = Literal["page", "ticket", "info"]
 
 #: What is said of the metric: ``rules.named`` has what each is.
-Statistic = Literal["rate", "bucket_p95", "rate_at_load", "p50", "p90", "p95", "p99", "mean"]
+Statistic = Literal["rate", "bucket_p95", "rate_at_load", "call_p95", "p50", "p90", "p95", "p99", "mean"]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -127,7 +127,7 @@ class _Measured(Common, frozen=True, kw_only=True):
 
     metric: str
     statistic: Statistic | None = None
-    """Left out: ``rate`` of a rate, ``p95`` of durations, ``mean`` of what only sums are kept of."""
+    """Left out: ``rate`` of a rate, ``p95`` of durations, ``mean`` of other values."""
     of: dict[str, str | tuple[str, ...]] = {}
     """For the metric ``share``: which of the calls are counted."""
     window: Duration = "5m"

@@ -13,6 +13,7 @@ STATISTICS: dict[Statistic, str] = {
     "p95": "The value that 95 of 100 calls are at or below.",
     "p99": "The value that 99 of 100 calls are at or below.",
     "mean": "The sum of what was measured over how often it was.",
+    "call_p95": "The score from 0 to 1 that 95 of 100 calls are at or below.",
     "bucket_p95": (
         "The rate that 95 of 100 buckets are at or below, where a bucket is always the same number of calls, "
         "so many that 5 failures are usual in it."
@@ -23,6 +24,9 @@ STATISTICS: dict[Statistic, str] = {
     ),
 }
 
+
+#: The share of values that each percentile is at or above.
+PERCENTILES: dict[Statistic, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "call_p95": 0.95}
 
 #: Those that are made of single minutes, compared with the minutes of this hour on the last seven days.
 BY_MINUTE = frozenset({"bucket_p95", "rate_at_load"})
@@ -35,4 +39,4 @@ def statistic(rule: Measured) -> Statistic:
     measured = METRICS[rule.metric]
     if measured.is_rate:
         return "rate"
-    return "p95" if measured.histogram else "mean"
+    return "p95" if measured.unit == "ms" else "mean"

@@ -53,7 +53,8 @@ def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str,
     if reading.buckets is not None and "value" in numbers:
         return _explain_buckets(reading, reading.buckets, i, (calls, failures), numbers)
     if "baseline_value" in numbers:
-        return f"{numbers['baseline_value']:.4g} → {numbers['value']:.4g} over {calls} calls", numbers
+        sure = _bounds(reading, i, numbers)
+        return f"{numbers['baseline_value']:.4g} → {numbers['value']:.4g}{sure} over {calls} calls", numbers
     traffic = f", of which {moved:+.2%} is traffic that moved" if abs(moved) > 0.001 else ""
     loaded = " under load" if reading.came is not None else ""
     return f"{rate:.2%} → {now:.2%} over {calls} calls{loaded}{traffic}", numbers
@@ -88,7 +89,19 @@ def _explain_value(reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
         before = numbers["baseline_value"] = float(reading.past_value[i])
         numbers["ratio"] = value / before if before > 0 else None
         said = f"{before:.4g} → {said}"
+    said += _bounds(reading, i, numbers)
     return f"{said} over {calls} calls", numbers
+
+
+def _bounds(reading: Reading, i: int, numbers: dict[str, Any]) -> str:
+    """How sure a value is, where that is known; of too few calls there is no bound, and that is said."""
+    if reading.bounds is None:
+        return ""
+    low, high = (float(bound[i]) if np.isfinite(bound[i]) else None for bound in reading.bounds)
+    numbers["bounds_95"] = [low, high]
+    least = "no lower bound" if low is None else f"at least {low:.4g}"
+    most = "no upper bound from so few" if high is None else f"at most {high:.4g}"
+    return f" (each 95 % sure: {least}, {most})"
 
 
 def _since(memory: Memory, i: int, window: Counted) -> Counted:

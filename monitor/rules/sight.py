@@ -28,7 +28,7 @@ from monitor.rules.model import (
     Rule,
     ThresholdRule,
 )
-from monitor.rules.named import BY_MINUTE, statistic
+from monitor.rules.named import BY_MINUTE, PERCENTILES, statistic
 from monitor.rules.slow import SHIFTED
 from monitor.rules.statistics import fisher_greater, log_choose
 
@@ -38,7 +38,7 @@ HOUR, DAY = 60, 1440
 AT_LOAD = 0.05
 
 #: The share of values beyond each percentile.
-BEYOND = {"p50": 0.5, "p90": 0.1, "p95": 0.05, "p99": 0.01}
+BEYOND = {name: round(1 - share, 9) for name, share in PERCENTILES.items()}
 
 
 class Traffic(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 #: What a rollup has a histogram of.
-Of = Literal["duration", "ttft"]
+Of = Literal["duration", "ttft", "input_tokens", "output_tokens", "cost", "tools_risk", "grounding_risk"]
 
 
 class Table(NamedTuple):

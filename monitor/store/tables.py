@@ -189,8 +189,17 @@ SUMS = {
     "ttft_sum_ms": "sum(ttft_ms::double precision)",
 }
 
-#: What a rollup has a histogram of: ``duration_buckets`` and ``duration_counts`` of ``duration_ms``, …
-HISTOGRAMS = ("duration", "ttft")
+#: What a rollup has a histogram of (``duration_buckets`` and ``duration_counts``, …), with the SQL that makes
+#: a call's bucket: by the logarithm, of cost in millionths of a dollar; of risks, from 0 to 1, in hundredths.
+HISTOGRAMS = {
+    "duration": "histogram_bucket(duration_ms)",
+    "ttft": "histogram_bucket(ttft_ms)",
+    "input_tokens": "histogram_bucket(input_tokens)",
+    "output_tokens": "histogram_bucket(output_tokens)",
+    "cost": "histogram_bucket(cost * 1000000)",
+    "tools_risk": "round(tools_risk * 100)::smallint",
+    "grounding_risk": "round(grounding_risk * 100)::smallint",
+}
 
 #: Every sum of a rollup, with its type, by falling width: a row has no holes in it.
 _SUM_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {

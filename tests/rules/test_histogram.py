@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.rules import histogram
-from monitor.rules.histogram import NO_BUCKET, bucket_of, exceedances, middles, quantile_buckets
+from monitor.rules.histogram import (
+    NO_BUCKET,
+    bucket_of,
+    exceedances,
+    middles,
+    place,
+    quantile_buckets,
+    values,
+)
+
+NAN = float("nan")
 
 #: Instances of the examples; -1 is none.
 SIZE = 4
@@ -48,6 +59,23 @@ def test_a_quantile_is_where_a_slow_count_finds_it(rows: list[Row], q: float, ce
         patch.setattr(histogram, "_CELLS", cells)
         found = quantile_buckets(q, *arrays(rows), SIZE)
     assert found.tolist() == [slow_quantile(q, rows, instance) for instance in range(SIZE)]
+
+
+@pytest.mark.parametrize(
+    ("of", "value", "bucket", "told"),
+    [
+        ("tools_risk", 0.0, 0, 0.0),
+        ("tools_risk", 0.704, 70, 0.7),
+        ("grounding_risk", 1.0, 100, 1.0),
+        ("duration", 1000.0, 349, pytest.approx(1000, rel=0.01)),
+        ("output_tokens", 1000, 349, pytest.approx(1000, rel=0.01)),
+        ("cost", 0.001, 349, pytest.approx(0.001, rel=0.01)),
+        ("cost", 0.0, -232, pytest.approx(0, abs=2e-8)),
+    ],
+)
+def test_each_kind_of_value_has_its_own_buckets(of: str, value: float, bucket: int, told: Any) -> None:
+    assert place(of, value) == bucket
+    assert values(of, np.array([bucket, NO_BUCKET])).tolist() == [told, pytest.approx(NAN, nan_ok=True)]
 
 
 @given(ROWS, st.lists(st.integers(-240, 930), min_size=SIZE, max_size=SIZE))

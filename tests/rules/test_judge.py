@@ -558,6 +558,17 @@ def test_what_is_said_of_gathered_evidence_is_what_was_seen_since_it_began() -> 
     assert [*numbers["evidence"]] == [lane.name for lane in lanes_for(rule)]
 
 
+@pytest.mark.parametrize(
+    ("high", "words"), [(0.8, "at most 0.8"), (NAN, "no upper bound from so few")], ids=["many", "few"]
+)
+def test_what_is_said_of_a_call_p95_is_how_sure_it_is(high: float, words: str) -> None:
+    rule = threshold(metric="tools.risk", statistic="call_p95", above=0.5)
+    reading = read(counted((58, 0)), value=np.array([0.71]), bounds=(np.array([0.66]), np.array([high])))
+    said, numbers = explain(rule, Memory(), reading, 0)
+    assert said == f"0.71 (each 95 % sure: at least 0.66, {words}) over 58 calls"
+    assert numbers["bounds_95"] == [0.66, None if np.isnan(high) else high]
+
+
 def test_what_is_said_where_nothing_is_known_is_a_sentence_too() -> None:
     said, numbers = explain(threshold(above=0.1), Memory(), read(counted((0, 0))), 0)
     assert (said, numbers["baseline"]) == ("0.00% over 0 calls", None)

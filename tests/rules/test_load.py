@@ -294,7 +294,23 @@ _FISHER = {"evidence": "fisher", "baseline": "{previous: 24h}"}
             {"metric": "duration", "statistic": "rate"},
             "duration has no rate in a threshold rule: p50 or p90 or p95 or p99 or mean",
         ),
-        ("threshold", {"metric": "cost", "statistic": "p95"}, "cost has no p95 in a threshold rule: mean"),
+        (
+            "threshold",
+            {"metric": "cost_of_requests", "statistic": "p95"},
+            "cost_of_requests has no p95 in a threshold rule, as a request's calls lie in several minutes;"
+            " those of calls are of cost: mean",
+        ),
+        (
+            "regression",
+            {"statistic": "call_p95"},
+            "errors has no call_p95 in a regression rule, as a call fails or does not: it would be 0 below"
+            " 5 % of failures and 1 above: rate",
+        ),
+        (
+            "threshold",
+            {"metric": "cost", "statistic": "call_p95"},
+            "cost has no call_p95 in a threshold rule",
+        ),
         *[
             (kind, {"statistic": chosen, **said}, f"{chosen} compares minutes with those of past days")
             for kind, said in (("threshold", {}), ("burn_rate", {"objective": "0.99"}), ("blip", {}))

@@ -23,9 +23,9 @@ def test_a_metric_is_a_part_of_a_whole_and_both_are_in_the_rollup(measured: Metr
     [
         ("duration", "ms", "duration"),
         ("ttft", "ms", "ttft"),
-        ("output_tokens", "tokens", None),
-        ("cost", "USD", None),
-        ("grounding.risk", "risk", None),
+        ("output_tokens", "tokens", "output_tokens"),
+        ("cost", "USD", "cost"),
+        ("grounding.risk", "risk", "grounding_risk"),
     ],
 )
 def test_a_measured_value_has_a_unit_and_maybe_a_histogram(

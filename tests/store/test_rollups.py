@@ -421,18 +421,37 @@ def rollup(calls: Sequence[ScoredCall]) -> dict[str, Any]:
         "output_tokens": sum(one.call.usage.output_tokens or 0 for one in calls),
         **histogram("duration", calls),
         **histogram("ttft", calls),
+        **measured(calls),
     }
 
 
 def histogram(of: str, calls: Sequence[ScoredCall]) -> dict[str, Any]:
     """The sum and the histogram of a duration."""
     durations = durations_of(calls, of)
-    buckets = Counter(math.ceil(math.log(clamped(duration)) / math.log(1.02)) for duration in durations)
-    return {
-        f"{of}_sum_ms": pytest.approx(math.fsum(durations)),
-        f"{of}_buckets": sorted(buckets),
-        f"{of}_counts": [buckets[bucket] for bucket in sorted(buckets)],
-    }
+    return {f"{of}_sum_ms": pytest.approx(math.fsum(durations)), **pairs(of, map(log_bucket, durations))}
+
+
+def log_bucket(value: float) -> int:
+    return math.ceil(math.log(clamped(value)) / math.log(1.02))
+
+
+def measured(calls: Sequence[ScoredCall]) -> dict[str, Any]:
+    """The histograms of tokens, of cost and of the risks."""
+    found: dict[str, Any] = {}
+    for of in ("input_tokens", "output_tokens"):
+        known = [value for one in calls if (value := getattr(one.call.usage, of)) is not None]
+        found |= pairs(of, map(log_bucket, known))
+    costs = [cost for one in calls if (cost := one.scores.cost) is not None]
+    found |= pairs("cost", (log_bucket(cost * 1e6) for cost in costs))
+    for of in ("tools", "grounding"):
+        risks = [risk for one in calls if (risk := getattr(one.scores, of).risk) is not None]
+        found |= pairs(f"{of}_risk", (round(risk * 100) for risk in risks))
+    return found
+
+
+def pairs(of: str, buckets: Iterable[int]) -> dict[str, Any]:
+    counts = Counter(buckets)
+    return {f"{of}_buckets": sorted(counts), f"{of}_counts": [counts[one] for one in sorted(counts)]}
 
 
 def sums(calls: Sequence[ScoredCall]) -> dict[str, float]:
