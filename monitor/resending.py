@@ -17,7 +17,7 @@ from msgspec import structs
 
 from monitor.clock import Clock
 from monitor.errors import MonitorError, Permanent, Transient
-from monitor.notify.alertmanager import AHEAD, StandingAlert
+from monitor.notify.alertmanager import AHEAD, StandingAlert, label_set
 from monitor.notify.channel import TryLater
 from monitor.notify.delivery import pause
 from monitor.notify.page import Kind, Page, Undeliverable, linked
@@ -110,7 +110,7 @@ class Resending:
         self._pages = pages
         self._dashboard = dashboard
         self._jitter = jitter
-        self._resend = Resend(self._every)
+        self._resend: Resend[CurrentAlert] = Resend(self._every, self._identity)
         self._failures = 0
         self._not_before = datetime.min.replace(tzinfo=UTC)
         self._untold: frozenset[int] = frozenset()
@@ -128,9 +128,11 @@ class Resending:
         if now < self._not_before:
             return 0
         stored = self._current.alerts(resolved_since=now - KEPT, also=self._resend.firing)
-        due = self._resend.due([one for one in stored if self._goes_here(one, now)], now)
+        here = [one for one in stored if self._goes_here(one, now)]
+        alike = self._resend.duplicated(here)
+        due = self._resend.due([one for one in here if one.rule not in alike], now)
         failing_since = self._failing_since()
-        if not due and failing_since is None:
+        if not due and not alike and failing_since is None:
             return 0
         proofs = self._current.proofs([one.alert_id for one in due])
         try:
@@ -139,8 +141,16 @@ class Resending:
             self._failed(error, due, now)
             return 0
         self._resend.sent(due, now)
-        self._worked(failing_since, now)
+        if alike:
+            same = Permanent(f"alerts of one rule look the same: {', '.join(sorted(alike))}")
+            self._failed(same, [one for one in here if one.rule in alike], now)
+        else:
+            self._worked(failing_since, now)
         return len(due)
+
+    def _identity(self, alert: CurrentAlert) -> frozenset[tuple[str, str]]:
+        """What the receiver tells alerts apart by."""
+        return frozenset(label_set(labels_of(_told(alert, self._rules.get(_key(alert))))).items())
 
     def _goes_here(self, alert: CurrentAlert, now: datetime) -> bool:
         """Whether it is routed here, and not held back since it fired."""

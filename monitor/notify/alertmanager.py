@@ -154,14 +154,13 @@ class AlertmanagerChannel:
         return None
 
 
-def label_set(page: Page) -> dict[str, str]:
-    """The labels that are an alert's identity for Alertmanager, with names that it takes.
+def label_set(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that are an alert's identity for Alertmanager, of those that our own matchers see.
 
-    They are what matchers of silences and routes see. A label without a value is none: Alertmanager drops it.
+    Names become ones that it takes, of two that become the same the later one stays. A label without a value
+    is none: Alertmanager drops it.
     """
-    named = {_legal(name): value for name, value in {**page.routing, **page.labels}.items()}
-    labels = {**named, "alertname": page.alert, "severity": page.severity, "metric": page.metric}
-    return {name: value for name, value in labels.items() if value}
+    return {_legal(name): value for name, value in labels.items() if value}
 
 
 def _endpoint(url: str) -> httpx.URL:
@@ -214,7 +213,15 @@ def _alert(one: StandingAlert) -> dict[str, object]:
         "silence_url": page.links.silence,
     }
     return {
-        "labels": label_set(page),
+        "labels": label_set(
+            {
+                **page.routing,
+                **page.labels,
+                "alertname": page.alert,
+                "severity": page.severity,
+                "metric": page.metric,
+            }
+        ),
         "annotations": {name: value for name, value in annotations.items() if value},
         "startsAt": _stamp(one.starts_at),
         "endsAt": _stamp(one.ends_at),

@@ -8,9 +8,10 @@ everything at once, which is what a receiver that keeps alerts in memory needs t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 #: How long an alert that has ended is sent again.
 KEPT = timedelta(minutes=15)
@@ -25,8 +26,8 @@ class Known(Protocol):
         ...
 
     @property
-    def fingerprint(self) -> str:
-        """What it has in common with others of its rule and labels."""
+    def rule(self) -> str:
+        """The name of its rule."""
         ...
 
     @property
@@ -53,15 +54,17 @@ class _Sent(NamedTuple):
     at: datetime
 
 
-class Resend:
+class Resend(Generic[Alert]):
     """What was sent of each alert, and when.
 
     Args:
         every: the pause between two sendings of one alert.
+        identity: what tells an alert from all others for whom it is sent to: its labels.
     """
 
-    def __init__(self, every: timedelta) -> None:
+    def __init__(self, every: timedelta, identity: Callable[[Alert], Hashable]) -> None:
         self._every = every
+        self._identity = identity
         self._sent: dict[int, _Sent] = {}
 
     @property
@@ -79,14 +82,20 @@ class Resend:
         there = {one.alert_id for one in alerts}
         self._sent = {number: sent for number, sent in self._sent.items() if number in there}
         # An alert that ended has nothing to say any more once another with its labels is pending or fires.
-        newest = {one.fingerprint: one for one in sorted(alerts, key=lambda one: one.alert_id)}
+        newest = {self._identity(one): one for one in sorted(alerts, key=lambda one: one.alert_id)}
         return [one for one in newest.values() if one.told and self._is_due(one, now)]
 
-    def sent(self, alerts: Sequence[Known], now: datetime) -> None:
+    def duplicated(self, alerts: Sequence[Alert]) -> set[str]:
+        """The rules of which two alerts are open that look the same: none of theirs may be sent."""
+        open_ = [(self._identity(one), one.rule) for one in alerts if one.resolved_at is None]
+        times = Counter(identity for identity, _ in open_)
+        return {rule for identity, rule in open_ if times[identity] > 1}
+
+    def sent(self, alerts: Sequence[Alert], now: datetime) -> None:
         """These were sent."""
         self._sent.update((one.alert_id, _Sent(one.state, now)) for one in alerts)
 
-    def _is_due(self, alert: Known, now: datetime) -> bool:
+    def _is_due(self, alert: Alert, now: datetime) -> bool:
         sent = self._sent.get(alert.alert_id)
         if alert.resolved_at is not None:
             if sent is not None and sent.state == "firing":
