@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import structs
 
 from monitor.notify.page import (
     Concurrency,
@@ -27,12 +28,11 @@ from monitor.notify.page import (
     Side,
     Statistic,
 )
-from monitor.notify.words import place, title
+from monitor.notify.words import TITLE, fit, title
 from monitor.phrases import measure
-from monitor.rules.metric import METRICS
-from monitor.rules.model import AbsenceRule, RegressionRule, Rule
-from monitor.rules.named import STATISTICS, statistic
-from monitor.telling import Message, metric_of
+from monitor.rules.meanings import compared_with, meaning, unit, what
+from monitor.rules.model import AbsenceRule, BurnRateRule, RegressionRule, Rule, ThresholdRule
+from monitor.telling import Alert, Message, metric_of
 
 #: What a dashboard shows before the onset, and after the page's own time.
 BEFORE, AFTER = timedelta(hours=2), timedelta(minutes=15)
@@ -50,7 +50,6 @@ def page_of(message: Message, at: datetime, *, dashboard: str = "") -> Page:
         dashboard: the address of the Grafana dashboard; empty for none.
     """
     lead, rule, found = message.lead, message.lead.rule, message.lead.evidence
-    unit = _unit(rule)
     ended = lead.state == "resolved"
     return Page(
         kind=kind_of(message),
@@ -59,10 +58,10 @@ def page_of(message: Message, at: datetime, *, dashboard: str = "") -> Page:
         alert=lead.name,
         severity=lead.severity,
         metric=metric_of(rule) if rule else lead.name,
-        unit=unit,
+        unit=unit(rule),
         labels=lead.labels,
         routing=dict(rule.labels) if rule else {},
-        title=_title(message, unit),
+        title=_title(message),
         summary=rule.summary if rule else "",
         reason=lead.reason,
         statistic=_statistic(rule),
@@ -70,13 +69,14 @@ def page_of(message: Message, at: datetime, *, dashboard: str = "") -> Page:
         started_at=lead.since,
         at=at,
         window=_side(found, "window", "value"),
-        baseline=_side(found, "baseline", "baseline_value"),
+        baseline=_baseline(found, rule),
         ratio=_ratio(found),
         mix=found.get("mix"),
         evidence=_read(found.get("evidence", {}), dict[str, tuple[float, float]]),
         false_alarms=_false_alarms(rule),
         contributors=_read(found.get("contributors", ()), tuple[Contributor, ...]),
         failure_classes=_read(found.get("failure_classes", ()), tuple[FailureClass, ...]),
+        usually=found.get("usually", ""),
         deploys=_read(found.get("deploys", ()), tuple[Marker, ...]),
         concurrency=_read(found.get("concurrency"), Concurrency | None),
         examples=_read(found.get("examples", ()), tuple[Example, ...]),
@@ -85,7 +85,7 @@ def page_of(message: Message, at: datetime, *, dashboard: str = "") -> Page:
             for one in message.table
         ),
         more=message.more,
-        ended=_read(found.get("ended"), Ended | None) if ended else None,
+        ended=_ended(lead, at) if ended else None,
         links=Links(
             dashboard=dashboard_link(dashboard, lead.labels, lead.onset_at or lead.since, at),
             runbook=rule.runbook_url if rule else None,
@@ -112,18 +112,31 @@ def dashboard_link(base: str, labels: Mapping[str, str], since: datetime, until:
     return f"{base}{'&' if '?' in base else '?'}{urlencode(query)}"
 
 
-def _title(message: Message, unit: str) -> str:
+def _title(message: Message) -> str:
     lead = message.lead
     rule, found = lead.rule, lead.evidence
-    metric = metric_of(rule) if rule else lead.name
+    about = what(rule) if rule else lead.name
     now, before = (
-        _said(found, *names, unit) for names in (("window", "value"), ("baseline", "baseline_value"))
+        _said(found, *names, unit(rule)) for names in (("window", "value"), ("baseline", "baseline_value"))
     )
     if lead.state == "resolved":
-        return f"resolved: {metric.replace('.', ' ', 1)} on {place(lead.labels)}" + (
-            f", now {now}" if now else ""
-        )
-    return title(metric, lead.labels, now=now, before=before, ratio=_ratio(found))
+        return fit(title(f"resolved: {about}", lead.labels) + (f", now {now}" if now else ""), TITLE)
+    if isinstance(rule, AbsenceRule):
+        return title(about, lead.labels)
+    if isinstance(rule, BurnRateRule):
+        budget = 1 - rule.objective
+        times = f" ×{found['window']['rate'] / budget:.2g}" if found.get("window") else ""
+        return title(f"error budget of {about} burns{times}", lead.labels, now=now, limit=measure(budget, ""))
+    return title(about, lead.labels, now=now, before=before, ratio=_ratio(found), limit=_limit(rule))
+
+
+def _limit(rule: Rule | None) -> str:
+    """What a rule without a baseline allows."""
+    if not isinstance(rule, ThresholdRule):
+        return ""
+    if rule.above is not None:
+        return measure(rule.above, unit(rule))
+    return f"{measure(rule.below or 0.0, unit(rule))} or more"
 
 
 def _said(found: Mapping[str, Any], side: str, value: str, unit: str) -> str:
@@ -150,15 +163,21 @@ def _side(found: Mapping[str, Any], name: str, value: str) -> Side | None:
     return side
 
 
+def _baseline(found: Mapping[str, Any], rule: Rule | None) -> Side | None:
+    side = _side(found, "baseline", "baseline_value")
+    return side and structs.replace(side, of=compared_with(rule) if rule else "")
+
+
 def _statistic(rule: Rule | None) -> Statistic | None:
-    if rule is None or isinstance(rule, AbsenceRule):
+    if rule is None:
         return None
-    name = statistic(rule)
-    return Statistic(name=name, meaning=STATISTICS[name])
+    name, sentence = meaning(rule)
+    return Statistic(name=name, meaning=sentence)
 
 
-def _unit(rule: Rule | None) -> str:
-    return "" if rule is None or isinstance(rule, AbsenceRule) else METRICS[rule.metric].unit
+def _ended(lead: Alert, at: datetime) -> Ended:
+    worst = lead.evidence.get("ended", {})
+    return Ended(lasted_s=(at - (lead.onset_at or lead.since)).total_seconds(), **worst)
 
 
 def _false_alarms(rule: Rule | None) -> float | None:

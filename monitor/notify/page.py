@@ -38,7 +38,8 @@ class Side(_Part, frozen=True, kw_only=True):
 
     ``rate`` is ``failures`` of ``calls``, with its 95 % interval (Wilson). A measured value is in ``value``,
     in the page's ``unit``; then of a percentile ``failures`` counts the calls beyond the usual one, and of a
-    mean there are only ``calls``. ``start`` and ``end`` are the time that this is of, where it is one span.
+    mean there are only ``calls``. ``start`` and ``end`` are the time that this is of, where it is one span;
+    where it is not, ``of`` says in words what it is.
     """
 
     calls: int = 0
@@ -48,21 +49,26 @@ class Side(_Part, frozen=True, kw_only=True):
     value: float | None = None
     start: datetime | None = None
     end: datetime | None = None
+    of: str = ""
 
 
 class Contributor(_Part, frozen=True, kw_only=True):
-    """One value of one dimension, and what it adds.
+    """One value of one dimension, and what it adds to the change.
 
-    ``excess`` is its failures beyond what the baseline's rate would give for its calls. ``share`` is its
-    part of the calls now and ``usual_share`` the part it had; ``by_rate`` and ``by_mix`` are the points of
-    rate that it adds by failing more often, and by having more of the calls.
+    ``rate`` is ``failures`` of ``calls``, and ``usual_rate`` what it was; of a mean these are the means in the
+    page's ``unit``, and there are no ``failures``. ``share`` is its part of the calls now and ``usual_share``
+    the part it had. ``by_rate`` is what it adds to the whole by being worse, ``by_mix`` by having another part
+    of the calls; ``excess`` is both times all calls: failures (or units) more than usual. What was usual is
+    null where nothing is known of it; then ``excess`` is what is beyond the baseline's rate.
     """
 
     dimension: str
     value: str
     calls: int
-    failures: int
+    failures: int | None = None
     excess: float
+    rate: float | None = None
+    usual_rate: float | None = None
     share: float | None = None
     usual_share: float | None = None
     by_rate: float | None = None
@@ -70,10 +76,15 @@ class Contributor(_Part, frozen=True, kw_only=True):
 
 
 class FailureClass(_Part, frozen=True, kw_only=True):
-    """One way to fail, and how often it happened in the window."""
+    """One way to fail: how often it happened in the window, and its part of all calls now and usually.
+
+    The parts are null where only the newest failures were looked at.
+    """
 
     outcome: str
     calls: int
+    rate: float | None = None
+    usual_rate: float | None = None
 
 
 class Marker(_Part, frozen=True, kw_only=True):
@@ -90,7 +101,10 @@ class Marker(_Part, frozen=True, kw_only=True):
 
 
 class Concurrency(_Part, frozen=True, kw_only=True):
-    """Calls in flight at once, on average: in the window, and at the same time on other days."""
+    """Calls in flight at once, on average: in the window, and in what ``Page.usually`` is of.
+
+    Little's law: the sum of their durations over the time in which they began.
+    """
 
     now: float
     usual: float | None = None
@@ -200,6 +214,8 @@ class Page(_Part, frozen=True, kw_only=True):
     """Of each lane of the detector, the evidence and its threshold."""
     false_alarms: float | None = None
     """How often a week chance alone may do this, by the rule's budget."""
+    usually: str = ""
+    """What the usual numbers of contributors, failure classes and concurrency are of, in words."""
     contributors: tuple[Contributor, ...] = ()
     failure_classes: tuple[FailureClass, ...] = ()
     deploys: tuple[Marker, ...] = ()

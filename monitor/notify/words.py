@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from monitor.notify.page import Contributor, Example, Marker, Page, Side
+from monitor.notify.page import Contributor, Example, FailureClass, Marker, Page, Side
 from monitor.phrases import lasting, measure, moment
 
 #: Lines of a table that are said; of more it is said how many there are.
 ROWS = 10
+
+#: Characters of a title, and of a label's value in it.
+TITLE, VALUE = 200, 48
 
 _MORE = "…"
 
@@ -26,23 +29,43 @@ class Section(NamedTuple):
     lines: tuple[str, ...]
 
 
-def title(metric: str, labels: Mapping[str, str], *, now: str, before: str, ratio: float | None) -> str:
-    """One line that says what, by how much and where.
+def title(
+    what: str,
+    labels: Mapping[str, str],
+    *,
+    now: str = "",
+    before: str = "",
+    ratio: float | None = None,
+    limit: str = "",
+) -> str:
+    """One line that says what, by how much and where, of at most ``TITLE`` characters.
 
     ``json schema_violation up ×2.1 (2.0 % → 4.2 %) on gpt-x / extract-v7``
+
+    Args:
+        what: is measured.
+        labels: where.
+        now: the value, in words; empty where none is known.
+        before: the one that it is compared with; empty where there is none.
+        ratio: the one over the other; ``None`` where that is no number.
+        limit: the value that it may have; empty where there is none.
     """
-    what, where = metric.replace(".", " ", 1), place(labels)
-    if not before:
-        return f"{what} at {now or '?'} on {where}"
-    if ratio is None or ratio >= 1:
-        times = f" ×{ratio:.2g}" if ratio is not None and ratio < 100 else ""
-        return f"{what} up{times} ({before} → {now}) on {where}"
-    return f"{what} down to {ratio:.0%} ({before} → {now}) on {where}"
+    if before:
+        what = f"{what} {_changed(ratio)} ({before} → {now})"
+    elif now:
+        what = f"{what} at {now}" + (f", allowed {limit}" if limit else "")
+    return fit(f"{what} on {place(labels)}", TITLE)
+
+
+def _changed(ratio: float | None) -> str:
+    if ratio is None or ratio >= 100:
+        return "up"
+    return f"{'up' if ratio >= 1 else 'down'} ×{ratio:.2g}"
 
 
 def place(labels: Mapping[str, str]) -> str:
-    """The labels in one line: ``checkout / production``."""
-    return " / ".join(value or "(none)" for value in labels.values()) or "everything"
+    """The labels in one line, long values cut: ``checkout / production``."""
+    return " / ".join(fit(line(value), VALUE) or "(none)" for value in labels.values()) or "everything"
 
 
 def line(text: str) -> str:
@@ -56,9 +79,9 @@ def sections(page: Page) -> tuple[Section, ...]:
         Section("", _head(page)),
         Section("Held back", _digest(page)),
         Section("Now and before", _sides(page)),
-        Section("Who carries it", tuple(_contributor(one) for one in page.contributors)),
-        Section("Failures", tuple(f"{one.outcome}: {_calls(one.calls)}" for one in page.failure_classes)),
-        Section("Deploys near the onset", tuple(_marker(one) for one in page.deploys)),
+        Section("Who carries it", _contributors(page)),
+        Section("Failures", tuple(_failure(one) for one in page.failure_classes)),
+        Section("Deploys and new models near the onset", tuple(_marker(one) for one in page.deploys)),
         Section("Load", _load(page)),
         Section("Calls that show it", tuple(_example(one) for one in page.examples)),
         Section("Alerts of this episode", _members(page)),
@@ -191,19 +214,49 @@ def _side(side: Side, page: Page) -> str:
         said.append(_calls(side.calls))
     if side.start is not None and side.end is not None:
         said.append(f"{moment(side.start)} to {moment(side.end)}")
+    elif side.of:
+        said.append(side.of)
     return ", ".join(said) or "nothing"
 
 
-def _contributor(one: Contributor) -> str:
-    name = f"{one.dimension} {one.value or '(none)'}"
-    said = [f"{one.excess:+.0f} failures beyond the usual", f"{one.failures:,} of {_calls(one.calls)}"]
-    if one.by_rate is not None and one.by_mix is not None:
-        said.append(f"{one.by_rate * 100:+.1f} points by rate, {one.by_mix * 100:+.1f} by traffic")
+def _contributors(page: Page) -> tuple[str, ...]:
+    lines = tuple(_contributor(one, page) for one in page.contributors)
+    return (*lines, f"Usually: {page.usually}.") if lines and page.usually else lines
+
+
+def _contributor(one: Contributor, page: Page) -> str:
+    name = f"{one.dimension} {fit(line(one.value), VALUE) or '(none)'}"
+    if one.failures is None:
+        said = [f"{measure(one.excess, page.unit)} more than usual in all, over {_calls(one.calls)}"]
+    else:
+        said = [f"{one.excess:.0f} failures more than usual, {one.failures:,} of {_calls(one.calls)}"]
+    unit = "" if one.failures is not None else page.unit
+    if one.rate is not None and one.usual_rate is not None:
+        said.append(f"{measure(one.usual_rate, unit)} → {measure(one.rate, unit)}")
+    elif one.rate is not None:
+        said.append(f"{measure(one.rate, unit)}, new" if one.usual_share == 0 else measure(one.rate, unit))
     if one.share is not None and one.usual_share is not None:
         said.append(f"{one.share:.0%} of calls, usually {one.usual_share:.0%}")
-    elif one.share is not None:
-        said.append(f"{one.share:.0%} of calls")
-    return f"{name}: {', '.join(said)}"
+    if one.by_rate is not None and one.by_mix is not None:
+        said.append(
+            f"adds {_points(one.by_rate, unit)} by its rate, {_points(one.by_mix, unit)} by its traffic"
+        )
+    return f"{name}: {'; '.join(said)}"
+
+
+def _points(value: float, unit: str) -> str:
+    """A difference, with its sign: ``+1.2 points`` of a rate, else in the unit."""
+    if not unit:
+        return f"{value * 100:+.1f} points"
+    return f"{'-' if value < 0 else '+'}{measure(abs(value), unit)}"
+
+
+def _failure(one: FailureClass) -> str:
+    parts = ""
+    if one.rate is not None:
+        usual = "" if one.usual_rate is None else f", usually {measure(one.usual_rate, '')}"
+        parts = f", {measure(one.rate, '')} of all{usual}"
+    return f"{one.outcome}: {_calls(one.calls)}{parts}"
 
 
 def _marker(one: Marker) -> str:
@@ -226,7 +279,7 @@ def _example(one: Example) -> str:
     of = " / ".join(part for part in (one.model_served, one.prompt_version) if part)
     trace = f", trace {one.trace_id}" if one.trace_id else ""
     detail = f": {one.detail}" if one.detail else ""
-    return f"{one.call_id} {moment(one.started_at)}{f' {of}' if of else ''}{trace}, {one.outcome}{detail}"
+    return f"{one.call_id}, {moment(one.started_at)}{f', {of}' if of else ''}{trace}, {one.outcome}{detail}"
 
 
 def _members(page: Page) -> tuple[str, ...]:

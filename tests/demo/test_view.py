@@ -40,10 +40,8 @@ def test_the_screen_shows_what_was_delivered_and_who_contributes() -> None:
     payload = {
         "status": "firing",
         "title": "json.failed up",
-        "evidence": {
-            "contributors": [{"dimension": "prompt_version", "value": "v8", "failures": 4, "calls": 9}],
-            "examples": [{"call_id": "c1", "outcome": "not_json", "detail": None}],
-        },
+        "contributors": [{"dimension": "prompt_version", "value": "v8", "failures": 4, "calls": 9}],
+        "examples": [{"call_id": "c1", "outcome": "not_json", "detail": None}],
     }
     drawn = text(picture(Status("broken", 1, 2, 3), snapshot([], [alert]), [payload]))
     for part in (
