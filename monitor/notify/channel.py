@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
 
 from monitor.clock import Clock
-from monitor.errors import Transient
+from monitor.errors import Permanent, Transient
 from monitor.notify.page import Page
 
 #: What a channel wants to know again when it next speaks of an episode: ``{"ts": "1773144120.000100"}``.
@@ -47,6 +47,22 @@ class TryLater(Transient):
         self.after = after
 
 
+class Acknowledging(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody at a channel's other side takes care.
+
+    ``by`` says who, in the words of that side. What of is said by one of the other two: ``dedup_key`` is that
+    of a notification, ``alert_id`` that of its page.
+    """
+
+    by: str
+    dedup_key: str | None = None
+    alert_id: int | None = None
+
+
+class Forged(Permanent):
+    """A request that is not from whom it has to be: unsigned, signed with another secret, or too late."""
+
+
 class Channel(Protocol):
     """A way to tell people. ``send`` may be called from several threads at once."""
 
@@ -80,3 +96,16 @@ class ChannelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             ConfigError: it can't be one; says what to put right, and no secret.
         """
         raise NotImplementedError
+
+    def hear(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Acknowledging | None:  # noqa: ARG002
+        """What a request from the channel's other side says; ``None`` if it is nothing for us.
+
+        Args:
+            headers: the request's, with names in small letters.
+            body: its body as it came, of bounded size.
+            now: what time it is.
+
+        Raises:
+            Forged: it is not from there; always so where nothing can come back.
+        """
+        raise Forged("nothing is heard from this channel")

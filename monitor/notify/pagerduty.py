@@ -9,11 +9,14 @@ Event" and "Events API v2 Overview".
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from monitor.clock import Clock
 from monitor.errors import ConfigError
-from monitor.notify.channel import ChannelSettings, Notification
+from monitor.notify.answers import from_pagerduty
+from monitor.notify.channel import Acknowledging, ChannelSettings, Notification
 from monitor.notify.http import TIMEOUT_S, checked_url, judge, post_json, sayable
 from monitor.notify.page import Page
 from monitor.notify.words import fit, fitting, headline, links, place, sections
@@ -37,7 +40,8 @@ class PagerDutySettings(ChannelSettings, frozen=True, kw_only=True, tag="pagerdu
     """Opens incidents with the ``routing_key`` of an Events API v2 integration.
 
     ``url`` is another region's (``https://events.eu.pagerduty.com/v2/enqueue``). ``signing_secret`` is that
-    of a webhook subscription of PagerDuty's, by which acknowledgements come back.
+    of a webhook subscription of PagerDuty's, by which acknowledgements come back to
+    ``/api/hooks/pagerduty/<channel>``.
     """
 
     routing_key: str
@@ -52,6 +56,12 @@ class PagerDutySettings(ChannelSettings, frozen=True, kw_only=True, tag="pagerdu
     def channel(self, clock: Clock) -> PagerDutyChannel:  # noqa: ARG002 - an event has the page's own time
         """See ``ChannelSettings``."""
         return PagerDutyChannel(self.routing_key, url=self.url)
+
+    def hear(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Acknowledging | None:
+        """See ``ChannelSettings``."""
+        if self.signing_secret is None:
+            return super().hear(headers, body, now)
+        return from_pagerduty(headers, body, self.signing_secret)
 
 
 class PagerDutyChannel:

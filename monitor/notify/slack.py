@@ -9,14 +9,16 @@ attempt posts again. Limits and errors: Slack's reference of these two methods a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from monitor.clock import Clock
 from monitor.errors import ConfigError, Permanent
-from monitor.notify.channel import ChannelSettings, Notification, Receipt, TryLater
+from monitor.notify.answers import ACKNOWLEDGE, from_slack
+from monitor.notify.channel import Acknowledging, ChannelSettings, Notification, Receipt, TryLater
 from monitor.notify.http import TIMEOUT_S, checked_url, judge, post_json, retry_after
 from monitor.notify.page import Page
 from monitor.notify.words import Section, fit_units, fitting, headline, links, sections, units
@@ -33,9 +35,6 @@ SECTION, WHOLE = 1_800, 9_000
 
 #: Characters of a link; of a reply, which says what is new in a few lines.
 LINK, REPLY = 600, 1_000
-
-#: The button's name in what Slack sends back when somebody presses it.
-ACKNOWLEDGE = "acknowledge"
 
 _TOKEN = re.compile(r"[!-~]{8,1024}")
 
@@ -76,6 +75,12 @@ class SlackSettings(ChannelSettings, frozen=True, kw_only=True, tag="slack", tag
         return SlackChannel(
             self.token, self.channel_id, buttons=self.signing_secret is not None, url=self.url
         )
+
+    def hear(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Acknowledging | None:
+        """See ``ChannelSettings``."""
+        if self.signing_secret is None:
+            return super().hear(headers, body, now)
+        return from_slack(headers, body, self.signing_secret, now)
 
 
 class _Refused(Permanent):
