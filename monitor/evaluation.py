@@ -26,6 +26,7 @@ from monitor.reading import MINUTE, Reader, by_of, values_of
 from monitor.routing import Route, Routing
 from monitor.rules import Rules
 from monitor.rules.judge import judge, lanes_for
+from monitor.rules.matchers import selecting
 from monitor.rules.memory import Labels, Memory
 from monitor.rules.model import AbsenceRule, Rule
 from monitor.rules.reason import explain
@@ -42,7 +43,7 @@ from monitor.store.alerts import (
 )
 from monitor.store.counters import Counters
 from monitor.store.outbox import Destination
-from monitor.store.silences import Silences
+from monitor.store.silences import Silence, Silences
 from monitor.telling import Alert, Message, again, labels_of, tell
 
 log = structlog.get_logger("monitor.evaluation")
@@ -231,7 +232,7 @@ class Evaluator:
             if (judged := self._at[key]) is not None and (judged != expected[key] or key in stirred)
         ]
         before = [self._alert(row) for row in self._alerts.open(resolved_since=at - LONGEST_REOPENING)]
-        now, messages = tell(self._after(before, moved, at), self._silences.muting(at), self._inhibitions, at)
+        now, messages = tell(self._after(before, moved, at), self._muting(at), self._inhibitions, at)
         states = {one.fingerprint: one.state for one in before if one.state != "resolved"}
         return Evaluated(
             memories,
@@ -249,6 +250,19 @@ class Evaluator:
             ],
             self._tellings(messages, at, now_),
         )
+
+    def _muting(self, at: datetime) -> list[Silence]:
+        """The silences that are active; one that can't be read mutes nothing, and keeps no page back."""
+        found = []
+        for silence in self._silences.muting(at):
+            try:
+                selecting(silence.matchers)
+            except ValueError as error:
+                log.warning("a silence mutes nothing", silence=silence.silence_id, reason=str(error))
+                self._metrics.unusable_silences.inc()
+            else:
+                found.append(silence)
+        return found
 
     def _alert(self, row: AlertRow) -> Alert:
         """An alert as it is stored."""

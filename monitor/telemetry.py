@@ -380,6 +380,11 @@ class ControlMetrics:
         self.transitions = Counter(
             "llm_monitor_alert_transitions", "State changes of alerts.", ("rule", "state"), registry=registry
         )
+        self.unusable_silences = Counter(
+            "llm_monitor_silences_unusable",
+            "Times that an active silence could not be read, and muted nothing.",
+            registry=registry,
+        )
         self.notifications = Counter(
             "llm_monitor_notifications", "Delivery attempts.", ("channel", "result"), registry=registry
         )

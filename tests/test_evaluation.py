@@ -70,6 +70,23 @@ def test_a_regression_fires_holds_without_data_and_resolves_when_calls_are_good_
     assert town.evaluate() == 0
 
 
+@pytest.mark.parametrize(
+    "matchers",
+    [["service=" + "x" * 3_000], ["service=~("], ["service"], [], ["service=~.*"]],
+    ids=["long", "no-regex", "no-matcher", "none", "every-alert"],
+)
+def test_a_silence_that_can_not_be_read_mutes_nothing_and_keeps_no_page_back(
+    engine: sa.Engine, matchers: list[str]
+) -> None:
+    town = Town(engine, threshold(by=("service",)))
+    end = NOON + 3 * timedelta(hours=1)
+    Silences(engine).add(matchers, starts_at=NOON - MINUTE, ends_at=end, created_by="ann", comment="x")
+    town.calls(10, 60)
+    assert town.evaluate() == 1
+    assert town.told() == [("oncall", "firing"), ("log", "firing")]
+    assert town.counted("llm_monitor_silences_unusable_total") >= 1
+
+
 def test_calls_without_anything_before_fire_nothing(engine: sa.Engine) -> None:
     town = Town(engine, regression())
     town.calls(0, 500)

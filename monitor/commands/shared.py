@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor import logs
+from monitor.clock import SystemClock
 from monitor.durations import seconds
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from monitor.config import Settings
+
+#: How far a moment may lie from now, and how long a duration may be: what is beyond is a slip of the pen.
+FURTHEST = timedelta(days=3653)
 
 ConfigOption = Annotated[
     Path | None,
@@ -63,17 +67,26 @@ def database(settings: Settings) -> Iterator[sa.Engine]:
 
 
 def duration(text: str) -> timedelta:
-    """Parses an option: ``2h``."""
+    """Parses an option: ``2h``, at most ten years."""
     try:
-        return timedelta(seconds=seconds(text))
+        length = seconds(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    if length > FURTHEST.total_seconds():
+        raise typer.BadParameter(f"{text} is more than ten years")
+    return timedelta(seconds=length)
 
 
 def moment(text: str) -> datetime:
-    """Parses an option: ``2026-11-22T13:30``, in UTC unless it says otherwise."""
+    """Parses an option: ``2026-11-22T13:30``, in UTC unless it says otherwise; gives it in UTC.
+
+    At most ten years from now, either way.
+    """
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError as error:
+        at = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(str(error)) from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    if abs(at - SystemClock().now()) > FURTHEST:
+        raise typer.BadParameter(f"{text} is more than ten years from now")
+    return at

@@ -173,8 +173,16 @@ def _end(begins: datetime, for_: timedelta | None, until: datetime | None) -> da
 
 def _about(silence: Silence, wanted: Matchers) -> bool:
     """Whether a silence's matchers, taken for labels, match: as amtool queries silences."""
-    stored = [matcher for text in silence.matchers for matcher in parse(text)]
-    return match(wanted, {matcher.name: matcher.value for matcher in stored})
+    return match(wanted, {matcher.name: matcher.value for matcher in _stored(silence)})
+
+
+def _stored(silence: Silence) -> Matchers:
+    """A silence's matchers; none, with a word why, where they can't be read, as after a change of release."""
+    try:
+        return tuple(matcher for text in silence.matchers for matcher in parse(text))
+    except ValueError as error:
+        typer.echo(f"silence {silence.silence_id} mutes nothing: {error}", err=True)
+        return ()
 
 
 def _open_alerts(engine: sa.Engine, settings: Settings) -> list[dict[str, str]]:
@@ -204,8 +212,7 @@ def _public(silence: Silence, now: datetime) -> dict[str, Any]:
                 "isRegex": matcher.operator.endswith("~"),
                 "isEqual": not matcher.operator.startswith("!"),
             }
-            for text in silence.matchers
-            for matcher in parse(text)
+            for matcher in _stored(silence)
         ],
         "startsAt": silence.starts_at,
         "endsAt": silence.ends_at,

@@ -17,7 +17,7 @@ from typing import Literal, cast
 import jsonschema_rs
 import msgspec
 
-#: Characters that one matcher's text may have.
+#: Characters that one matcher's text may have, as it is written and as it is kept, in quotes.
 MAX_TEXT = 2_048
 #: Bytes that a compiled pattern may take; a class of Unicode (``\pL``) takes some 50 kB.
 MAX_COMPILED = 1 << 18
@@ -125,7 +125,11 @@ def _matcher(found: re.Match[str]) -> Matcher:
         raise ValueError("a matcher needs the name of a label before its operator")
     if operator.endswith("~"):
         _pattern(value)
-    return Matcher(name, operator, value)
+    matcher = Matcher(name, operator, value)
+    # What is kept is read again, each time that alerts are told.
+    if (length := len(str(matcher))) > MAX_TEXT:
+        raise ValueError(f"a matcher may have at most {MAX_TEXT:,} characters, in quotes, not {length:,}")
+    return matcher
 
 
 @lru_cache(REMEMBERED)

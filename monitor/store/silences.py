@@ -6,18 +6,24 @@ that an alert that was muted by it can still say by what.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
-from typing import Literal
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from monitor.store.database import transient_if_unreachable
 from monitor.store.tables import silences
 
+log = structlog.get_logger("monitor.store.silences")
+
 SilenceState = Literal["active", "pending", "expired"]
+
+#: Postgres knows times before and after those that Python has: they are read as these.
+_FIRST, _LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -119,6 +125,20 @@ class Silences:
             return sorted(connection.execute(ending).scalars())
 
     def _read(self, which: sa.ColumnElement[bool]) -> list[Silence]:
-        query = sa.select(silences).where(which).order_by(silences.c.ends_at.desc(), silences.c.silence_id)
+        columns = [_bounded(column) if column.name.endswith("_at") else column for column in silences.c]
+        query = sa.select(*columns).where(which).order_by(silences.c.ends_at.desc(), silences.c.silence_id)
         with transient_if_unreachable(), self._engine.begin() as connection:
-            return [msgspec.convert(row._mapping, Silence) for row in connection.execute(query)]
+            return list(_readable(connection.execute(query)))
+
+
+def _bounded(time: sa.Column[datetime]) -> sa.ColumnElement[datetime]:
+    return sa.func.greatest(sa.func.least(time, _LAST), _FIRST).label(time.name)
+
+
+def _readable(rows: Iterable[sa.Row[Any]]) -> Iterator[Silence]:
+    """The silences of these rows. One that somebody wrote by hand, and is none, hides no others."""
+    for row in rows:
+        try:
+            yield msgspec.convert(row._mapping, Silence)
+        except msgspec.ValidationError as error:
+            log.warning("a silence can't be read", silence=row.silence_id, reason=str(error))

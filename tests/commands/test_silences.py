@@ -96,15 +96,24 @@ def test_a_silence_can_be_given_its_start_its_end_and_its_author(llm_monitor: Ru
     ("arguments", "says"),
     [
         (["service=checkout"], "give one of --for and --until"),
-        (["service=checkout", "--for", "2h", "--until", "2100-01-01"], "give one of --for and --until"),
+        (["service=checkout", "--for", "2h", "--until", "2027-01-01"], "give one of --for and --until"),
         (["service=checkout", "--until", "2020-01-01"], "it would be over already"),
         (["service=checkout", "--for", "0s"], "it would be over already"),
         (["service=checkout", "--for", "soon"], "'soon' is not a duration"),
+        (["service=checkout", "--for", "9999w"], "9999w is more than ten years"),
+        (["service=checkout", "--for", "9" * 30 + "w"], "is more than ten years"),
+        (["service=checkout", "--until", "9999-12-31T23:59:59-14:00"], "date value out of range"),
+        (["service=checkout", "--until", "9999-12-31"], "9999-12-31 is more than ten years from now"),
+        (["service=checkout", "--starts", "0001-01-01T00:00+14:00", "--for", "1h"], "out of range"),
+        (["service=" + "x" * 2039, "--for", "2h"], "at most 2,048 characters, in quotes, not 2,049"),
         (["service=~.*", "--for", "2h"], "these matchers select every alert"),
         (["service=~(", "--for", "2h"], "'(' is no regular expression"),
         (["--for", "2h"], "Missing argument"),
     ],
-    ids=["no-end", "two-ends", "past", "no-time", "no-duration", "all", "no-regex", "no-matcher"],
+    ids=[
+        *("no-end", "two-ends", "past", "no-time", "no-duration", "for-centuries", "for-ever", "year-10000"),
+        *("year-9999", "year-0", "long", "all", "no-regex", "no-matcher"),
+    ],
 )
 def test_what_can_not_be_a_silence_is_refused_with_what_would_be_right(
     llm_monitor: Run, engine: sa.Engine, arguments: list[str], says: str
@@ -177,6 +186,22 @@ def test_expire_ends_every_silence_that_is_about_a_label(llm_monitor: Run, engin
     done = llm_monitor("silence", "expire", "--matching", "service=a")
     assert done.stdout == "".join(f"expired {id_}\n" for id_ in sorted(ids))
     assert [one.silence_id for one in Silences(engine).muting(datetime.now(UTC))] == [kept]
+
+
+def test_a_silence_that_can_not_be_read_any_more_is_listed_and_can_be_ended(
+    llm_monitor: Run, engine: sa.Engine
+) -> None:
+    now = datetime.now(UTC)
+    id_ = Silences(engine).add(
+        ["service=" + "x" * 3_000], starts_at=now - HOUR, ends_at=now + HOUR, created_by="ann", comment="x"
+    )
+    kept = added(llm_monitor, "service=b")
+    done = llm_monitor("silence", "list", "--json")
+    assert [one["id"] for one in json.loads(done.stdout)] == [kept, id_]
+    assert f"silence {id_} mutes nothing: a matcher may have at most" in done.stderr
+    assert str(id_) in llm_monitor("silence", "list").stdout
+    assert llm_monitor("silence", "expire", "--matching", "service=b").stdout == f"expired {kept}\n"
+    assert llm_monitor("silence", "expire", str(id_)).stdout == f"expired {id_}\n"
 
 
 def test_expire_of_nothing_fails(llm_monitor: Run, engine: sa.Engine) -> None:

@@ -65,6 +65,8 @@ def test_what_can_be_written(text: str, expected: list[str]) -> None:
         ('a=~"x{1000}{1000}"', "must not be too large"),
         ('a=~"[[:alpha:]]+"', "write [A-Za-z]"),
         (f"a={'b' * MAX_TEXT}", "at most 2,048 characters, not 2,050"),
+        (f"a={'b' * (MAX_TEXT - 2)}", "at most 2,048 characters, in quotes, not 2,050"),
+        ('a=~"' + r"\d" * 700 + '"', "at most 2,048 characters, in quotes, not 2,105"),
     ],
     ids=lambda value: str(value)[:20].strip(),
 )

@@ -79,6 +79,42 @@ def test_only_what_had_not_ended_is_expired(silences: Silences) -> None:
     assert silences.expire([], at) == []
 
 
+def stored(engine: sa.Engine, matchers: str, starts_at: str, ends_at: str) -> int:
+    """A silence as anybody could write it."""
+    adding = sa.text(
+        "INSERT INTO silences (matchers, starts_at, ends_at, created_by, comment)"
+        " VALUES (CAST(:matchers AS jsonb), CAST(:starts_at AS timestamptz), CAST(:ends_at AS timestamptz),"
+        " 'ann', 'x') RETURNING silence_id"
+    )
+    with engine.begin() as connection:
+        values = {"matchers": matchers, "starts_at": starts_at, "ends_at": ends_at}
+        return int(connection.execute(adding, values).scalar_one())
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "ends_at"),
+    [("2026-01-01", "10000-01-01 13:59:59+00"), ("2026-01-01", "infinity"), ("-infinity", "infinity")],
+    ids=["year-10000", "never", "ever"],
+)
+def test_a_silence_of_times_that_python_does_not_know_mutes_and_can_be_ended(
+    engine: sa.Engine, silences: Silences, starts_at: str, ends_at: str
+) -> None:
+    id_ = stored(engine, '["service=checkout"]', starts_at, ends_at)
+    assert [one.silence_id for one in silences.muting(NOON)] == [id_]
+    assert silences.expire([id_], NOON) == [id_]
+    assert silences.muting(NOON) == []
+    assert len(silences.all()) == 1
+
+
+@pytest.mark.parametrize("matchers", ["[1]", "{}", "null", '"service=checkout"'])
+def test_a_row_that_is_no_silence_does_not_hide_the_others(
+    engine: sa.Engine, silences: Silences, matchers: str
+) -> None:
+    stored(engine, matchers, "2026-01-01", "2099-01-01")
+    id_ = add(silences, NOON, NOON + HOUR)
+    assert [one.silence_id for one in silences.muting(NOON)] == [id_]
+
+
 @pytest.mark.parametrize("length", [timedelta(), -HOUR], ids=["no-time", "backwards"])
 def test_a_silence_that_ends_before_it_starts_is_refused(silences: Silences, length: timedelta) -> None:
     with pytest.raises(ValueError, match="must end after it starts"):
