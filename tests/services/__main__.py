@@ -1,8 +1,9 @@
 """``python -m tests.services install``: puts the servers that the tests need on this machine.
 
 Debian's packages by apt, as root; Apache Kafka's jars by Maven into ``.services/kafka``; the OpenTelemetry
-Collector, built by its own builder, into ``.services/collector``. What is there already is left alone. What
-can't be had is printed with its reason and is no failure: the tests say what they did without.
+Collector, built by its own builder, into ``.services/collector``; Alertmanager, taken out of Debian's package,
+into ``.services/alertmanager``. What is there already is left alone. What can't be had is printed with its
+reason and is no failure: the tests say what they did without.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from pathlib import Path
 import yaml
 
 from tests.services.paths import (
+    ALERTMANAGER,
     COLLECTOR,
     COLLECTOR_MANIFEST,
     DEBIAN_POSTGRES_BIN,
@@ -47,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         "PostgreSQL 15": install_postgres,
         "Apache Kafka": install_kafka,
         "OpenTelemetry Collector": install_collector,
+        "Alertmanager": install_alertmanager,
     }
     for name, install in services.items():
         try:
@@ -110,14 +114,41 @@ def install_collector() -> None:
     shutil.copy(COLLECTOR_MANIFEST, stamp)
 
 
+def install_alertmanager() -> None:
+    """Take Alertmanager's program out of Debian's package, if it is not there.
+
+    Raises:
+        Unavailable: apt can't get the package, or it has no such program.
+    """
+    if ALERTMANAGER.is_file():
+        return
+    _needs_apt(ALERTMANAGER.name)
+    if os.geteuid() == 0:
+        _run(["apt-get", "update", "--quiet=2"], seconds=_APT_SECONDS)
+    with tempfile.TemporaryDirectory(prefix="llm-monitor-alertmanager-") as folder:
+        arriving = Path(folder)
+        _run(["apt-get", "download", "--quiet=2", ALERTMANAGER.name], seconds=_APT_SECONDS, folder=arriving)
+        for package in arriving.glob("*.deb"):
+            _run(["dpkg-deb", "--extract", package, arriving], seconds=_APT_SECONDS)
+        program = arriving / "usr" / "bin" / ALERTMANAGER.name
+        if not program.is_file():
+            raise Unavailable(f"Debian's package {ALERTMANAGER.name} has no such program")
+        ALERTMANAGER.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(program, ALERTMANAGER)
+
+
 def _apt(*packages: str) -> None:
     command = ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *packages]
-    if shutil.which("apt-get") is None:
-        raise Unavailable(f"no apt-get on this machine to install {' '.join(packages)} with")
+    _needs_apt(*packages)
     if os.geteuid() != 0:
         raise Unavailable(f"this needs root: {' '.join(command)}")
     _run(["apt-get", "update", "--quiet=2"], seconds=_APT_SECONDS)
     _run(command, seconds=_APT_SECONDS)
+
+
+def _needs_apt(*packages: str) -> None:
+    if shutil.which("apt-get") is None:
+        raise Unavailable(f"no apt-get on this machine to install {' '.join(packages)} with")
 
 
 @contextmanager
@@ -133,13 +164,13 @@ def _no_main_cluster() -> Iterator[None]:
         _NO_MAIN_CLUSTER.unlink()
 
 
-def _run(command: Sequence[str], *, seconds: float) -> None:
+def _run(command: Sequence[str | Path], *, seconds: float, folder: Path = ROOT) -> None:
     # The Collector is all Go: without cgo its build needs no C compiler.
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "CGO_ENABLED": "0"}
     try:
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -152,7 +183,9 @@ def _run(command: Sequence[str], *, seconds: float) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(str(error)) from error
     if done.returncode != 0:
-        raise Unavailable(f"{' '.join(command)}: status {done.returncode}\n{done.stdout.strip()[-1500:]}")
+        raise Unavailable(
+            f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout.strip()[-1500:]}"
+        )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import shutil
 from enum import StrEnum
 from importlib.util import find_spec
 
-from tests.services.paths import COLLECTOR, DEBIAN_POSTGRES_BIN, KAFKA_JARS
+from tests.services.paths import ALERTMANAGER, COLLECTOR, DEBIAN_POSTGRES_BIN, KAFKA_JARS
 
 #: Set to 1 to run the tests as on a machine that can't have Apache Kafka.
 NO_APACHE_KAFKA = "LLM_MONITOR_NO_APACHE_KAFKA"
@@ -20,6 +20,7 @@ class Service(StrEnum):
     POSTGRES_15 = "postgres-15"
     POSTGRES_18 = "postgres-18-embedded"
     COLLECTOR = "opentelemetry-collector"
+    ALERTMANAGER = "alertmanager"
 
 
 def missing_services() -> dict[Service, str]:
@@ -29,6 +30,7 @@ def missing_services() -> dict[Service, str]:
         Service.POSTGRES_15: _no_postgres_15(),
         Service.POSTGRES_18: _no_postgres_18(),
         Service.COLLECTOR: _no_collector(),
+        Service.ALERTMANAGER: _no_alertmanager(),
     }
     return {service: reason for service, reason in reasons.items() if reason}
 
@@ -58,4 +60,10 @@ def _no_postgres_18() -> str:
 def _no_collector() -> str:
     if not COLLECTOR.is_file():
         return "it is not in .services/collector: run `make services` (it is built with Go)"
+    return ""
+
+
+def _no_alertmanager() -> str:
+    if not ALERTMANAGER.is_file():
+        return "it is not in .services/alertmanager: run `make services` (Debian's package of it)"
     return ""

@@ -21,6 +21,7 @@ from psycopg import sql
 
 from monitor.demo.embedded import KafkaBroker, PostgresServer, embedded_postgres_bin
 from monitor.store.migrate import migrate
+from tests.services.alertmanager import Alertmanager
 from tests.services.apache_kafka import ApacheKafka, KafkaCluster
 from tests.services.missing import Service, missing_services
 from tests.services.otel_collector import Collector
@@ -154,6 +155,15 @@ def collector(request: pytest.FixtureRequest, kafka: Kafka) -> Iterator[Collecto
         yield running
 
 
+@pytest.fixture(scope="module")
+def alertmanager() -> Iterator[Alertmanager]:
+    """An Alertmanager of this module's own; what tests tell it has labels of their own."""
+    if Service.ALERTMANAGER in _MISSING:
+        pytest.skip(f"{Service.ALERTMANAGER}: {_MISSING[Service.ALERTMANAGER]}")
+    with Alertmanager() as running:
+        yield running
+
+
 # --------------------------------------------------------------------------------------------------- hooks
 
 
@@ -242,6 +252,8 @@ def _services(item: pytest.Item) -> Iterator[Service]:
         yield Service.APACHE_KAFKA
     if "collector" in fixtures:
         yield Service.COLLECTOR
+    if "alertmanager" in fixtures:
+        yield Service.ALERTMANAGER
     if "own_postgres" in fixtures:
         yield Service.POSTGRES_15
     if "postgres_server" in fixtures and isinstance(item, pytest.Function):
