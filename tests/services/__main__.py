@@ -1,9 +1,8 @@
 """``python -m tests.services install``: puts the servers that the tests need on this machine.
 
 Debian's packages by apt, as root; Apache Kafka's jars by Maven into ``.services/kafka``; the OpenTelemetry
-Collector, built by its own builder, into ``.services/collector``; Alertmanager, taken out of Debian's package,
-into ``.services/alertmanager``. What is there already is left alone. What can't be had is printed with its
-reason and is no failure: the tests say what they did without.
+Collector, built by its own builder, into ``.services/collector``. What is there already is left alone. What
+can't be had is printed with its reason and is no failure: the tests say what they did without.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +33,9 @@ _GO_SECONDS = 900
 
 #: Read by Debian's postgresql-common: installing the package shall start no server of the machine's own.
 _NO_MAIN_CLUSTER = Path("/etc/postgresql-common/createcluster.d/llm-monitor-tests.conf")
+
+#: Asked by Debian's packages before they start a server (invoke-rc.d); 101 forbids it.
+_NO_SERVERS = Path("/usr/sbin/policy-rc.d")
 
 
 class Unavailable(Exception):
@@ -115,40 +116,24 @@ def install_collector() -> None:
 
 
 def install_alertmanager() -> None:
-    """Take Alertmanager's program out of Debian's package, if it is not there.
+    """Install Debian's Alertmanager, if there is none.
 
     Raises:
-        Unavailable: apt can't get the package, or it has no such program.
+        Unavailable: apt can't.
     """
-    if ALERTMANAGER.is_file():
-        return
-    _needs_apt(ALERTMANAGER.name)
-    if os.geteuid() == 0:
-        _run(["apt-get", "update", "--quiet=2"], seconds=_APT_SECONDS)
-    with tempfile.TemporaryDirectory(prefix="llm-monitor-alertmanager-") as folder:
-        arriving = Path(folder)
-        _run(["apt-get", "download", "--quiet=2", ALERTMANAGER.name], seconds=_APT_SECONDS, folder=arriving)
-        for package in arriving.glob("*.deb"):
-            _run(["dpkg-deb", "--extract", package, arriving], seconds=_APT_SECONDS)
-        program = arriving / "usr" / "bin" / ALERTMANAGER.name
-        if not program.is_file():
-            raise Unavailable(f"Debian's package {ALERTMANAGER.name} has no such program")
-        ALERTMANAGER.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(program, ALERTMANAGER)
+    if not ALERTMANAGER.is_file():
+        with _no_servers_started():
+            _apt("prometheus-alertmanager")
 
 
 def _apt(*packages: str) -> None:
     command = ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *packages]
-    _needs_apt(*packages)
+    if shutil.which("apt-get") is None:
+        raise Unavailable(f"no apt-get on this machine to install {' '.join(packages)} with")
     if os.geteuid() != 0:
         raise Unavailable(f"this needs root: {' '.join(command)}")
     _run(["apt-get", "update", "--quiet=2"], seconds=_APT_SECONDS)
     _run(command, seconds=_APT_SECONDS)
-
-
-def _needs_apt(*packages: str) -> None:
-    if shutil.which("apt-get") is None:
-        raise Unavailable(f"no apt-get on this machine to install {' '.join(packages)} with")
 
 
 @contextmanager
@@ -164,13 +149,26 @@ def _no_main_cluster() -> Iterator[None]:
         _NO_MAIN_CLUSTER.unlink()
 
 
-def _run(command: Sequence[str | Path], *, seconds: float, folder: Path = ROOT) -> None:
+@contextmanager
+def _no_servers_started() -> Iterator[None]:
+    if os.geteuid() != 0 or _NO_SERVERS.exists():
+        yield
+        return
+    _NO_SERVERS.write_text("#!/bin/sh\nexit 101\n")
+    _NO_SERVERS.chmod(0o755)
+    try:
+        yield
+    finally:
+        _NO_SERVERS.unlink()
+
+
+def _run(command: Sequence[str], *, seconds: float) -> None:
     # The Collector is all Go: without cgo its build needs no C compiler.
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "CGO_ENABLED": "0"}
     try:
         done = subprocess.run(
             command,
-            cwd=folder,
+            cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -183,9 +181,7 @@ def _run(command: Sequence[str | Path], *, seconds: float, folder: Path = ROOT) 
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(str(error)) from error
     if done.returncode != 0:
-        raise Unavailable(
-            f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout.strip()[-1500:]}"
-        )
+        raise Unavailable(f"{' '.join(command)}: status {done.returncode}\n{done.stdout.strip()[-1500:]}")
 
 
 if __name__ == "__main__":

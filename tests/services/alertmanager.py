@@ -1,4 +1,4 @@
-"""A real Alertmanager for the tests: alerts come in by its API, and what it tells goes to a webhook of ours."""
+"""A real Alertmanager for the tests: alerts come in by its API, what it tells goes to a webhook of ours."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ class Alertmanager:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            folder = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="llm-monitor-alertmanager-"))
-            )
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llm-monitor-am-")))
             stack.enter_context(self._receiver)
             hook = {"url": self._receiver.url, "send_resolved": True}
             config = {"route": _ROUTE, "receivers": [{"name": "us", "webhook_configs": [hook]}]}

@@ -65,5 +65,5 @@ def _no_collector() -> str:
 
 def _no_alertmanager() -> str:
     if not ALERTMANAGER.is_file():
-        return "it is not in .services/alertmanager: run `make services` (Debian's package of it)"
+        return f"no {ALERTMANAGER}: run `make services` (Debian's package prometheus-alertmanager)"
     return ""

@@ -16,9 +16,8 @@ COLLECTOR = ROOT / ".services" / "collector" / "collector"
 
 COLLECTOR_MANIFEST = Path(__file__).parent / "collector" / "manifest.yaml"
 
-#: Alertmanager's program, taken out of Debian's package by ``make services``: installed, it would start a
-#: server of the machine's own.
-ALERTMANAGER = ROOT / ".services" / "alertmanager" / "prometheus-alertmanager"
-
 #: Where Debian's package postgresql-15 puts the server's programs.
 DEBIAN_POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+
+#: Where Debian's package prometheus-alertmanager puts its program.
+ALERTMANAGER = Path("/usr/bin/prometheus-alertmanager")
