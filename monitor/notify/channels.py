@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from monitor.notify.alertmanager import AlertmanagerSettings
 from monitor.notify.log import LogSettings
+from monitor.notify.opsgenie import OpsgenieSettings
 from monitor.notify.pagerduty import PagerDutySettings
 from monitor.notify.slack import SlackSettings
 from monitor.notify.webhook import WebhookSettings
 
 #: What stands below a channel's name in the configuration; ``kind`` says which.
-ChannelConfig = AlertmanagerSettings | LogSettings | PagerDutySettings | SlackSettings | WebhookSettings
+ChannelConfig = (
+    AlertmanagerSettings
+    | LogSettings
+    | OpsgenieSettings
+    | PagerDutySettings
+    | SlackSettings
+    | WebhookSettings
+)

@@ -21,7 +21,7 @@ from monitor.notify.answers import ACKNOWLEDGE, from_slack
 from monitor.notify.channel import Acknowledging, ChannelSettings, Notification, Receipt, TryLater
 from monitor.notify.http import TIMEOUT_S, checked_url, judge, post_json, retry_after
 from monitor.notify.page import Page
-from monitor.notify.words import Section, fit_units, fitting, headline, links, sections, units
+from monitor.notify.words import Section, fit_units, fitting, headline, links, news, sections, sign, units
 
 #: Where the methods are; another for GovSlack.
 URL = "https://slack.com/api"
@@ -176,15 +176,13 @@ class SlackChannel:
 
 def message(page: Page, *, buttons: bool) -> dict[str, Any]:
     """The message of a page: its blocks, and the text that a notification on a phone shows."""
-    title = _title(page)
+    title = f"{sign(page)} {headline(page)}"
     return {"text": _escaped([title], SECTION), "blocks": _blocks(page, title, buttons=buttons), **_UNFOLDED}
 
 
 def reply(page: Page) -> str:
     """What has changed, in a few lines."""
-    joined = [f"Now {len(page.alerts) + page.more} alerts."] if page.kind == "update" else []
-    head = [line for one in sections(page) if not one.heading for line in one.lines]
-    return _escaped([_title(page), *joined, *head], REPLY)
+    return f"{sign(page)} {_escaped(news(page), REPLY)}"
 
 
 def _blocks(page: Page, title: str, *, buttons: bool) -> list[dict[str, Any]]:
@@ -210,21 +208,6 @@ def _blocks(page: Page, title: str, *, buttons: bool) -> list[dict[str, Any]]:
         }
         blocks.append({"type": "actions", "elements": [button]})
     return blocks
-
-
-def _title(page: Page) -> str:
-    """The page's title with a sign that is seen from afar."""
-    return f"{_sign(page)} {headline(page)}"
-
-
-def _sign(page: Page) -> str:
-    if page.kind == "test":
-        return "🧪"
-    if page.status == "resolved":
-        return "✅"
-    if page.acknowledged is not None:
-        return "👀"
-    return {"page": "🔴", "ticket": "🟠"}.get(page.severity, "🔵")
 
 
 def _links(page: Page) -> str:

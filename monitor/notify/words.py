@@ -69,7 +69,7 @@ def place(labels: Mapping[str, str]) -> str:
 
 
 def line(text: str) -> str:
-    """What somebody wrote, in one line: what is not printed (ends of lines, marks of direction) is a space."""
+    """What somebody wrote, in one line: what is not printed (line ends, marks of direction) is a space."""
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
@@ -93,6 +93,23 @@ def sections(page: Page) -> tuple[Section, ...]:
 def headline(page: Page) -> str:
     """The page's title in one line; the name of its alert where it has none."""
     return line(page.title) or line(page.alert)
+
+
+def sign(page: Page) -> str:
+    """One sign that says from afar how it stands."""
+    if page.kind == "test":
+        return "🧪"
+    if page.status == "resolved":
+        return "✅"
+    if page.acknowledged is not None:
+        return "👀"
+    return {"page": "🔴", "ticket": "🟠"}.get(page.severity, "🔵")
+
+
+def news(page: Page) -> tuple[str, ...]:
+    """What is new, in a few lines, for whoever has the page before this one."""
+    joined = (f"Now {len(page.alerts) + page.more} alerts.",) if page.kind == "update" else ()
+    return (headline(page), *joined, *map(line, _head(page)))
 
 
 def links(page: Page) -> tuple[tuple[str, str], ...]:

@@ -20,10 +20,12 @@ from monitor.errors import MonitorError, Permanent, Transient
 from monitor.notify.alertmanager import AlertmanagerChannel
 from monitor.notify.channel import Channel, Receipt, TryLater
 from monitor.notify.http import TIMEOUT_S
+from monitor.notify.opsgenie import OpsgenieChannel
 from monitor.notify.pagerduty import PagerDutyChannel
 from monitor.notify.slack import SlackChannel
 from monitor.notify.webhook import WebhookChannel
 from tests.notify.alertmanager_server import Alertmanager
+from tests.notify.opsgenie_server import Opsgenie
 from tests.notify.pagerduty_server import PagerDuty
 from tests.notify.pages import AT, HOSTILE, PAGES, TRIGGER, WIDE, notification, swollen
 from tests.notify.receiver import Post, Receiver, Reply, Request, judged_by, status
@@ -70,6 +72,9 @@ CHANNELS = {
         lambda url, limit: AlertmanagerChannel(
             (url,), ManualClock(AT), headers={"authorization": f"Bearer {SECRET}"}, timeout_s=limit
         ),
+    ),
+    "opsgenie": Case(
+        lambda: Opsgenie(SECRET), lambda url, limit: OpsgenieChannel(SECRET, url=url, timeout_s=limit)
     ),
     "pagerduty": Case(PagerDuty, lambda url, limit: PagerDutyChannel(SECRET, url=url, timeout_s=limit)),
     "slack": Case(
