@@ -7,6 +7,7 @@ from monitor.notify.log import LogSettings
 from monitor.notify.opsgenie import OpsgenieSettings
 from monitor.notify.pagerduty import PagerDutySettings
 from monitor.notify.slack import SlackSettings
+from monitor.notify.teams import TeamsSettings
 from monitor.notify.webhook import WebhookSettings
 
 #: What stands below a channel's name in the configuration; ``kind`` says which.
@@ -16,5 +17,6 @@ ChannelConfig = (
     | OpsgenieSettings
     | PagerDutySettings
     | SlackSettings
+    | TeamsSettings
     | WebhookSettings
 )

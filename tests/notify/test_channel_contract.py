@@ -23,6 +23,7 @@ from monitor.notify.http import TIMEOUT_S
 from monitor.notify.opsgenie import OpsgenieChannel
 from monitor.notify.pagerduty import PagerDutyChannel
 from monitor.notify.slack import SlackChannel
+from monitor.notify.teams import TeamsChannel
 from monitor.notify.webhook import WebhookChannel
 from tests.notify.alertmanager_server import Alertmanager
 from tests.notify.opsgenie_server import Opsgenie
@@ -30,6 +31,7 @@ from tests.notify.pagerduty_server import PagerDuty
 from tests.notify.pages import AT, HOSTILE, PAGES, TRIGGER, WIDE, notification, swollen
 from tests.notify.receiver import Post, Receiver, Reply, Request, judged_by, status
 from tests.notify.slack_server import Slack
+from tests.notify.teams_server import Workflow
 
 #: In the key, token or URL of every channel here; hexadecimal, so that it fits each.
 SECRET = "5ec2e75ec2e75ec2e75ec2e75ec2e7ab"
@@ -81,6 +83,7 @@ CHANNELS = {
         lambda: Slack(SECRET),
         lambda url, limit: SlackChannel(SECRET, "#alerts", buttons=True, url=url, timeout_s=limit),
     ),
+    "teams": Case(Workflow, lambda url, limit: TeamsChannel(f"{url}?sig={SECRET}", timeout_s=limit)),
 }
 
 
