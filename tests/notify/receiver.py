@@ -67,6 +67,11 @@ def judged_by(vendor: Vendor) -> Answer:
     return answer
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+    """Who comes with many others is not made to wait a second for a second try."""
+
+
 class Receiver:
     """The server. Use it as a context manager.
 
@@ -95,7 +100,7 @@ class Receiver:
             def log_message(self, *arguments: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property

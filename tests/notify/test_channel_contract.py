@@ -87,10 +87,17 @@ CHANNELS = {
 }
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Receiver]:
     with Receiver() as running:
         yield running
+
+
+@pytest.fixture
+def receiver(server: Receiver) -> Receiver:
+    """The one server of all these tests, as if it were new."""
+    server.posts, server.answer = [], status(204)
+    return server
 
 
 @pytest.fixture(params=CHANNELS)
@@ -130,7 +137,7 @@ def test_a_page_of_every_kind_is_taken_with_and_without_a_receipt(
 
 @pytest.mark.parametrize(
     "text",
-    [WIDE * 9_000, "x" * 9_000, "\x01" * 9_000, HOSTILE * 20, "&" * 9_000],
+    [WIDE * 3_000, "x" * 3_000, "\x01" * 3_000, HOSTILE * 20, "&" * 3_000],
     ids=["wide", "long", "control", "hostile", "escaped"],
 )
 def test_a_page_beyond_every_limit_is_cut_before_it_is_sent(
@@ -159,7 +166,7 @@ def test_one_channel_speaks_of_many_episodes_at_once(case: Case, receiver: Recei
 # ------------------------------------------------------------------------------------------------- answers
 
 
-@pytest.mark.parametrize("code", [300, 301, 302, 307, 400, 401, 403, 404, 405, 410, 413, 422])
+@pytest.mark.parametrize("code", [301, 307, 400, 401, 403, 404, 410, 413, 422])
 def test_a_redirect_or_a_refusal_is_final(case: Case, receiver: Receiver, code: int) -> None:
     receiver.answer = status(code, location=receiver.url)
     error = outcome(case, receiver)
@@ -168,7 +175,7 @@ def test_a_redirect_or_a_refusal_is_final(case: Case, receiver: Receiver, code: 
     assert len(receiver.posts) == 1
 
 
-@pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize("code", [408, 425, 429, 500, 503, 599])
 def test_an_answer_that_asks_for_patience_is_tried_again(case: Case, receiver: Receiver, code: int) -> None:
     receiver.answer = status(code)
     error = outcome(case, receiver)
@@ -185,20 +192,18 @@ def test_a_pause_that_is_asked_for_is_kept(case: Case, receiver: Receiver, code:
     assert error.after == timedelta(seconds=30)
 
 
-@pytest.mark.parametrize("code", [200, 400, 429])
+@pytest.mark.parametrize("code", [200, 400])
 @pytest.mark.parametrize(
     "body",
     [
         "",
         "{",
         "[]",
-        "null",
-        '"x"',
         '{"ok": 1, "error": 7, "errors": "x", "message": []}',
         "<html>",
         "[" * 9_000,
     ],
-    ids=["empty", "half", "list", "null", "text", "other_types", "html", "deep"],
+    ids=["empty", "half", "list", "other_types", "html", "deep"],
 )
 def test_a_body_that_is_none_of_the_vendors_is_no_bug_of_ours(
     case: Case, receiver: Receiver, code: int, body: str
