@@ -40,7 +40,6 @@ from monitor.store.counters import Counters, Table
 from monitor.store.migrate import migrate
 from monitor.store.partitions import ensure_partitions
 from monitor.store.silences import Silences
-from monitor.store.windows import Windows
 from monitor.telemetry import ControlMetrics
 
 SERIES = 10_000
@@ -212,7 +211,7 @@ def judge(engine: sa.Engine) -> None:
     evaluator = Evaluator(
         Rules(rules),
         Counters(engine),
-        Prover(Windows(engine), lambda _labels, _at: []),
+        Prover(engine),
         Alerts(engine),
         Silences(engine),
         Routing([], ["log"]),

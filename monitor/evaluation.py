@@ -302,9 +302,10 @@ class Evaluator:
                 now.append(_moved(new, one, at))
         fired = {one.fingerprint for one in moved if one.fired}
         proofs = self._prover.prove([one for one in now if one.fires and one.fingerprint in fired], at)
+        proofs |= self._prover.account([one for one in now if one.told and one.resolved_at and one.reason], at)
         return [
             structs.replace(one, evidence={**one.evidence, **proofs[one.fingerprint]})
-            if one.fires and one.fingerprint in proofs
+            if one.reason and one.fingerprint in proofs
             else one
             for one in now
         ]

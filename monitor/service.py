@@ -50,14 +50,13 @@ from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
 from monitor.store.current import Current
 from monitor.store.database import transient_if_unreachable
-from monitor.store.deploys import Notices, nearest
+from monitor.store.deploys import Notices
 from monitor.store.leader import Leader
 from monitor.store.migrate import current_revision, newest_revision
 from monitor.store.outbox import Outbox
 from monitor.store.rollups import MINUTE_WAITS
 from monitor.store.silences import Silences
 from monitor.store.suspects import suspect
-from monitor.store.windows import Windows
 from monitor.web import WebServer, build_app
 from monitor.workers.link import Start, WorkerProcess
 from monitor.workers.nursery import Nursery
@@ -168,7 +167,7 @@ class Service:
         evaluator = Evaluator(
             self._settings.rules,
             Counters(engine),
-            Prover(Windows(engine), partial(nearest, engine)),
+            Prover(engine),
             alerts,
             Silences(engine),
             routing_of(config.routes, tuple(channels), channels.keys() - standing.keys()),

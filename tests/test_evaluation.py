@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -21,11 +20,9 @@ from monitor.rules.model import Margin, ThresholdRule
 from monitor.store import connect
 from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
-from monitor.store.deploys import nearest
 from monitor.store.rollups import recompute_dirty
 from monitor.store.silences import Silences
 from monitor.store.tables import alert_events, alerts, dirty_minutes, outbox, rule_states
-from monitor.store.windows import Windows
 from monitor.telemetry import ControlMetrics
 from tests.examples import NOON
 from tests.town import BEFORE, CHANNELS, MINUTE, Town, bury, regression, threshold
@@ -239,7 +236,7 @@ def test_dead_letters_are_a_rule_too(engine: sa.Engine) -> None:
     bury(engine, 6, town.at)
     assert town.evaluate() == 1
     (examples, *_) = [row.payload["examples"] for row in town.rows(outbox)]
-    assert [one["outcome"] for one in examples] == ["not_json"] * 3
+    assert [one["outcome"] for one in examples] == ["not_json"] * 5
 
 
 def test_a_rule_that_finds_nothing_at_all_is_counted_as_no_data(engine: sa.Engine) -> None:
@@ -356,7 +353,7 @@ def test_the_page_proves_itself(engine: sa.Engine) -> None:
     [contributor] = page.contributors
     assert (contributor.dimension, contributor.value) == ("prompt_version", "v8")
     assert contributor.excess == pytest.approx(39 - 40 * 0.02)
-    assert len(page.examples) == 3
+    assert len(page.examples) == 5
     assert all(one.call_id and one.request_id for one in page.examples)
     assert {(one.outcome, one.detail) for one in page.examples} == {("truncated", "ended inside a value")}
 
@@ -415,7 +412,7 @@ def test_two_evaluators_at_once_make_each_change_once(engine: sa.Engine, databas
 def test_an_evaluation_without_a_database_is_transient() -> None:
     away = connect("postgresql://nobody@127.0.0.1:1/none")
     metrics = ControlMetrics(CollectorRegistry())
-    rules, prover = Rules((threshold(),)), Prover(Windows(away), partial(nearest, away))
+    rules, prover = Rules((threshold(),)), Prover(away)
     routing = Routing([], CHANNELS)
     evaluator = Evaluator(rules, Counters(away), prover, Alerts(away), Silences(away), routing, metrics)
     with pytest.raises(Transient):

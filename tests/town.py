@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -21,11 +20,9 @@ from monitor.rules.model import Baseline, Margin, RegressionRule, ThresholdRule
 from monitor.store import Batch, PostgresStore
 from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
-from monitor.store.deploys import nearest
 from monitor.store.rollups import recompute_dirty
 from monitor.store.silences import Silences
 from monitor.store.tables import alerts, dead_letters, outbox
-from monitor.store.windows import Windows
 from monitor.telemetry import ControlMetrics
 from tests.examples import NOON, call, scores
 
@@ -51,7 +48,7 @@ class Town:
         return Evaluator(
             Rules(rules),
             Counters(where),
-            Prover(Windows(where), partial(nearest, where)),
+            Prover(where),
             Alerts(where),
             Silences(where),
             Routing([], CHANNELS),

@@ -100,9 +100,19 @@ class Windows:
             return Count({}, bad + int(connection.execute(good).scalar_one()), bad)
 
     def examples(
-        self, query: Query, span: TimeSpan, *, score: str | None, outcomes: Sequence[str], limit: int = 3
+        self,
+        query: Query,
+        span: TimeSpan,
+        *,
+        score: str | None,
+        outcomes: Sequence[str],
+        above: float | None = None,
+        limit: int = 3,
     ) -> list[Example]:
         """The newest calls of the span with one of these outcomes; errors where ``score`` is ``None``.
+
+        With ``above``, ``score`` is what was measured, and those are meant whose value is higher; it is their
+        detail, and the outcome its name. Without a score but with an outcome, every call is meant.
 
         A score may also be a flag, where calls without it are meant, or a graded risk, where those are meant
         that have a high one; then the outcome is the name that is given to that.
@@ -116,9 +126,15 @@ class Windows:
             return self._example_letters(span, limit)
         outcome: sa.ColumnElement[Any]
         detail: sa.ColumnElement[Any]
-        if score is None:
+        matches: sa.ColumnElement[bool]
+        if score is None and outcomes:
+            outcome, detail, matches = sa.literal(outcomes[0]), sa.null(), sa.true()
+        elif score is None:
             outcome, detail = sa.func.coalesce(calls.c.error_category, "other"), calls.c.error_type
             matches = calls.c.status == "error"
+        elif above is not None:
+            outcome, detail = sa.literal(outcomes[0]), sa.cast(calls.c[score], sa.Text)
+            matches = calls.c[score] > above
         elif isinstance(calls.c[score].type, sa.Boolean):
             outcome, detail = sa.literal(outcomes[0]), sa.null()
             matches = ~calls.c[score]
