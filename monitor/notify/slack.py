@@ -3,7 +3,8 @@
 The message is Block Kit, sent by a bot (``chat.postMessage``, then ``chat.update`` at the ``ts`` and
 ``channel`` of the receipt). A reply is what notifies people, so all but an acknowledgement are also shown in
 the channel. Slack knows no key by which it could tell a repeat from news: where its answer is lost, the next
-attempt posts again. Limits and errors: Slack's reference of these two methods and of Block Kit's blocks.
+attempt posts again. What comes from logs stands in ``plain_text``, in which Slack reads no mention, link or
+format. Limits and errors: Slack's reference of these two methods and of Block Kit's blocks.
 """
 
 from __future__ import annotations
@@ -124,17 +125,17 @@ class SlackChannel:
         self._url = str(checked_url(url, "a slack channel's url")).rstrip("/")
         self._timeout_s = timeout_s
 
-    def send(self, notification: Notification) -> Receipt | None:
+    def send(self, notification: Notification) -> Receipt:
         """See ``Channel.send``."""
         page, receipt = notification.page, notification.receipt
         whole = message(page, buttons=self._buttons)
         if receipt is None:
-            return self._post({"channel": self._channel, **whole})
+            return self._post(whole)
         try:
             self._call("chat.update", {"channel": receipt["channel"], "ts": receipt["ts"], **whole})
         except _Refused as refused:
             if refused.code in _GONE:
-                return self._post({"channel": self._channel, **whole})
+                return self._post(whole)
             raise
         self._call(
             "chat.postMessage",
@@ -143,13 +144,13 @@ class SlackChannel:
                 "thread_ts": receipt["ts"],
                 "reply_broadcast": page.kind != "acknowledge",
                 "text": reply(page),
-                **_UNFOLDED,
+                **_AS_IT_IS,
             },
         )
         return receipt
 
-    def _post(self, said: dict[str, Any]) -> Receipt | None:
-        found = self._call("chat.postMessage", said)
+    def _post(self, whole: dict[str, Any]) -> Receipt:
+        found = self._call("chat.postMessage", {"channel": self._channel, **whole, **_AS_IT_IS})
         return {"channel": str(found.get("channel")), "ts": str(found.get("ts"))}
 
     def _call(self, method: str, said: dict[str, Any]) -> dict[str, object]:
@@ -177,12 +178,12 @@ class SlackChannel:
 def message(page: Page, *, buttons: bool) -> dict[str, Any]:
     """The message of a page: its blocks, and the text that a notification on a phone shows."""
     title = f"{sign(page)} {headline(page)}"
-    return {"text": _escaped([title], SECTION), "blocks": _blocks(page, title, buttons=buttons), **_UNFOLDED}
+    return {"text": _escaped([title]), "blocks": _blocks(page, title, buttons=buttons)}
 
 
 def reply(page: Page) -> str:
     """What has changed, in a few lines."""
-    return f"{sign(page)} {_escaped(news(page), REPLY)}"
+    return f"{sign(page)} {_escaped(news(page))}"
 
 
 def _blocks(page: Page, title: str, *, buttons: bool) -> list[dict[str, Any]]:
@@ -191,13 +192,16 @@ def _blocks(page: Page, title: str, *, buttons: bool) -> list[dict[str, Any]]:
     whole_title = [Section("", (title,))] if header["text"] != title else []
     room = WHOLE
     for section in [*whole_title, *sections(page)]:
-        heading = f"*{section.heading}*\n" if section.heading else ""
-        text = heading + _escaped(section.lines, SECTION - len(heading))
+        text = fit_units(fitting(section.lines, SECTION), SECTION)
         room -= units(text)
-        if room >= 0:
-            blocks.append(_section(text))
+        if room < 0:
+            blocks.append(_note("There is more to it than fits here."))
+            break
+        if section.heading:
+            blocks.append(_note(f"*{section.heading}*"))
+        blocks.append({"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}})
     if where := _links(page):
-        blocks.append(_section(where))
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": where}})
     if buttons and page.alert_id is not None and page.status == "firing" and page.acknowledged is None:
         button = {
             "type": "button",
@@ -220,18 +224,19 @@ def _address(url: str) -> str:
     return re.sub(r"[<>|\s]", lambda found: f"%{ord(found[0]):02X}", url).replace("&", "&amp;")
 
 
-def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+def _note(words: str) -> dict[str, Any]:
+    """A small line of our own words."""
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": words}]}
 
 
-def _escaped(lines: Sequence[str], limit: int) -> str:
-    """The first lines that fit, as Slack shows them letter by letter; none is cut within an entity.
+def _escaped(lines: Sequence[str]) -> str:
+    """The first lines that fit a reply, for where there is no ``plain_text``.
 
     ``<``, ``>`` and ``&`` are all that begins a mention, a link or an entity ("Escaping text").
     """
-    escaped = [one.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for one in lines]
-    return re.sub(r"&[a-z]{0,3}…", "…", fit_units(fitting(escaped, limit), limit))
+    text = fitting(lines, REPLY)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-#: Pages of ours and runbooks are not unfolded below the message.
-_UNFOLDED = {"unfurl_links": False, "unfurl_media": False}
+#: Text is not formatted, and nothing that it names is unfolded below it.
+_AS_IT_IS = {"mrkdwn": False, "parse": "none", "unfurl_links": False, "unfurl_media": False}

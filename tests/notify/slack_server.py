@@ -85,6 +85,8 @@ def _check(said: dict[str, Any]) -> None:
         raise _Refusal("no_text")
     if _units(said.get("text", "")) > 40_000:
         raise _Refusal("msg_too_long")
+    if not _is_mrkdwn(said.get("text", "")):
+        raise _Refusal("text_that_is_read")
     if len(blocks) > 50 or not all(map(_is_block, blocks)):
         raise _Refusal("invalid_blocks")
     if _weight(blocks) > WHOLE:
@@ -95,6 +97,8 @@ def _is_block(block: dict[str, Any]) -> bool:
     match block:
         case {"type": "header", "text": {"type": "plain_text", "text": text}}:
             return 0 < _units(text) <= 150
+        case {"type": "section", "text": {"type": "plain_text", "text": text}}:
+            return 0 < _units(text) <= 3_000
         case {"type": "section", "text": {"type": "mrkdwn", "text": text}}:
             return 0 < _units(text) <= 3_000 and _is_mrkdwn(text)
         case {"type": "context", "elements": [*elements]}:

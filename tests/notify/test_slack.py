@@ -162,7 +162,7 @@ def test_the_message_has_all_that_the_page_says() -> None:
     said = _texts(message(TRIGGER, buttons=False))
     assert said[0] == f"🔴 {TRIGGER.title}"
     assert "Began about 2026-03-10 12:00 UTC." in said[1]
-    assert any(text.startswith("*Failures*\n") for text in said)
+    assert said[said.index("*Failures*") + 1].startswith("truncated: 40 calls")
     assert said[-1].startswith("<https://monitor.example.com/alerts/17|Alert>  ·  <https://grafana")
     assert "&amp;to=1773145920000" in said[-1]
 
@@ -176,10 +176,22 @@ def test_a_title_that_a_header_has_no_room_for_is_said_in_full_below() -> None:
 
 def test_what_is_written_in_a_log_mentions_nobody_and_links_nowhere() -> None:
     whole = message(swollen(TRIGGER, HOSTILE), buttons=False)
-    links = re.findall(r"<([^>]*)>", "\n".join(_texts(whole)[1:]))
-    assert [link.partition("|")[2] for link in links] == ["Alert", "Dashboard", "Runbook", "Silence"]
-    assert "&lt;!channel&gt; &lt;@U1&gt;" in "\n".join(_texts(whole))
-    assert "<" not in reply(swollen(TRIGGER, HOSTILE))
+    read = [text for text, kind in _kinds(whole) if kind == "mrkdwn"]
+    assert [name for text in read for name in re.findall(r"<[^>|]*\|(\w+)>", text)] == [
+        "Alert",
+        "Dashboard",
+        "Runbook",
+        "Silence",
+    ]
+    assert not any("channel" in text or "evil" in text for text in read)
+    assert any("<!channel> <@U1>" in text for text in _texts(whole))
+    assert "<" not in whole["text"] + reply(swollen(TRIGGER, HOSTILE))
+
+
+def test_a_message_that_is_too_long_says_that_there_is_more() -> None:
+    assert "There is more to it than fits here." in _texts(
+        message(swollen(TRIGGER, WIDE * 900), buttons=False)
+    )
 
 
 def test_an_address_cannot_end_its_link() -> None:
@@ -230,4 +242,15 @@ def test_a_token_or_channel_that_is_none_is_refused_without_showing_it(token: st
 
 
 def _texts(whole: dict[str, Any]) -> list[str]:
-    return [block["text"]["text"] for block in whole["blocks"] if "text" in block]
+    return [text for text, _ in _kinds(whole)]
+
+
+def _kinds(whole: dict[str, Any]) -> list[tuple[str, str]]:
+    """Each text of the blocks, and whether Slack reads or only shows it."""
+    parts = [
+        part
+        for block in whole["blocks"]
+        if block["type"] != "actions"
+        for part in block.get("elements", [block.get("text")])
+    ]
+    return [(part["text"], part["type"]) for part in parts]
