@@ -24,6 +24,7 @@ _STILL = [
     (State.NORMAL, Verdict.CLEAR),
     (State.NORMAL, Verdict.BETWEEN),
     (State.INSUFFICIENT_DATA, Verdict.INSUFFICIENT),
+    (State.INSUFFICIENT_DATA, Verdict.UNLEARNED),
     (State.NO_DATA, Verdict.NO_DATA),
     (State.MISSING_SERIES, Verdict.MISSING),
 ]
@@ -82,10 +83,25 @@ def follow_all(
         if after.state is before.state:
             continue
         said, evidence = explain(i)
+        if before.open and after.state is State.NORMAL and memory.frozen.is_old(i, now):
+            reason = "what was worse for four weeks is what is usual now"
         onset = _remember(memory, i, before, after, now, reading)
         labels = dict(zip(by_of(rule), memory.labels[i], strict=True))
         moved.append(Moved(rule, labels, before, after, f"{reason}: {said}", evidence, onset))
+    if reading is not None:
+        _freeze(memory, reading, now)
     return moved
+
+
+def _freeze(memory: Memory, reading: Reading, now: int) -> None:
+    """Keep what alerts were judged by, while they are open and until there is a past to learn from again."""
+    compared = reading.compared
+    resting = memory.open | (memory.state == STATE_CODE[State.PENDING])
+    if len(memory.frozen):
+        memory.frozen.drop(~resting & (True if compared.learned is None else compared.learned))
+    if resting.any():
+        onset = np.where(memory.onset == NEVER, now, memory.onset)
+        memory.frozen.keep(resting, onset, compared.baseline, compared.levels, now, hourly=compared.hourly)
 
 
 def _remember(
@@ -94,13 +110,11 @@ def _remember(
     """Keep what an alert rests on while it is open or pending; gives when its evidence began."""
     rests = after.open or after.state is State.PENDING
     if rests and memory.onset[i] == NEVER and reading is not None:
-        kept = reading.compared.baseline.rate if reading.kept is None else reading.kept
-        memory.frozen[i] = kept[i]
         memory.onset[i] = now - max(_lasted(memory, i), 1) + 1
     if before.open and not after.open:
         memory.forget(i)
     if not rests:
-        memory.frozen[i], memory.onset[i] = np.nan, NEVER
+        memory.onset[i] = NEVER
         return None
     onset = memory.onset[i]
     return datetime.fromtimestamp(60 * int(onset), UTC) if onset != NEVER else None
@@ -115,6 +129,7 @@ def _lasted(memory: Memory, i: int) -> int:
 #: The state that a label set begins in, by its first verdict: to be seen at first is no transition.
 _SETTLED = np.full(len(VERDICTS), STATE_CODE[State.NORMAL])
 _SETTLED[CODE[Verdict.INSUFFICIENT]] = STATE_CODE[State.INSUFFICIENT_DATA]
+_SETTLED[CODE[Verdict.UNLEARNED]] = STATE_CODE[State.INSUFFICIENT_DATA]
 _SETTLED[CODE[Verdict.NO_DATA]] = STATE_CODE[State.NO_DATA]
 _SETTLED[CODE[Verdict.MISSING]] = STATE_CODE[State.MISSING_SERIES]
 

@@ -88,7 +88,7 @@ def test_calls_without_anything_before_fire_nothing(engine: sa.Engine) -> None:
     town = Town(engine, regression())
     town.calls(0, 500)
     assert town.evaluate() == 0
-    verdicts = {"rule": "JsonBroken", "verdict": "insufficient"}
+    verdicts = {"rule": "JsonBroken", "verdict": "unlearned"}
     assert town.counted("llm_monitor_evaluations_total", **verdicts) == 1
 
 

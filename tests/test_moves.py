@@ -117,11 +117,11 @@ def test_what_an_alert_was_opened_against_is_kept_while_it_is_open_and_then_forg
     kept, onsets = [], []
     for n, verdict in enumerate(verdicts):
         moved = seen(memory, verdict, n, n / 100)
-        kept.append(float(memory.frozen[0]))
+        found, _ = memory.frozen.kept(of_value(np.array([0.5])), (), AT_NOON + n)
+        kept.append(float(found.rate[0]))
         onsets += [one.onset_at for one in moved]
     assert kept[:5] == [0.0] * 5
-    assert np.isnan(kept[5])
-    assert kept[6] == 0.06
+    assert kept[5:] == [0.5, 0.06]
     assert onsets == [NOON] * 4 + [None] + [NOON + 6 * MINUTE]
 
 

@@ -189,7 +189,7 @@ def test_a_span_of_the_past(counters: Counters, baseline: Baseline, start: datet
         calls, failures = counts(start, start + HOUR, service=service)
         assert calls >= 10
         assert_same(reading.compared.baseline, n, of_counts(np.array([calls]), np.array([failures]), 10))
-        assert reading.compared.expected[n] == pytest.approx(failures / calls)
+        assert reading.compared.expected[n] - reading.compared.mix[n] == pytest.approx(failures / calls)
 
 
 @pytest.mark.parametrize("kind", ["seasonal", "weekly"])
@@ -245,6 +245,36 @@ def test_an_incident_that_is_over_masks_its_days_alone(counters: Counters) -> No
     valid[0, 1] = False
     masked = seasonal(*past_hours("shop"), 20 / 60, valid=valid)
     assert_same(reading.compared.baseline, labels.index(("shop",)), masked)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [errors(), errors(metric="duration", statistic="p90"), errors(evidence="days")],
+    ids=["a rate", "a percentile", "days"],
+)
+@pytest.mark.parametrize("end", [NOON - 2 * DAY + 10 * MINUTE, None], ids=["over", "open"])
+def test_which_days_are_learned_from_does_not_hang_on_the_minute_that_is_read_first(
+    counters: Counters, rule: RegressionRule, end: datetime | None
+) -> None:
+    incidents = [Incident("A", {"service": "shop"}, NOON - 2 * DAY + 5 * MINUTE, end)]
+    memory, reader = Memory(), Reader(counters, [rule])
+    for n in (0, 7, 20):
+        reader.at(NOON + n * MINUTE)
+        reading = reader.read(rule, memory, incidents)
+    at_once, _ = read(counters, rule, incidents)
+    assert reading.compared.baseline.rate.tolist() == at_once.compared.baseline.rate.tolist()
+    assert (reading.past_value is None) == (at_once.past_value is None)
+    if reading.past_value is not None and at_once.past_value is not None:
+        assert reading.past_value.tolist() == at_once.past_value.tolist()
+
+
+def test_an_incident_of_one_minute_leaves_out_the_whole_day_that_days_compare(counters: Counters) -> None:
+    brief = [Incident("A", {"service": "shop"}, NOON - 60 * HOUR, NOON - 60 * HOUR + MINUTE)]
+    with_it, labels = read(counters, errors(evidence="days"), brief)
+    without, _ = read(counters, errors(evidence="days"))
+    shop, desk = labels.index(("shop",)), labels.index(("desk",))
+    fewer = with_it.compared.baseline.windows - without.compared.baseline.windows
+    assert (fewer[shop], fewer[desk]) == (-1, 0)
 
 
 def test_a_share_is_of_all_calls_those_it_names(counters: Counters) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.reading.spans import HOUR, HOUR_DAYS, MINUTE, SHORT
+from monitor.reading.spans import HOUR, HOUR_DAYS, MINUTE, SHORT, THIS_HOUR
 from monitor.reading.view import View
 from monitor.rules.baseline import DAYS, Baseline, of_windows
 from monitor.rules.buckets import Buckets, exceeding, gather, p95, sizes
-from monitor.rules.compare import LEAST_RATE
+from monitor.rules.compare import LEAST_RATE, Bools
 from monitor.rules.grouping import Floats
 from monitor.rules.judge import Compared, Counted, Reading
 from monitor.rules.model import RegressionRule
@@ -16,10 +16,14 @@ from monitor.rules.model import RegressionRule
 
 def read_buckets(view: View, rule: RegressionRule) -> Reading:
     """The minute as it is, which the judge gathers; the short window and the window in buckets."""
-    key = ("buckets", view.size)
+    valid = view.valid(*THIS_HOUR)
+    key = ("buckets", view.size, valid.tobytes())
     if key not in view.own:
-        view.own[key] = _usual(view, rule)
+        view.own[key] = _usual(view, rule, valid)
     usual, found = view.own[key]
+    learned = np.isfinite(found.rate)
+    found, levels = view.kept(found, usual.size, usual.most, usual.rate)
+    usual = Buckets(*levels)
     start, end = view.window(rule)
     table = view.spans.minutes(start, end)
     calls, failures = (view.grid(table, start, rule.window_length, rows) for rows in view.rows(rule, table))
@@ -33,13 +37,13 @@ def read_buckets(view: View, rule: RegressionRule) -> Reading:
         buckets=usual,
         value=p95(*groups, usual.size) / usual.size,
         past_value=usual.most / usual.size,
-        compared=Compared(found, found.rate, np.zeros(view.size)),
+        compared=Compared(found, found.rate, np.zeros(view.size), learned, levels, hourly=True),
     )
 
 
-def _usual(view: View, rule: RegressionRule) -> tuple[Buckets, Baseline]:
+def _usual(view: View, rule: RegressionRule, valid: Bools) -> tuple[Buckets, Baseline]:
     """What buckets are at this hour of the last days, and how many are above their p95."""
-    size, valid = view.size, view.valid()
+    size = view.size
     days = np.zeros((2, size, HOUR_DAYS, HOUR // MINUTE))
     for k, (start, table) in enumerate(view.spans.past_minutes()):
         for which, rows in enumerate(view.rows(rule, table)):

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from monitor.reading import mix
 from monitor.reading.rates import floored
-from monitor.reading.spans import HOUR, HOUR_DAYS
+from monitor.reading.spans import HOUR, HOUR_DAYS, THIS_HOUR
 from monitor.reading.view import View
 from monitor.rules.baseline import DAYS, Baseline, of_windows
 from monitor.rules.busy import in_flight, newest, usual_load
+from monitor.rules.compare import Bools
 from monitor.rules.grouping import Floats
 from monitor.rules.judge import Compared, Counted, Reading
 from monitor.rules.model import RegressionRule
@@ -19,10 +21,14 @@ from monitor.store.counters import Table
 
 def read_busy(view: View, rule: RegressionRule) -> Reading:
     """What came under load, in the minute, in the newest minutes under load and in the window."""
-    key = ("busy", view.size)
+    valid = view.valid(*THIS_HOUR)
+    key = ("busy", view.size, valid.tobytes())
     if key not in view.own:
-        view.own[key] = _usual(view, rule)
-    load, found = view.own[key]
+        view.own[key] = (*_usual(view, rule, valid), mix.of_hours(view, rule, valid))
+    load, found, past = view.own[key]
+    learned = np.isfinite(found.rate)
+    found, (load,) = view.kept(found, load)
+    moved = found.rate * (mix.index_now(view, rule, past) - 1)
     start, end = view.window(rule)
     table = view.spans.minutes(start, end)
     all_calls, calls, failures, busy = _minutes(view, rule, table, start, rule.window_length)
@@ -33,15 +39,14 @@ def read_busy(view: View, rule: RegressionRule) -> Reading:
         short=Counted(*newest(calls, failures)),
         window=Counted(calls.sum(axis=1), failures.sum(axis=1)),
         came=all_calls.sum(axis=1),
-        compared=Compared(found, floored(rule, found.rate), np.zeros(view.size)),
+        compared=Compared(found, floored(rule, found.rate + moved), moved, learned, (load,), hourly=True),
     )
 
 
-def _usual(view: View, rule: RegressionRule) -> tuple[Floats, Baseline]:
+def _usual(view: View, rule: RegressionRule, valid: Bools) -> tuple[Floats, Baseline]:
     """The calls in flight that are a lot at this hour, and the rate of the minutes that had as many."""
     past = [_minutes(view, rule, table, start, HOUR) for start, table in view.spans.past_minutes()]
     _, calls, failures, busy = (np.stack(one, axis=1) for one in zip(*past, strict=True))
-    valid = view.valid()
     load = usual_load(busy, valid[:, :HOUR_DAYS])
     loaded = busy >= load[:, None, None]
     by_day = np.zeros((2, view.size, DAYS))

@@ -6,12 +6,14 @@ from datetime import datetime
 
 import numpy as np
 
-from monitor.reading.spans import MINUTE, SHORT
+from monitor.reading import mix
+from monitor.reading.rates import floored
+from monitor.reading.spans import MINUTE, SHORT, THIS_HOUR
 from monitor.reading.view import View, learned, of_metric
 from monitor.rules.baseline import DAYS, of_windows
-from monitor.rules.compare import Bools, Ints, of_counts
+from monitor.rules.compare import Bools, Ints, mix_index, of_counts
 from monitor.rules.grouping import Floats
-from monitor.rules.histogram import exceedances, quantile_buckets, values
+from monitor.rules.histogram import NO_BUCKET, exceedances, quantile_buckets, values
 from monitor.rules.judge import Compared, Counted, Reading
 from monitor.rules.metric import METRICS
 from monitor.rules.model import Baseline, RegressionRule
@@ -22,29 +24,49 @@ from monitor.store.counters import Histograms
 def read_percentile(view: View, rule: RegressionRule) -> Reading:
     """The minute, the short window and the window by calls above the usual percentile."""
     q, size, end = PERCENTILES[statistic(rule)], view.size, view.spans.end
-    if isinstance(rule.baseline, Baseline):
-        usual, calls, over = _usual_values(view, rule, q, np.ones((size, DAYS), bool))
-        found = of_counts(calls.sum(axis=1), over.sum(axis=1), rule.minimum_baseline_calls)
-        # What an alert was opened against stays, as for rates.
-        held = ~np.isnan(view.memory.frozen)
-        usual = np.where(held, np.nan_to_num(view.memory.frozen), usual).astype(np.int64)
-        found.rate, found.error = np.where(held, 1 - q, found.rate), np.where(held, 0.0, found.error)
-    else:
-        if ("values", size) not in view.own:
-            usual, calls, over = _usual_values(view, rule, q, view.valid())
-            view.own["values", size] = usual, of_windows(calls, over)
-        usual, found = view.own["values", size]
-    counted = [_over(view, rule, usual, end - length, end) for length in (MINUTE, SHORT, rule.window_length)]
+    spanned = isinstance(rule.baseline, Baseline)
+    valid = np.ones((size, DAYS), bool) if spanned else view.valid(*THIS_HOUR)
+    key = ("values", size, valid.tobytes())
+    if spanned or key not in view.own:
+        bucket, calls, over = _usual_values(view, rule, q, valid)
+        if isinstance(rule.baseline, Baseline):
+            found = of_counts(calls.sum(axis=1), over.sum(axis=1), rule.minimum_baseline_calls)
+        else:
+            found = of_windows(calls, over)
+        view.own[key] = bucket, found
+    bucket, found = view.own[key]
+    learned_ = np.isfinite(found.rate)
+    found, (level,) = view.kept(found, np.where(bucket == NO_BUCKET, np.nan, bucket))
+    bucket = np.where(np.isnan(level), NO_BUCKET, np.nan_to_num(level)).astype(np.int64)
+    counted = [_over(view, rule, bucket, end - length, end) for length in (MINUTE, SHORT, rule.window_length)]
+    moved = found.rate * (_index(view, rule, bucket, valid) - 1)
     return Reading(
         minute=counted[0],
         short=counted[1],
         window=counted[2],
         value=view.value(rule, *view.window(rule)),
-        past_value=values(of_metric(METRICS[rule.metric]), usual),
+        past_value=values(of_metric(METRICS[rule.metric]), bucket),
         bounds=view.bounds(rule),
-        kept=usual.astype(np.float64),
-        compared=Compared(found, found.rate, np.zeros(size)),
+        compared=Compared(
+            found, floored(rule, found.rate + moved), moved, learned_, (level,), hourly=not spanned
+        ),
     )
+
+
+def _index(view: View, rule: RegressionRule, bucket: Ints, valid: Bools) -> Floats:
+    """How many times as many calls are expected above the bucket, of the mix of this minute, ``[S]``.
+
+    Each series counts with the share of its own calls that are usually above it.
+    """
+    rows, day = _past_values(view, rule)
+    instance = view.groups.instances(rows.series_id)
+    some = learned(valid, instance, day)
+    over = rows.value_bucket[some] > bucket[instance[some]]
+    n = rows.n[some].astype(np.float64)
+    past = mix.added_up(rows.series_id[some], view.groups.instances, n, n * over)
+    now = view.spans.histograms(view.spans.minute, view.spans.end, of_metric(METRICS[rule.metric]))
+    present = now.series_id, view.groups.instances(now.series_id), now.n.astype(np.float64)
+    return mix_index(past=past, now=present, size=view.size)
 
 
 def _usual_values(view: View, rule: RegressionRule, q: float, valid: Bools) -> tuple[Ints, Floats, Floats]:

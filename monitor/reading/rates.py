@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from monitor.durations import seconds
-from monitor.reading.spans import MINUTE
-from monitor.reading.view import View, learned
+from monitor.reading import mix
+from monitor.reading.spans import HOUR, MINUTE
+from monitor.reading.view import View
 from monitor.rules.baseline import DAYS, seasonal
-from monitor.rules.compare import LEAST_RATE, Bools, Ints, median_of_days, mix_index, of_counts, of_value
+from monitor.rules.baseline import Baseline as Found
+from monitor.rules.compare import LEAST_RATE, median_of_days, of_counts, of_value
 from monitor.rules.grouping import Floats
 from monitor.rules.judge import Compared
-from monitor.rules.model import Baseline, BlipRule, Measured, RegressionRule
+from monitor.rules.model import Baseline, BlipRule, RegressionRule
 
-#: Days that say what each series' own rate is.
-MIX_DAYS = 7
+#: What is read of a past day, from the beginning of this hour on it: the hour before, it, and that after it.
+AROUND = (-HOUR, 2 * HOUR)
 
 
 def baseline(view: View, rule: RegressionRule) -> Compared:
@@ -22,23 +24,22 @@ def baseline(view: View, rule: RegressionRule) -> Compared:
     given = rule.baseline
     if not isinstance(given, Baseline) or given.rolling_median is not None:
         return of_days(view, rule)
+    same = np.ones(view.size)
     if given.fixed is not None:
-        rate = np.full(view.size, given.fixed)
-        return Compared(of_value(rate), rate, np.zeros(view.size))
+        return compared(view, rule, of_value(np.full(view.size, given.fixed)), same)
     if given.version is not None:
-        return _others(view, rule)
+        return compared(view, rule, _others(view, rule), same)
     past = view.span(rule, *view.past(rule))
     found = of_counts(past.calls, past.failures, rule.minimum_baseline_calls)
-    # What an alert was opened against stays, or a long incident would become its own normal.
-    held = ~np.isnan(view.memory.frozen)
-    found.rate = np.where(held, view.memory.frozen, found.rate)
-    found.error = np.where(held, 0.0, found.error)
-    return Compared(found, floored(rule, found.rate), np.zeros(view.size))
+    usual = mix.of_span(view, rule, *view.past(rule))
+    # A test of the window is of the window's mix, evidence by the minute of the minute's.
+    length = rule.window_length if rule.evidence == "fisher" else MINUTE
+    return compared(view, rule, found, mix.index(view, rule, usual, view.spans.end - length, view.spans.end))
 
 
 def of_days(view: View, rule: RegressionRule | BlipRule) -> Compared:
     """The same time on other days, as far as it was no incident, with the calls of this minute."""
-    size, valid = view.size, view.valid()
+    size, valid = view.size, view.valid(*AROUND)
     cached = view.own.get("hours")
     if cached is None or cached[0].shape[0] != size:
         table, day, slot = view.spans.hours()
@@ -53,8 +54,20 @@ def of_days(view: View, rule: RegressionRule | BlipRule) -> Compared:
         found = median_of_days(cached[0], cached[1], fraction, valid=valid, days=days)
     else:
         found = seasonal(cached[0], cached[1], fraction, valid=valid, weekly=given == "weekly")
-    mix = found.rate * (_mix(view, rule, valid) - 1)
-    return Compared(found, floored(rule, found.rate + mix), mix)
+    key = ("mix", size, valid.tobytes())
+    if key not in view.own:
+        view.own[key] = mix.of_hours(view, rule, valid)
+    return compared(view, rule, found, mix.index_now(view, rule, view.own[key]), hourly=True)
+
+
+def compared(
+    view: View, rule: RegressionRule | BlipRule, found: Found, index: Floats, *, hourly: bool = False
+) -> Compared:
+    """A baseline, or what an alert was opened against, with what the present mix makes of it."""
+    learned = np.isfinite(found.rate)
+    usual, _ = view.kept(found)
+    moved = usual.rate * (index - 1)
+    return Compared(usual, floored(rule, usual.rate + moved), moved, learned, hourly=hourly)
 
 
 def floored(rule: RegressionRule | BlipRule, rate: Floats) -> Floats:
@@ -63,38 +76,11 @@ def floored(rule: RegressionRule | BlipRule, rate: Floats) -> Floats:
     return np.maximum(rate, least)
 
 
-def _others(view: View, rule: RegressionRule) -> Compared:
+def _others(view: View, rule: RegressionRule) -> Found:
     """What the other versions of the same labels do at the same time."""
     window = view.counted(rule, rule.window_length)
     order = {labels: n for n, labels in enumerate(dict.fromkeys(one[:-1] for one in view.groups.labels))}
     of = np.array([order[labels[:-1]] for labels in view.groups.labels], np.int64)
     calls = np.bincount(of, window.calls, len(order))[of] - window.calls
     failures = np.bincount(of, window.failures, len(order))[of] - window.failures
-    found = of_counts(calls, failures, rule.minimum_baseline_calls)
-    return Compared(found, floored(rule, found.rate), np.zeros(view.size))
-
-
-def _mix(view: View, rule: RegressionRule | BlipRule, valid: Bools) -> Floats:
-    """How many times the baseline's rate is expected of this minute's mix of series."""
-    now = view.spans.sums(view.spans.minute, view.spans.minute + MINUTE)
-    now_calls, _ = view.rows(rule, now)
-    return mix_index(
-        past=_usual_mix(view, rule, valid),
-        now=(now.series_id, view.groups.instances(now.series_id), now_calls),
-        size=view.size,
-    )
-
-
-def _usual_mix(view: View, rule: Measured, valid: Bools) -> tuple[Ints, Ints, Floats, Floats]:
-    """Of each series, its label set, its calls and its failures of the last week around this hour."""
-    key = ("mix", view.size)
-    if key not in view.own:
-        table, day, _ = view.spans.hours()
-        instance = view.groups.instances(table.series_id)
-        some = learned(valid, instance, day) & (day < MIX_DAYS)
-        series = np.unique(table.series_id[some])
-        place = np.searchsorted(series, table.series_id[some])
-        n, x = (np.bincount(place, rows[some], len(series)) for rows in view.rows(rule, table))
-        view.own[key] = series, view.groups.instances(series), n, x
-    found: tuple[Ints, Ints, Floats, Floats] = view.own[key]
-    return found
+    return of_counts(calls, failures, rule.minimum_baseline_calls)

@@ -20,6 +20,9 @@ SHORT = timedelta(minutes=5)
 #: Days of this hour that what is not a plain rate is compared with.
 HOUR_DAYS = 7
 
+#: What that reads of a past day, from the beginning of this hour on it.
+THIS_HOUR = (timedelta(), HOUR)
+
 
 class Rollups(Protocol):
     """What is read: ``monitor.store.counters.Counters``, or ``monitor.history.History``."""

@@ -10,21 +10,20 @@ import numpy as np
 
 from monitor.durations import seconds
 from monitor.reading.spans import DAY, MINUTE, SHORT, Spans
-from monitor.rules.baseline import DAYS
+from monitor.rules.baseline import DAYS, Baseline
 from monitor.rules.compare import Bools, Ints
+from monitor.rules.frozen import LONGEST
 from monitor.rules.grouping import Floats, Groups
 from monitor.rules.histogram import quantile_buckets, ranked_buckets, totals, values
 from monitor.rules.judge import Counted
 from monitor.rules.memory import Memory
 from monitor.rules.metric import METRICS, Metric
-from monitor.rules.model import AbsenceRule, Baseline, Measured, RegressionRule, Rule
+from monitor.rules.model import AbsenceRule, Measured, RegressionRule, Rule
+from monitor.rules.model import Baseline as Given
 from monitor.rules.named import BY_MINUTE, PERCENTILES, statistic
 from monitor.rules.ranks import bounds
 from monitor.store.alerts import Incident
 from monitor.store.counters import Of, Table
-
-#: Either side of an incident, what is not learned from: the baseline's own window reaches so far.
-GUARD = timedelta(minutes=30)
 
 #: What calls lack that came without their content.
 CONTENT = ("uncaptured_input", "uncaptured_output")
@@ -136,30 +135,47 @@ class View:
         )
         return low, high
 
-    def valid(self) -> Bools:
-        """Of each label set, which past days may be learned from: ``[S, DAYS]``."""
+    def valid(self, start: timedelta, stop: timedelta) -> Bools:
+        """Of each label set, which past days may be learned from: ``[S, DAYS]``.
+
+        The same for the whole hour: those of which no incident touches what is read of them, which is from
+        ``start`` to ``stop`` around this hour. One that lasts for longer than baselines reach back is left
+        out of nothing: that is what is usual by now.
+        """
         valid = np.ones((self.size, DAYS), bool)
         own = [one for one in self._incidents if one.rule == self.rule.alert]
         place = {labels: n for n, labels in enumerate(self.groups.labels)} if own else {}
         for one in own:
             i = place.get(tuple(one.labels.get(name, "") for name in by_of(self.rule)))
-            if i is None:
+            if i is None or (one.end or self.spans.end) - one.start >= LONGEST * MINUTE:
                 continue
             for k in range(DAYS):
-                then = self.spans.minute - (k + 1) * DAY
-                if one.start - GUARD <= then and (one.end is None or then <= one.end + GUARD):
+                then = self.spans.hour - (k + 1) * DAY
+                if one.start < then + stop and (one.end is None or then + start < one.end):
                     valid[i, k] = False
         return valid
+
+    def kept(self, found: Baseline, *levels: Floats) -> tuple[Baseline, tuple[Floats, ...]]:
+        """What to judge by: what an alert was opened against, else what was found; and what belongs to it."""
+        minute = int(self.spans.minute.timestamp()) // 60
+        baseline, kept = self.memory.frozen.kept(found, levels, minute)
+        return baseline, tuple(kept)
 
     def past(self, rule: RegressionRule) -> tuple[datetime, datetime]:
         """The span that ``previous`` or ``offset`` names."""
         start, end = self.window(rule)
         baseline = rule.baseline
-        if isinstance(baseline, Baseline) and baseline.offset is not None:
+        if isinstance(baseline, Given) and baseline.offset is not None:
             back = timedelta(seconds=seconds(baseline.offset))
             return start - back, end - back
-        given = baseline.previous if isinstance(baseline, Baseline) else None
+        given = baseline.previous if isinstance(baseline, Given) else None
         return start - timedelta(seconds=seconds(given or "24h")), start
+
+
+def lately(valid: Bools, days: int) -> Bools:
+    """So many of the days that may be learned from, the newest."""
+    found: Bools = valid & (valid.cumsum(axis=1) <= days)
+    return found
 
 
 def learned(valid: Bools, instance: Ints, day: Ints) -> Bools:
@@ -189,7 +205,7 @@ def needs_by_minute(rules: Sequence[Rule]) -> tuple[str, ...]:
 def by_of(rule: Rule) -> tuple[str, ...]:
     """The dimensions whose values tell the label sets of a rule apart."""
     baseline = getattr(rule, "baseline", None)
-    version = baseline.version if isinstance(baseline, Baseline) else None
+    version = baseline.version if isinstance(baseline, Given) else None
     return (*rule.by, version) if version else rule.by
 
 

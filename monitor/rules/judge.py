@@ -59,6 +59,13 @@ class Compared(msgspec.Struct, frozen=True):
     another: each has its own rate (direct standardisation). At least the absolute margin."""
     mix: Floats
     """Points of its rate that the present mix makes the difference of."""
+    learned: Bools | None = None
+    """Where the past says so itself; elsewhere it is nothing, or what an alert was opened against. ``None``:
+    everywhere."""
+    levels: tuple[Floats, ...] = ()
+    """What belongs to the baseline and is kept with it while an alert is open: the bucket of a percentile."""
+    hourly: bool = False
+    """Whether it is another at each hour of the day."""
 
 
 def nothing(size: int) -> Compared:
@@ -87,8 +94,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """The same of the baseline."""
     bounds: tuple[Floats, Floats] | None = None
     """Of ``call_p95``: what the value is at least and at most, each with 95 % certainty; NaN for no bound."""
-    kept: Floats | None = None
-    """What an open alert is compared with for as long as it is open, where it is not the baseline's rate."""
     compared: Compared
     pairs: tuple[tuple[Counted, Counted], ...] = ()
     """Of a burn rate: its long and short windows."""
@@ -142,7 +147,8 @@ def _gathered(rule: RegressionRule, memory: Memory, reading: Reading) -> Codes:
     well = recovered(memory.well_calls, memory.well_failures, expected, gates)
     clear = well & ~bad & (short.calls > 0)
     unsaid = ~enough(window.calls, window.failures, expected, gates)
-    return _verdicts(breach, clear, unsaid, window.calls if reading.came is None else reading.came)
+    came = window.calls if reading.came is None else reading.came
+    return _verdicts(breach, clear, unsaid, came, unlearned=~np.isfinite(expected))
 
 
 def _filled(memory: Memory, minute: Counted, buckets: Buckets) -> Counted:
@@ -163,28 +169,29 @@ def gates_of(rule: RegressionRule) -> Gates:
 
 def _tested(rule: RegressionRule, reading: Reading) -> Codes:
     past, window = reading.compared.baseline, reading.window
-    baseline = past.rate
+    baseline = past.rate + reading.compared.mix
     rise = window.rate - baseline
     breach = (rise >= rule.absolute) & (rise >= rule.relative * baseline)
     for i in np.flatnonzero(breach):
-        # Of the baseline's rate: while an alert is open that is what it was opened against.
+        # Of the rate that is expected: of the present mix, and of what an open alert was opened against.
         usual = round(float(baseline[i] * past.calls[i]))
         chance = fisher_greater(int(window.failures[i]), int(window.calls[i]), usual, int(past.calls[i]))
         breach[i] = chance <= rule.significance
     clear = (rise <= rule.absolute / 2) | (rise <= rule.relative / 2 * baseline)
-    unsaid = (window.calls < rule.minimum_calls) | ~np.isfinite(baseline)
-    return _verdicts(breach, clear, unsaid, window.calls)
+    few = window.calls < rule.minimum_calls
+    return _verdicts(breach, clear, few, window.calls, unlearned=~np.isfinite(baseline))
 
 
 def _against_days(rule: RegressionRule, reading: Reading) -> Codes:
     """The last 24 hours against the days before: by both margins, and by more than days differ."""
-    window, before = reading.window, reading.compared.baseline.rate
+    window, before = reading.window, reading.compared.expected
     value, limit = (window.rate, SHIFTED) if reading.value is None else (reading.value, MEAN_SHIFTED)
     rise = value - before
     beyond = np.full(len(rise), np.nan) if reading.beyond is None else reading.beyond
     breach = (rise >= rule.absolute) & (rise >= rule.relative * before) & (beyond > limit)
     clear = (rise <= rule.absolute / 2) | (rise <= rule.relative / 2 * before)
-    return _verdicts(breach, clear, (window.calls < rule.minimum_calls) | ~np.isfinite(beyond), window.calls)
+    few = (window.calls < rule.minimum_calls) | ~np.isfinite(value)
+    return _verdicts(breach, clear, few, window.calls, unlearned=~np.isfinite(before))
 
 
 def _threshold(rule: ThresholdRule, reading: Reading) -> Codes:
@@ -240,12 +247,17 @@ def _blip(rule: BlipRule, reading: Reading) -> Codes:
         busy = minute.calls >= rule.minimum_calls
         seen |= busy
         steep += busy & (minute.rate >= rule.times * expected) & (minute.failures >= FEWEST_FAILURES)
-    unsaid = ~seen | ~np.isfinite(expected)
-    return _verdicts(steep >= rule.minutes, steep == 0, unsaid, reading.window.calls)
+    unlearned = ~np.isfinite(expected)
+    return _verdicts(steep >= rule.minutes, steep == 0, ~seen, reading.window.calls, unlearned=unlearned)
 
 
-def _verdicts(breach: Bools, clear: Bools, unsaid: Bools, calls: Floats) -> Codes:
-    """One code for each label set; what can't be said comes before what is bad or good."""
+def _verdicts(
+    breach: Bools, clear: Bools, few: Bools, calls: Floats, *, unlearned: Bools | bool = False
+) -> Codes:
+    """One code for each label set; what can't be said comes before what is bad or good.
+
+    ``few`` have too few calls, ``unlearned`` too little to be compared with.
+    """
     elsewhere = bool((calls > 0).any())
     silent = CODE[Verdict.MISSING if elsewhere else Verdict.NO_DATA]
     known = np.where(
@@ -253,4 +265,5 @@ def _verdicts(breach: Bools, clear: Bools, unsaid: Bools, calls: Floats) -> Code
         CODE[Verdict.BREACH],
         np.where(clear, CODE[Verdict.CLEAR], CODE[Verdict.BETWEEN]),
     )
-    return np.where(calls <= 0, silent, np.where(unsaid, CODE[Verdict.INSUFFICIENT], known))
+    said = np.where(few, CODE[Verdict.INSUFFICIENT], known)
+    return np.where(calls <= 0, silent, np.where(unlearned, CODE[Verdict.UNLEARNED], said))

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.rules.detector import Evidence, Lane
+from monitor.rules.frozen import Frozen
 from monitor.rules.states import STATE_CODE, STATES, Standing
 
 #: Labels by their values, in the order of the rule's dimensions.
@@ -26,7 +27,7 @@ Ints = npt.NDArray[np.int64]
 NEVER = -1
 
 #: Version of the bytes; others are not read, and what they knew is learned anew.
-VERSION = 1
+VERSION = 2
 
 
 class Memory:
@@ -40,7 +41,7 @@ class Memory:
         evidence: what the detector has gathered.
         state: codes of ``STATES``.
         onset: where the evidence of an open alert began.
-        frozen: what the baseline was then, where it is not of other days; NaN where none is kept.
+        frozen: what open alerts were opened against.
         well_calls, well_failures: what was seen since it was last bad.
         held_calls, held_failures: of a bucket that is not full yet.
     """
@@ -56,7 +57,7 @@ class Memory:
         self._breached = np.empty(0, np.int64)
         self._clear_since = np.empty(0, np.int64)
         self.onset = np.empty(0, np.int64)
-        self.frozen = np.empty(0, np.float64)
+        self.frozen = Frozen()
         self.well_calls = np.empty(0, np.float64)
         self.well_failures = np.empty(0, np.float64)
         self.held_calls = np.empty(0, np.float64)
@@ -123,6 +124,7 @@ class Memory:
             "labels": self.labels,
             "stale": self.stale,
             "arrays": arrays,
+            "frozen": self.frozen.encode(),
             "floats": {name: getattr(self, name).tobytes() for name in _FLOATS},
             "evidence": {
                 name: getattr(self.evidence, name).tobytes() for name in self.evidence.__struct_fields__
@@ -153,6 +155,7 @@ class Memory:
         memory = cls(lanes)
         memory.grow([tuple(values) for values in found["labels"]])
         memory.stale = found["stale"]
+        memory.frozen = Frozen.decode(found["frozen"])
         for name in _ARRAYS:
             setattr(memory, name, np.frombuffer(found["arrays"][name], np.int64).copy())
         for name in _FLOATS:
@@ -165,7 +168,6 @@ class Memory:
 
 _ARRAYS = ("state", "_since", "_open", "_breached", "_clear_since", "onset")
 _FLOATS = {
-    "frozen": np.nan,
     "well_calls": 0.0,
     "well_failures": 0.0,
     "held_calls": 0.0,

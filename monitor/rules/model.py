@@ -176,6 +176,16 @@ class RegressionRule(_Measured, frozen=True, kw_only=True, tag="regression", tag
         return given if given is not None else self._usual_gates.absolute
 
     @property
+    def tells_mix_apart(self) -> bool:
+        """Whether traffic that moved is told apart from rates that changed.
+
+        A fixed rate has no series behind it, other versions have others than one's own, and the p95 of
+        buckets does not follow from the rates of the series in them.
+        """
+        given = self.baseline if isinstance(self.baseline, Baseline) else Baseline()
+        return given.fixed is None and given.version is None and self.statistic != "bucket_p95"
+
+    @property
     def _usual_gates(self) -> Gates:
         return PAGE_GATES if self.severity == "page" else TICKET_GATES
 

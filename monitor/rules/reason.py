@@ -9,6 +9,7 @@ import numpy as np
 from monitor.rules.buckets import Buckets
 from monitor.rules.judge import Counted, Reading
 from monitor.rules.memory import Memory
+from monitor.rules.metric import METRICS
 from monitor.rules.model import AbsenceRule, RegressionRule, Rule
 from monitor.rules.named import STATISTICS, statistic
 from monitor.rules.statistics import wilson
@@ -20,6 +21,14 @@ def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, 
     if not isinstance(rule, AbsenceRule):
         named = statistic(rule)
         numbers |= {"statistic": named, "definition": STATISTICS[named]}
+    if isinstance(rule, RegressionRule) and np.isfinite(reading.compared.baseline.rate[i]):
+        moved = float(reading.compared.mix[i])
+        apart = rule.tells_mix_apart and METRICS[rule.metric].is_rate
+        numbers["mix"] = moved if apart else None
+        if not rule.tells_mix_apart:
+            said += ", traffic that moved included"
+        elif apart and abs(moved) > 0.001:
+            said += f", of which {moved:+.2%} is traffic that moved"
     return said, numbers
 
 
@@ -43,8 +52,6 @@ def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str,
     numbers["baseline"] = _side(past_calls, past_failures)
     now, rate = _rate(calls, failures), _rate(past_calls, past_failures) or float(baseline.rate[i])
     numbers["ratio"] = now / rate if rate > 0 else None
-    moved = float(reading.compared.mix[i])
-    numbers["mix"] = moved
     if memory.lanes:
         numbers["evidence"] = {
             lane.name: [round(float(memory.evidence.score[i, n]), 2), lane.threshold]
@@ -55,9 +62,8 @@ def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str,
     if "baseline_value" in numbers:
         sure = _bounds(reading, i, numbers)
         return f"{numbers['baseline_value']:.4g} → {numbers['value']:.4g}{sure} over {calls} calls", numbers
-    traffic = f", of which {moved:+.2%} is traffic that moved" if abs(moved) > 0.001 else ""
     loaded = " under load" if reading.came is not None else ""
-    return f"{rate:.2%} → {now:.2%} over {calls} calls{loaded}{traffic}", numbers
+    return f"{rate:.2%} → {now:.2%} over {calls} calls{loaded}", numbers
 
 
 def _explain_buckets(

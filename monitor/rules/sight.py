@@ -72,6 +72,11 @@ def watches(rule: Rule) -> str:
 
 def against(rule: Rule) -> str:
     """What a rule compares with, in words; empty where that is a limit."""
+    moved = isinstance(rule, RegressionRule) and not rule.tells_mix_apart
+    return _past(rule) + (", traffic that moved included" if moved else "")
+
+
+def _past(rule: Rule) -> str:
     if isinstance(rule, BlipRule | AbsenceRule):
         return "" if isinstance(rule, AbsenceRule) and rule.absent == "watermark" else "this time of day"
     if not isinstance(rule, RegressionRule):

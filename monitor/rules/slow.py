@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from monitor.rules.baseline import DAYS, MIN_WINDOWS, of_windows
+from monitor.rules.baseline import DAYS, MIN_WINDOWS, Baseline
 
 Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 #: Standard errors by which a day must be above what is expected of it (``benchmarks.detection`` chose it).
 SHIFTED = 3.5
@@ -25,40 +24,35 @@ MEAN_SHIFTED = 5.0
 _MEAN_DAYS = 14
 
 
-def shift(
-    calls: Floats, failures: Floats, past_calls: Floats, past_failures: Floats, *, valid: Bools | None = None
-) -> tuple[Floats, Floats]:
-    """How many standard errors the last day is above its baseline, and that baseline's rate; NaN without one.
+def shift(calls: Floats, failures: Floats, baseline: Baseline, index: Floats) -> Floats:
+    """How many standard errors the last day is above its baseline, ``[S]``; NaN without one.
 
     Args:
         calls: of the last 24 hours, ``[S]``.
         failures: of the same.
-        past_calls: of the same 24 hours on earlier days, ``[S, 28]``; 0 is the 24 hours before.
-        past_failures: of the same.
-        valid: days that may be learned from, ``[S, 28]``.
+        baseline: of the same 24 hours on earlier days (``of_windows``).
+        index: how many times the baseline's rate is expected of the day's mix of series, ``[S]``.
     """
-    baseline = of_windows(past_calls, past_failures, valid=valid)
-    expected = calls * baseline.rate
-    variance = expected * (1 - baseline.rate) + expected**2 * (baseline.error**2 + baseline.drift**2)
+    rate = np.minimum(baseline.rate * index, 1.0)
+    expected = calls * rate
+    variance = expected * (1 - rate) + expected**2 * (baseline.error**2 + baseline.drift**2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(calls > 0, (failures - expected) / np.sqrt(variance), np.nan), baseline.rate
+        return np.where(calls > 0, (failures - expected) / np.sqrt(variance), np.nan)
 
 
-def mean_shift(today: Floats, past: Floats) -> tuple[Floats, Floats]:
-    """How many standard errors a daily mean is above those of the last 14 days, and their mean; NaN without.
+def usual_mean(past: Floats) -> tuple[Floats, Floats]:
+    """The mean of the daily means of the last 14 days, and by how much a day differs from it; NaN without.
 
     Args:
-        today: the mean of the last 24 hours, ``[S]``.
-        past: of the same hours on earlier days, ``[S, 28]``; NaN where there were no calls.
+        past: the mean of the same 24 hours on earlier days, ``[S, 28]``; NaN where there were no calls.
     """
     some = np.isfinite(past) & (np.arange(DAYS) < _MEAN_DAYS)
     days = some.sum(axis=1)
-    known = np.where(some, past, 0.0)
-    mean = known.sum(axis=1) / np.maximum(days, 1)
+    values = np.where(some, past, 0.0)
+    mean = values.sum(axis=1) / np.maximum(days, 1)
     squares = np.where(some, (past - mean[:, None]) ** 2, 0.0).sum(axis=1)
     deviation = np.sqrt(squares / np.maximum(days - 1, 1) * (1 + 1 / np.maximum(days, 1)))
     # Days that are exactly alike say nothing of how much days differ: a thousandth is taken as no change.
     deviation = np.maximum(deviation, np.abs(mean) * 1e-3)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        beyond = np.where(days >= MIN_WINDOWS, (today - mean) / deviation, np.nan)
-    return beyond, np.where(days >= MIN_WINDOWS, mean, np.nan)
+    known = days >= MIN_WINDOWS
+    return np.where(known, mean, np.nan), np.where(known, deviation, np.nan)

@@ -45,6 +45,8 @@ class Verdict(StrEnum):
     BETWEEN = "between"
     """Better than what fires, not yet good."""
     INSUFFICIENT = "insufficient"
+    UNLEARNED = "unlearned"
+    """There is too little to compare with."""
     NO_DATA = "no_data"
     MISSING = "missing"
 
@@ -57,6 +59,7 @@ CODE: dict[Verdict, int] = {verdict: n for n, verdict in enumerate(VERDICTS)}
 
 _UNKNOWN = {
     Verdict.INSUFFICIENT: (State.INSUFFICIENT_DATA, "too few calls to say"),
+    Verdict.UNLEARNED: (State.INSUFFICIENT_DATA, "too little to compare with"),
     Verdict.NO_DATA: (State.NO_DATA, "no calls"),
     Verdict.MISSING: (State.MISSING_SERIES, "no calls of these labels, while others have some"),
 }

@@ -38,7 +38,7 @@ from monitor.rules.named import STATISTICS
 from monitor.rules.reason import explain
 from monitor.rules.states import VERDICTS, Verdict
 
-BREACH, CLEAR, BETWEEN, INSUFFICIENT, NO_DATA, MISSING = VERDICTS
+BREACH, CLEAR, BETWEEN, INSUFFICIENT, UNLEARNED, NO_DATA, MISSING = VERDICTS
 NAN = float("nan")
 
 
@@ -138,8 +138,8 @@ def at_once(**settings: Any) -> RegressionRule:
         ((1_000, 1), 1_000, 15, BETWEEN),
         ((1_000, 0), 20, 1, BETWEEN),
         ((1_000, 0), 20, 20, BREACH),
-        ((50, 0), 20, 20, INSUFFICIENT),
-        ((0, 0), 20, 20, INSUFFICIENT),
+        ((50, 0), 20, 20, UNLEARNED),
+        ((0, 0), 20, 20, UNLEARNED),
     ],
     ids=[
         "much worse",
@@ -177,7 +177,7 @@ def test_an_alert_is_judged_by_what_it_was_opened_against_though_the_past_is_bad
         (0.0205, 0.02, 9.0, CLEAR),
         (0.0225, 0.02, 9.0, BREACH),
         (0.01, 0.02, -9.0, CLEAR),
-        (0.04, NAN, NAN, INSUFFICIENT),
+        (0.04, NAN, NAN, UNLEARNED),
     ],
     ids=[
         "beyond both",
@@ -234,7 +234,7 @@ def test_a_rise_within_the_margin_is_no_breach_however_long() -> None:
 
 
 def test_without_a_baseline_nothing_is_said() -> None:
-    assert set(judged([BAD] * 30, against(NAN))) == {INSUFFICIENT}
+    assert set(judged([BAD] * 30, against(NAN))) == {UNLEARNED}
 
 
 @pytest.mark.parametrize("calls", [1.0, 2.0, 5.0])
@@ -340,7 +340,8 @@ def test_what_is_said_of_buckets_has_the_statistic_and_how_large_they_are() -> N
     reading = read(counted((20, 8)), came=np.array([5_000.0]), **in_buckets())
     verdicts(rule, reading, memory)
     said, numbers = explain(rule, memory, reading, 0)
-    assert said == "p95 3.60% → 5.00% of buckets of 250 calls, 8 of 20 above the usual p95"
+    usual = "p95 3.60% → 5.00% of buckets of 250 calls, 8 of 20 above the usual p95"
+    assert said == f"{usual}, traffic that moved included"
     assert (numbers["statistic"], numbers["definition"]) == ("bucket_p95", STATISTICS["bucket_p95"])
 
 
@@ -531,7 +532,7 @@ def test_a_blip(minutes: list[tuple[int, int]], verdict: Verdict) -> None:
 
 def test_a_blip_without_a_baseline_is_none() -> None:
     rule = BlipRule(alert="A", metric="errors", runbook_url="x")
-    assert verdicts(rule, read(counted((300, 300)), minutes=(counted((100, 100)),) * 3)) == [INSUFFICIENT]
+    assert verdicts(rule, read(counted((300, 300)), minutes=(counted((100, 100)),) * 3)) == [UNLEARNED]
 
 
 # --------------------------------------------------------------------------------------------- what is said

@@ -91,15 +91,15 @@ def test_label_sets_that_are_new_come_after_those_that_keep_their_places() -> No
     memory.grow([("a",), ("b",)])
     memory.stand(1, Standing(State.FIRING, 7, True, 9, None))
     memory.evidence.score[1] = 3.0
-    memory.frozen[1], memory.well_calls[1], memory.onset[1] = 0.25, 12.0, 8
+    memory.well_calls[1], memory.onset[1] = 12.0, 8
     memory.grow([("a",), ("b",), ("c",), ("d",)])
     assert memory.labels == [("a",), ("b",), ("c",), ("d",)]
     assert memory.standing(1) == Standing(State.FIRING, 7, True, 9, None)
     assert memory.open.tolist() == [False, True, False, False]
     assert memory.evidence.score.sum(axis=1).tolist() == [0, 9, 0, 0]
-    assert (memory.frozen[1], memory.well_calls[1], memory.onset[1]) == (0.25, 12.0, 8)
+    assert (memory.well_calls[1], memory.onset[1]) == (12.0, 8)
     assert memory.standing(3) == Standing()
-    assert (np.isnan(memory.frozen[3]), memory.onset[3]) == (True, NEVER)
+    assert memory.onset[3] == NEVER
 
 
 @given(

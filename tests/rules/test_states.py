@@ -17,6 +17,7 @@ MINUTE = 1_000_000
 
 UNKNOWN = {
     Verdict.INSUFFICIENT: State.INSUFFICIENT_DATA,
+    Verdict.UNLEARNED: State.INSUFFICIENT_DATA,
     Verdict.NO_DATA: State.NO_DATA,
     Verdict.MISSING: State.MISSING_SERIES,
 }
@@ -61,9 +62,11 @@ missing_series!     firing!    recovering!  firing!     insufficient_data!  no_d
 def steps() -> list[tuple[str, Verdict, str]]:
     head, *lines = (line.split() for line in STEPS.strip().splitlines())
     verdicts = [Verdict(name) for name in head[1:]]
-    return [
+    found = [
         (start, verdict, end) for start, *ends in lines for verdict, end in zip(verdicts, ends, strict=True)
     ]
+    insufficient = [one for one in found if one[1] is Verdict.INSUFFICIENT]
+    return found + [(start, Verdict.UNLEARNED, end) for start, _, end in insufficient]
 
 
 @pytest.mark.parametrize(("start", "verdict", "end"), steps(), ids=lambda one: str(one))
