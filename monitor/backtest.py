@@ -45,8 +45,16 @@ class Backtest(msgspec.Struct, frozen=True):
     fired: tuple[Fired, ...]
     deploys: tuple[Marker, ...] = ()
 
+    def went_on(self, one: Fired) -> bool:
+        """Whether it fired before already."""
+        return one.start < self.start
+
+    def length(self, one: Fired) -> timedelta:
+        """How long of this time it fired."""
+        return (one.end or self.stop) - max(one.start, self.start)
+
     def per_week(self, rule: str) -> float:
-        """How often a rule, by its key, would have fired in a week."""
+        """How often a rule, by its key, would have fired in a week; once where it did before already."""
         times = sum(f"{one.rule}/{one.severity}" == rule for one in self.fired)
         return times / max((self.stop - self.start) / WEEK, 1e-9)
 
@@ -65,7 +73,7 @@ class Backtest(msgspec.Struct, frozen=True):
 def fired(
     moves: Iterable[tuple[datetime, Sequence[Moved]]], since: datetime | None = None
 ) -> tuple[Fired, ...]:
-    """Every time in which an alert fired, in order, from ``since`` on."""
+    """Every time in which an alert fired, in order; those that had ended before ``since`` are left out."""
     going: dict[str, Fired] = {}
     found: list[Fired] = []
     for at, moved in moves:
@@ -77,7 +85,7 @@ def fired(
             elif one.before.open and not one.after.open:
                 found.append(msgspec.structs.replace(going.pop(key), end=at))
     every = sorted([*found, *going.values()], key=lambda one: (one.start, one.rule, one.severity))
-    return tuple(one for one in every if since is None or one.start >= since)
+    return tuple(one for one in every if since is None or one.end is None or one.end > since)
 
 
 def as_json(result: Backtest, rules: Sequence[Rule]) -> dict[str, Any]:
@@ -90,7 +98,11 @@ def as_json(result: Backtest, rules: Sequence[Rule]) -> dict[str, Any]:
             for rule in rules
         ],
         "fired": [
-            {**msgspec.structs.asdict(one), "deploy": msgspec.to_builtins(result.nearest(one))}
+            {
+                **msgspec.structs.asdict(one),
+                "fired_before": result.went_on(one),
+                "deploy": msgspec.to_builtins(result.nearest(one)),
+            }
             for one in result.fired
         ],
         "deploys": result.deploys,

@@ -20,6 +20,17 @@ from monitor.rules.model import AbsenceRule, Rule
 from monitor.rules.reason import explain
 from monitor.store.alerts import Incident
 
+#: How long before what is asked a simulation begins at least, so that there is evidence.
+_DAY = timedelta(days=1)
+
+
+def lead(rules: Sequence[Rule]) -> timedelta:
+    """How long before a span rules are to be run, so that what fired before it and still does is found.
+
+    A day more than the slowest of them takes to open an alert and to end it.
+    """
+    return _DAY + max((one.pending_for + one.keeps_firing_for for one in rules), default=timedelta())
+
 
 class Simulation:
     """Rules over history. Rules about the log itself, which history says nothing of, are left out.

@@ -29,9 +29,6 @@ MARGINS = (0.1, 0.15, 0.25, 0.5, 0.75, 1.0, 2.0)
 #: How far back a backtest looks.
 SINCE = timedelta(days=7)
 
-#: Evaluated before what is shown, so that it does not begin without evidence.
-WARM_UP = timedelta(days=1)
-
 
 def test(
     files: Annotated[list[Path], typer.Argument(help="Files of tests, such as alerts/json.test.yaml.")],
@@ -115,12 +112,12 @@ def _run(engine: sa.Engine, rules: Sequence[Rule], start: datetime, stop: dateti
     from monitor.history import load
     from monitor.progress import counting
     from monitor.reading import needs, needs_by_minute
-    from monitor.simulation import Simulation
+    from monitor.simulation import Simulation, lead
     from monitor.store.counters import Counters
     from monitor.store.deploys import between
 
     columns, histograms = needs(rules)
-    begin = start - WARM_UP
+    begin = start - lead(rules)
 
     def shown(days: Iterator[datetime], total: int) -> Iterator[datetime]:
         with counting("reading days", total) as advance:
@@ -186,7 +183,7 @@ def _often(result: Backtest) -> Table:
         table.add_column(name, justify="right")
     for rule in result.rules:
         own = [one for one in result.fired if f"{one.rule}/{one.severity}" == rule]
-        lasted = sum(((one.end or result.stop) - one.start for one in own), timedelta())
+        lasted = sum((result.length(one) for one in own), timedelta())
         table.add_row(rule, str(len(own)), f"{result.per_week(rule):.1f}", _length(lasted))
     return table
 
@@ -201,7 +198,7 @@ def _when(result: Backtest) -> Table:
         marker = result.nearest(one)
         table.add_row(
             f"{one.start:%Y-%m-%d %H:%M}",
-            _lasted(one, result.stop),
+            _lasted(one, result),
             f"{one.rule}/{one.severity}",
             ", ".join(f"{name}={value}" for name, value in one.labels.items()) or "everything",
             one.reason,
@@ -210,8 +207,9 @@ def _when(result: Backtest) -> Table:
     return table
 
 
-def _lasted(one: Fired, stop: datetime) -> str:
-    return _length((one.end or stop) - one.start) + ("" if one.end else ", still")
+def _lasted(one: Fired, result: Backtest) -> str:
+    went_on = ", was firing before" if result.went_on(one) else ""
+    return _length(result.length(one)) + went_on + ("" if one.end else ", still firing")
 
 
 def _length(length: timedelta) -> str:

@@ -121,8 +121,13 @@ def of_windows(
 def _without_incidents(n: Floats, x: Floats) -> Floats:
     """Failures with what stands far above the other days cut off: a past incident is no habit."""
     rates = np.where(n > 0, x / np.maximum(n, 1e-9), np.nan)
-    some = (n > 0).any(axis=1)
-    usual = np.zeros(len(n))
-    usual[some] = np.nanmedian(rates[some], axis=1)
-    expected = n * usual[:, None]
+    expected = n * _median(rates)[:, None]
     return np.minimum(x, _MOST_TIMES * expected + _MOST_DEVIATIONS * np.sqrt(expected + 1.0))
+
+
+def _median(rates: Floats) -> Floats:
+    """The median of each row without its NaN, 0 of none. ``np.nanmedian`` takes twenty times as long."""
+    ordered, many = np.sort(rates, axis=1), np.isfinite(rates).sum(axis=1)
+    rows, last = np.arange(len(rates)), np.maximum(many - 1, 0)
+    middles = (ordered[rows, last // 2] + ordered[rows, (last + 1) // 2]) / 2
+    return np.where(many > 0, middles, 0.0)

@@ -85,6 +85,43 @@ def test_backtest_says_when_rules_would_have_fired_and_after_which_deploy(
         assert town.rows(table) == [], "nothing is stored"
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "says", "fired_before", "ended"),
+    [
+        (60, 0, "", False, True),
+        (16, 0, ", was firing before", True, True),
+        (60, 14, ", still firing", False, False),
+        (16, 14, ", was firing before, still firing", True, False),
+    ],
+    ids=["whole", "began-before", "goes-on", "all-the-time"],
+)
+def test_backtest_shows_what_fires_in_the_span_whenever_it_began(
+    llm_monitor: Run,
+    town: Town,
+    rules: Path,
+    since: int,
+    until: int,
+    says: str,
+    fired_before: bool,
+    ended: bool,
+) -> None:
+    stop = NOON - until * MINUTE
+    arguments = ["--rules", str(rules), "--since", f"{since - until}m", "--until", stop.isoformat()]
+    found = json.loads(llm_monitor("rules", "backtest", *arguments, "--json").stdout)
+    (fired,) = found["fired"]
+    assert (fired["fired_before"], fired["end"] is not None) == (fired_before, ended)
+    assert found["rules"][0]["per_week"] > 0
+    shown = " ".join(llm_monitor("rules", "backtest", *arguments).stdout.split())
+    assert f"min{says} Worse/page" in shown.replace(" Nothing", "")
+
+
+def test_what_had_ended_before_the_span_is_not_shown(llm_monitor: Run, town: Town, rules: Path) -> None:
+    done = llm_monitor(
+        "rules", "backtest", "--rules", str(rules), "--since", "3m", "--until", NOON.isoformat()
+    )
+    assert "Nothing would have fired." in done.stdout
+
+
 def test_backtest_is_a_table_for_people(llm_monitor: Run, town: Town, rules: Path) -> None:
     arguments = ["--rules", str(rules), "--since", "1h", "--until", NOON.isoformat()]
     done = llm_monitor("rules", "backtest", *arguments)

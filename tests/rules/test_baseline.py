@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.rules.baseline import DAYS, of_windows, seasonal
+from monitor.rules.baseline import DAYS, _without_incidents, of_windows, seasonal
 
 
 def days(rate: float = 0.02, calls: float = 10_000.0) -> tuple[np.ndarray, np.ndarray]:
@@ -56,6 +56,22 @@ def test_an_incident_of_one_day_is_no_habit() -> None:
     n, x = days()
     x[:, 6] = 5_000
     assert of_windows(n, x).rate[0] == pytest.approx(0.02, rel=0.15)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_usual_rate_of_past_days_is_their_median(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    calls = rng.integers(0, 3, (4, DAYS)) * 100.0
+    failures = np.minimum(rng.poisson(5, (4, DAYS)) * rng.choice([1, 10], (4, DAYS)), calls)
+    usual = np.array(
+        [
+            np.median((x / np.maximum(n, 1))[n > 0]) if n.any() else 0.0
+            for n, x in zip(calls, failures, strict=True)
+        ]
+    )[:, None]
+    expected = calls * usual
+    most = 1.5 * expected + 3.0 * np.sqrt(expected + 1.0)
+    assert _without_incidents(calls, failures) == pytest.approx(np.minimum(failures, most))
 
 
 def test_days_that_are_not_valid_are_not_learned_from() -> None:
