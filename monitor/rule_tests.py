@@ -9,7 +9,7 @@ the minute's calls; both are of the test's seed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from monitor.durations import Duration, seconds
 from monitor.errors import ConfigError
+from monitor.expectations import Expected, as_expected, said
 from monitor.explain import suggestion
 from monitor.history import MINUTE, History, joined, joined_values
 from monitor.moves import Moved
@@ -28,8 +29,7 @@ from monitor.records import DIMENSIONS
 from monitor.rules.histogram import place
 from monitor.rules.load import load_rules
 from monitor.rules.model import Rule
-from monitor.rules.states import State
-from monitor.simulation import Simulation
+from monitor.simulation import Simulation, lead
 from monitor.store.counters import Floats, Histograms, Of, Series, Table
 from monitor.store.tables import COUNTED, rollup_1m
 from monitor.yaml_file import Located, read
@@ -37,16 +37,16 @@ from monitor.yaml_file import Located, read
 #: Most minutes of one test: the longest baseline, and a week.
 MOST_MINUTES = 36 * 1440
 
-#: How long before the first check rules are evaluated; what is older is only what they learn from.
-WARM_UP = timedelta(hours=3)
+#: Years that a test may be in: all of what it reads back has to be a time that there is.
+YEARS = range(2000, 2101)
 
 #: The counters and sums of a rollup.
 COLUMNS = ("calls", *COUNTED)
 
 _ITEM = re.compile(
     r"(?P<gap>_|stale)(?:x(?P<gaps>\d{1,6}))?\Z"
-    r"|~(?P<mean>\d+(?:\.\d+)?)(?P<percent>%)?(?:x(?P<draws>\d{1,6}))?\Z"
-    r"|(?P<first>-?\d+(?:\.\d+)?)(?:(?P<step>[+-]\d+(?:\.\d+)?))?(?:x(?P<more>\d{1,6}))?\Z"
+    r"|~(?P<mean>\d{1,12}(?:\.\d+)?)(?P<percent>%)?(?:x(?P<draws>\d{1,6}))?\Z"
+    r"|(?P<first>-?\d{1,12}(?:\.\d+)?)(?:(?P<step>[+-]\d{1,12}(?:\.\d+)?))?(?:x(?P<more>\d{1,6}))?\Z"
 )
 
 
@@ -65,16 +65,6 @@ class SeriesOf(_Strict, frozen=True, kw_only=True):
     """What every call of a minute took."""
     each: dict[str, str] = {}
     """What every call of a minute has of another measured value: ``output_tokens``, ``cost``, a risk."""
-
-
-class Expected(_Strict, frozen=True, kw_only=True):
-    """One alert that is to be there."""
-
-    labels: dict[str, str] = {}
-    severity: str = "page"
-    state: State = State.FIRING
-    reason: str = ""
-    """A piece of the sentence that says why it is in its state."""
 
 
 class Check(_Strict, frozen=True, kw_only=True):
@@ -120,6 +110,20 @@ def load_tests(path: Path) -> tuple[TestFile, Located]:
     """
     file, located = read(path, TestFile)
     for t, test in enumerate(file.tests):
+        if test.seed < 0:
+            raise located.error("a seed is not negative", "tests", t, "seed")
+        for key, given in (("series", test.series), ("checks", test.checks)):
+            if not given:
+                raise located.error(f"a test has {key}, at least one", "tests", t, key)
+        try:
+            _start(test)
+        except ValueError as error:
+            raise located.error(str(error), "tests", t, "start") from error
+        for c, check in enumerate(test.checks):
+            after = seconds(check.at)
+            if after % 60 or after > 60 * MOST_MINUTES:
+                what = f"whole minutes, at most {MOST_MINUTES}, as rules are judged by the minute"
+                raise located.error(f"{check.at!r}: a check is at {what}", "tests", t, "checks", c, "at")
         for s, series in enumerate(test.series):
             where = ("tests", t, "series", s)
             for name in series.labels:
@@ -167,60 +171,35 @@ def run_tests(path: Path) -> tuple[int, list[Failure]]:
 
 
 def _run(test: RuleTest, rules: Sequence[Rule]) -> list[Failure]:
-    start = datetime.fromisoformat(test.start).astimezone(UTC).replace(second=0, microsecond=0)
+    start = _start(test)
     history = _history(test, start, needs(rules)[0])
     due: dict[datetime, list[Check]] = {}
     for check in test.checks:
-        minute = (start + timedelta(seconds=seconds(check.at))).replace(second=0)
-        due.setdefault(minute, []).append(check)
+        due.setdefault(start + timedelta(seconds=seconds(check.at)), []).append(check)
     standing: dict[str, Moved] = {}
     failures = []
-    begin = max(start, min(due, default=start) - WARM_UP)
+    begin = max(start, min(due) - lead(rules))
     # What is said of a minute is known at its end: a check sees what was known when its minute began.
-    for end, moved in Simulation(rules, history).run(begin, max(due, default=start) + MINUTE):
+    for end, moved in Simulation(rules, history).run(begin, max(due) + MINUTE):
         for check in due.get(end - MINUTE, []):
-            failures += _checked(test, check, list(standing.values()))
+            found = [one for one in standing.values() if one.rule.alert == check.alert]
+            if not as_expected(check.alerts, found, end - MINUTE):
+                failures.append(Failure(test.name, check.at, check.alert, *said(check.alerts, found)))
         standing |= {one.fingerprint: one for one in moved}
     return failures
 
 
-def _checked(test: RuleTest, check: Check, standing: Sequence[Moved]) -> list[Failure]:
-    own = [one for one in standing if one.rule.alert == check.alert]
-    quiet = {State.NORMAL, State.INSUFFICIENT_DATA, State.NO_DATA, State.MISSING_SERIES}
-    there = [one for one in own if one.after.open or one.after.state not in quiet]
-    unmatched = list(there)
-    for expected in check.alerts:
-        match = next((one for one in own if _matches(expected, one)), None)
-        if match is None:
-            break
-        if match in unmatched:
-            unmatched.remove(match)
-    else:
-        if not unmatched:
-            return []
-    return [
-        Failure(
-            test.name,
-            check.at,
-            check.alert,
-            tuple(_text(one.state, one.severity, one.labels, one.reason) for one in check.alerts),
-            tuple(_text(one.after.state, one.rule.severity, one.labels, one.reason) for one in there),
-        )
-    ]
+def _start(test: RuleTest) -> datetime:
+    """The first minute of a test.
 
-
-def _matches(expected: Expected, one: Moved) -> bool:
-    return (
-        one.rule.severity == expected.severity
-        and one.after.state is expected.state
-        and expected.labels.items() <= one.labels.items()
-        and expected.reason in one.reason
-    )
-
-
-def _text(state: str, severity: str, labels: Mapping[str, str], reason: str) -> str:
-    where = ", ".join(f'{name}="{value}"' for name, value in labels.items())
-    return f"{state} {severity} {{{where}}}" + (f" {reason}" if reason else "")
+    Raises:
+        ValueError: it is no time, or in no year that a test may be in.
+    """
+    given = datetime.fromisoformat(test.start)
+    if given.year not in YEARS:
+        raise ValueError(f"a test is in a year from {YEARS[0]} to {YEARS[-1]}")
+    aware = given if given.tzinfo else given.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).replace(second=0, microsecond=0)
 
 
 def _history(test: RuleTest, start: datetime, columns: Sequence[str]) -> History:

@@ -27,9 +27,10 @@ _DAY = timedelta(days=1)
 def lead(rules: Sequence[Rule]) -> timedelta:
     """How long before a span rules are to be run, so that what fired before it and still does is found.
 
-    A day more than the slowest of them takes to open an alert and to end it.
+    A day more than the slowest of them takes to see what is bad, to open an alert and to end it.
     """
-    return _DAY + max((one.pending_for + one.keeps_firing_for for one in rules), default=timedelta())
+    slowest = (one.window_length + one.pending_for + one.keeps_firing_for for one in rules)
+    return _DAY + max(slowest, default=timedelta())
 
 
 class Simulation:

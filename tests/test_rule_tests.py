@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from monitor.errors import ConfigError
+from monitor.expectations import Expected, as_expected
+from monitor.moves import Moved
 from monitor.resources import folder
 from monitor.rule_tests import Failure, SeriesOf, counters, load_tests, run_tests
 from monitor.rules import load_rules
+from monitor.rules.model import ThresholdRule
+from monitor.rules.states import Standing, State
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 RULES = """\
 groups:
@@ -23,7 +31,9 @@ groups:
         above: 0.1
         for: 2m
         keep_firing_for: 0s
-        runbook_url: https://example.com/broken
+        labels: {team: shops}
+        summary: Bad.
+        runbook_url: broken.md
       - alert: Slow
         kind: threshold
         metric: duration
@@ -63,8 +73,14 @@ def run(folder: Path, checks: str, tests: str = TESTS) -> tuple[int, list[Failur
         "{at: 16m, alert: Broken, alerts: [{}]}",
         "{at: 16m, alert: Slow, alerts: [{severity: ticket}]}",
         "{at: 35m, alert: Broken}",
+        "{at: 16m, alert: Broken, alerts: [{labels: {team: shops, alertname: Broken, metric: json.failed}}]}",
+        "{at: 16m, alert: Broken, alerts: [{title: json failed at, summary: Bad., runbook_url: broken.md}]}",
+        "{at: 16m, alert: Slow, alerts: [{severity: ticket, title: duration at 3}]}",
     ],
-    ids=["before", "pending", "reason", "any labels", "percentile", "mended"],
+    ids=[
+        *("before", "pending", "reason", "any labels", "percentile", "mended"),
+        *("labels of the rule", "annotations", "title"),
+    ],
 )
 def test_what_is_expected_holds(tmp_path: Path, checks: str) -> None:
     assert run(tmp_path, checks) == (1, [])
@@ -79,8 +95,16 @@ def test_what_is_expected_holds(tmp_path: Path, checks: str) -> None:
         ("{at: 16m, alert: Broken, alerts: [{labels: {service: x}}]}", ('firing page {service="shop"}',)),
         ("{at: 16m, alert: Broken, alerts: [{state: pending}]}", ('firing page {service="shop"}',)),
         ("{at: 16m, alert: Broken, alerts: [{reason: nothing}]}", ('firing page {service="shop"}',)),
+        ("{at: 16m, alert: Broken, alerts: [{labels: {team: x}}]}", ('firing page {service="shop"}',)),
+        ("{at: 16m, alert: Broken, alerts: [{title: up}]}", ('firing page {service="shop"}',)),
+        ("{at: 16m, alert: Broken, alerts: [{summary: Good.}]}", ('firing page {service="shop"}',)),
+        ("{at: 16m, alert: Broken, alerts: [{runbook_url: x}]}", ('firing page {service="shop"}',)),
+        ("{at: 16m, alert: Broken, alerts: [{}, {}]}", ('firing page {service="shop"}',)),
     ],
-    ids=["does not fire", "must not fire", "severity", "labels", "state", "reason"],
+    ids=[
+        *("does not fire", "must not fire", "severity", "labels", "state", "reason"),
+        *("labels of the rule", "title", "summary", "runbook", "one for two"),
+    ],
 )
 def test_what_is_not_as_expected_is_said(tmp_path: Path, checks: str, found: tuple[str, ...]) -> None:
     count, failures = run(tmp_path, checks)
@@ -89,6 +113,81 @@ def test_what_is_not_as_expected_is_said(tmp_path: Path, checks: str, found: tup
     assert (failure.test, failure.alert) == ("breaks and is mended", "Broken")
     assert len(failure.found) == len(found)
     assert all(said.startswith(begin) for said, begin in zip(failure.found, found, strict=True))
+
+
+LONG_RULES = """\
+groups:
+  - name: shop
+    rules:
+      - {alert: Waits, kind: threshold, metric: errors, by: [service], above: 0.1, for: 4h, runbook_url: x}
+      - {alert: Keeps, kind: threshold, metric: errors, above: 0.1, keep_firing_for: 6h, runbook_url: x}
+      - {alert: Held, kind: threshold, metric: errors, above: 0.1, runbook_url: x}
+"""
+
+
+@pytest.mark.parametrize(
+    ("errors", "check"),
+    [
+        ("50x600", "{at: 600m, alert: Waits, alerts: [{state: firing}]}"),
+        ("50x300 0x300", "{at: 540m, alert: Keeps, alerts: [{state: recovering}]}"),
+        ("50x60 _x900", "{at: 900m, alert: Held, alerts: [{state: no_data}]}"),
+    ],
+    ids=["for", "keep_firing_for", "held without data"],
+)
+def test_what_is_found_does_not_hang_on_when_the_first_check_is(
+    tmp_path: Path, errors: str, check: str
+) -> None:
+    (tmp_path / "rules.yaml").write_text(LONG_RULES)
+    path = tmp_path / "long.test.yaml"
+    calls = "100x60 _x900" if "_" in errors else "100x600"
+    series = f"{{labels: {{service: a}}, values: {{calls: {calls}, errors: {errors}}}}}"
+    test = "{{name: one, series: [{}], checks: [{}]}}"
+    early = f"{{at: 0m, alert: {check.split('alert: ')[1].split(',')[0]}}}, "
+    for first in ("", early):
+        path.write_text(f"rules: [rules.yaml]\ntests: [{test.format(series, first + check)}]\n")
+        assert run_tests(path)[1] == []
+
+
+def moved(service: str, state: State = State.FIRING) -> Moved:
+    rule = ThresholdRule(alert="A", metric="errors", by=("service",), above=0.1, runbook_url="x")
+    open_ = state is State.FIRING
+    return Moved(rule, {"service": service}, Standing(), Standing(state, 0, open_), "the condition holds")
+
+
+ANY, A, B = Expected(), Expected(labels={"service": "a"}), Expected(labels={"service": "b"})
+QUIET = Expected(labels={"service": "c"}, state=State.NORMAL)
+
+
+@pytest.mark.parametrize(
+    ("expected", "services", "agree"),
+    [
+        ([], "", True),
+        ([ANY], "", False),
+        ([], "a", False),
+        ([ANY, ANY], "ab", True),
+        ([ANY, ANY], "a", False),
+        ([ANY, ANY, A], "a", False),
+        ([ANY], "ab", False),
+        ([ANY, A], "ab", True),
+        ([ANY, A], "bc", False),
+        ([ANY, B, ANY, A], "dabc", True),
+        ([A, A], "ab", False),
+        ([QUIET], "", True),
+        ([ANY, QUIET], "a", True),
+        ([QUIET, QUIET], "", False),
+    ],
+    ids=lambda value: (
+        "".join(one.labels.get("service", "*") for one in value) if isinstance(value, list) else ""
+    ),
+)
+def test_each_alert_is_expected_once_and_each_expectation_is_of_one_alert(
+    expected: list[Expected], services: str, agree: bool
+) -> None:
+    found = [moved(name) for name in services]
+    if "c" not in services:
+        found.append(moved("c", State.NORMAL))
+    assert as_expected(expected, found, NOON) is agree
+    assert as_expected(expected[::-1], found, NOON) is agree
 
 
 @pytest.mark.parametrize(
@@ -136,6 +235,10 @@ def test_what_is_drawn_is_the_same_with_the_same_seed() -> None:
         ("service: shop", "servise: shop", ":5: unknown dimension 'servise'; did you mean 'service'?"),
         ("          calls: 100x40\n", "", ":7: a series has calls"),
         ("    checks:", "    chekcs:", "unknown key 'chekcs'; did you mean 'checks'?"),
+        ("    checks:", "    seed: -1\n    checks:", ":11: a seed is not negative"),
+        ("    checks:", "    start: tomorrow\n    checks:", ":11: Invalid isoformat string"),
+        ("    checks:", "    start: '9999-12-31T00:00:00Z'\n    checks:", ":11: a test is in a year from"),
+        ("calls: 100x40", "calls: ~99999999999999999999x40", ":7: '~99999999999999999999x40' is no value"),
     ],
     ids=[
         "notation",
@@ -144,8 +247,7 @@ def test_what_is_drawn_is_the_same_with_the_same_seed() -> None:
         "more than all",
         "counter",
         "dimension",
-        "no calls",
-        "key",
+        *("no calls", "key", "seed", "start", "year", "too many"),
     ],
 )
 def test_what_could_not_be_meant_is_refused_with_its_line(
@@ -154,6 +256,21 @@ def test_what_could_not_be_meant_is_refused_with_its_line(
     with pytest.raises(ConfigError) as caught:
         run(tmp_path, "{at: 5m, alert: Broken}", TESTS.replace(old, new))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("at", ["1500ms", "90s", "999ms", "9999w"])
+def test_a_check_that_no_minute_would_make_is_refused(tmp_path: Path, at: str) -> None:
+    with pytest.raises(ConfigError, match=f"yaml:12: '{at}': a check is at whole minutes"):
+        run(tmp_path, f"{{at: {at}, alert: Broken}}")
+
+
+@pytest.mark.parametrize("key", ["series", "checks"])
+def test_a_test_of_nothing_is_refused(tmp_path: Path, key: str) -> None:
+    test = {"name": "n", "series": [{"values": {"calls": "1"}}], "checks": [{"at": "1m", "alert": "A"}]}
+    path = tmp_path / "empty.test.yaml"
+    path.write_text(json.dumps({"rules": [], "tests": [{**test, key: []}]}))
+    with pytest.raises(ConfigError, match=f"a test has {key}, at least one"):
+        run_tests(path)
 
 
 def test_an_alert_that_no_rule_has_is_refused(tmp_path: Path) -> None:
