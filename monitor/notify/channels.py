@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitor.notify.alertmanager import AlertmanagerSettings
 from monitor.notify.log import LogSettings
+from monitor.notify.mail import EmailSettings
 from monitor.notify.opsgenie import OpsgenieSettings
 from monitor.notify.pagerduty import PagerDutySettings
 from monitor.notify.slack import SlackSettings
@@ -13,6 +14,7 @@ from monitor.notify.webhook import WebhookSettings
 #: What stands below a channel's name in the configuration; ``kind`` says which.
 ChannelConfig = (
     AlertmanagerSettings
+    | EmailSettings
     | LogSettings
     | OpsgenieSettings
     | PagerDutySettings
