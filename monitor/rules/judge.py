@@ -207,14 +207,18 @@ def _threshold(rule: ThresholdRule, reading: Reading) -> Codes:
 
 
 def _burn_rate(rule: BurnRateRule, reading: Reading) -> Codes:
-    """Too fast over both the long and the short window of any pair (SRE workbook, chapter 5)."""
-    budget = 1 - rule.objective
-    breach = np.zeros(len(reading.window.calls), bool)
-    clear = np.ones(len(breach), bool)
+    """Too fast over both the long and the short window of any pair (SRE workbook, chapter 5).
+
+    A pair whose long window has too few calls says nothing; the other may, whose windows are longer.
+    """
+    budget, size = 1 - rule.objective, len(reading.window.calls)
+    breach, clear, few = np.zeros(size, bool), np.ones(size, bool), np.ones(size, bool)
     for (long, short), factor in zip(reading.pairs, burn_factors(rule), strict=True):
-        breach |= (long.rate > factor * budget) & (short.rate > factor * budget)
-        clear &= short.rate <= factor * budget
-    return _verdicts(breach, clear, reading.window.calls < rule.minimum_calls, reading.window.calls)
+        enough_calls = long.calls >= rule.minimum_calls
+        breach |= enough_calls & (long.rate > factor * budget) & (short.rate > factor * budget)
+        clear &= ~enough_calls | (short.rate <= factor * budget)
+        few &= ~enough_calls
+    return _verdicts(breach, clear, few, reading.pairs[-1][0].calls)
 
 
 def burn_factors(rule: BurnRateRule) -> tuple[float, ...]:

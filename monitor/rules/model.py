@@ -130,6 +130,11 @@ class _Measured(Common, frozen=True, kw_only=True):
     """Left out: ``rate`` of a rate, ``p95`` of durations, ``mean`` of other values."""
     of: dict[str, str | tuple[str, ...]] = {}
     """For the metric ``share``: which of the calls are counted."""
+
+
+class _Windowed(_Measured, frozen=True, kw_only=True):
+    """What a rule has that looks at one window of its own choice."""
+
     window: Duration = "5m"
 
     @property
@@ -138,7 +143,7 @@ class _Measured(Common, frozen=True, kw_only=True):
         return timedelta(seconds=seconds(self.window))
 
 
-class ThresholdRule(_Measured, frozen=True, kw_only=True, tag="threshold", tag_field="kind"):
+class ThresholdRule(_Windowed, frozen=True, kw_only=True, tag="threshold", tag_field="kind"):
     """Fires while the value over the window is above, or below, a fixed one."""
 
     above: float | None = None
@@ -147,7 +152,7 @@ class ThresholdRule(_Measured, frozen=True, kw_only=True, tag="threshold", tag_f
     """Resolves at this value or better; left out: at the one it fires at."""
 
 
-class RegressionRule(_Measured, frozen=True, kw_only=True, tag="regression", tag_field="kind"):
+class RegressionRule(_Windowed, frozen=True, kw_only=True, tag="regression", tag_field="kind"):
     """Fires while the value is worse than its baseline by margin and by evidence."""
 
     baseline: Literal["seasonal", "weekly"] | Baseline = "seasonal"
@@ -201,6 +206,16 @@ class BurnRateRule(_Measured, frozen=True, kw_only=True, tag="burn_rate", tag_fi
     objective: float
     """The share of calls that are to be good: 0.99."""
 
+    @property
+    def window(self) -> Duration:
+        """The shorter of the long windows; its windows are given, so no rule can choose one."""
+        return "1h" if self.severity == "page" else "1d"
+
+    @property
+    def window_length(self) -> timedelta:
+        """The length of that."""
+        return timedelta(seconds=seconds(self.window))
+
 
 class AbsenceRule(Common, frozen=True, kw_only=True, tag="absence", tag_field="kind"):
     """Fires where something that used to come does not come any more.
@@ -218,7 +233,7 @@ class AbsenceRule(Common, frozen=True, kw_only=True, tag="absence", tag_field="k
         return timedelta(seconds=seconds(self.window))
 
 
-class BlipRule(_Measured, frozen=True, kw_only=True, tag="blip", tag_field="kind"):
+class BlipRule(_Windowed, frozen=True, kw_only=True, tag="blip", tag_field="kind"):
     """Fires on what is short and steep: ``minutes`` of the last ``of_minutes`` at ``times`` the baseline.
 
     For a chat channel: what is gone again in minutes is for nobody to be woken by.

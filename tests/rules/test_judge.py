@@ -434,7 +434,8 @@ def _of(rate: float, calls: float) -> tuple[float, float]:
         ([(0.0, 0.0), (0.05, 0.07)], BETWEEN),
         ([(0.02, 0.02), (0.02, 0.02)], CLEAR),
         ([(0.15, NAN), (0.07, 0.05)], BETWEEN),
-        ([(NAN, NAN), (NAN, NAN)], BETWEEN),
+        ([(NAN, NAN), (NAN, NAN)], NO_DATA),
+        ([(NAN, NAN), (0.07, 0.07)], BREACH),
     ],
     ids=[
         "fast",
@@ -445,6 +446,7 @@ def _of(rate: float, calls: float) -> tuple[float, float]:
         "within the objective",
         "nothing in the short window is no recovery",
         "nothing at all",
+        "nothing lately",
     ],
 )
 def test_a_budget_that_burns(rates: list[tuple[float, float]], verdict: Verdict) -> None:
@@ -460,7 +462,18 @@ def test_a_ticket_burns_slower_over_longer_windows() -> None:
 
 
 def test_a_budget_of_too_few_calls_says_nothing() -> None:
-    assert verdicts(burn(), burning(burn(), [(1.0, 1.0)] * 2, calls=49.0)) == [INSUFFICIENT]
+    assert verdicts(burn(), burning(burn(), [(1.0, 1.0)] * 2, calls=4.9)) == [INSUFFICIENT]
+
+
+def test_a_budget_burns_at_five_calls_a_minute_too() -> None:
+    """Those of a long window are enough, though a short one has fewer than ``minimum_calls``."""
+    few = counted((300, 60)), counted((25, 5))
+    assert verdicts(burn(), read(few[1], pairs=(few, few))) == [BREACH]
+
+
+def test_a_pair_of_too_few_calls_leaves_it_to_the_longer_one() -> None:
+    few, many = (counted((49, 49)), counted((5, 5))), (counted((300, 3)), counted((25, 0)))
+    assert verdicts(burn(), read(few[1], pairs=(few, many))) == [CLEAR]
 
 
 # -------------------------------------------------------------------------------------------------- absence

@@ -417,6 +417,7 @@ _FISHER = {"evidence": "fisher", "baseline": "{previous: 24h}"}
             for value in ("0", "1", ".nan")
         ],
         ("burn_rate", {"severity": "info"}, "a burn rate is a page or a ticket"),
+        ("burn_rate", {"window": "5m"}, "unknown key 'window'"),
         ("burn_rate", {"objective": "0.8"}, _NEVER.format(80, 6)),
         ("blip", {"metric": "duration"}, "a blip is of a rate"),
         ("blip", {"times": "1"}, "times must be above 1"),
