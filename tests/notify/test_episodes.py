@@ -72,7 +72,7 @@ class Receivers:
             enqueue(connection, to, page.to_json(), self.clock.now(), episode=page.episode, kind=page.kind)
 
     def deliver(self, fallback: str = "log", outbox: Outbox | None = None) -> None:
-        """One pass over every channel, as a service that has just started makes it; then two minutes go by."""
+        """One pass over every channel, as a service that just started makes it; then two minutes go by."""
         delivery: Delivery = Delivery(
             outbox or Outbox(self.engine),
             self.channels,
