@@ -2,8 +2,8 @@
 
 A channel is one module with its settings and one class: ``send`` returns when the receiver took the page, and
 raises ``Transient`` (try again) or ``Permanent`` (never). ``page`` is what is said, ``words`` says it in
-sentences, ``delivery`` decides when the next attempt is, ``answers`` reads what comes back; ``channels`` knows
-every kind.
+sentences, ``delivery`` decides when the next attempt is, ``answers`` reads what comes back; ``channels``
+knows every kind.
 """
 
 from monitor.notify.channel import Acknowledging, Channel, Forged, Notification
