@@ -45,6 +45,7 @@ from monitor.proof import Prover
 from monitor.resending import Resending
 from monitor.routing import routing_of
 from monitor.rules.watermark import last_closed_minute
+from monitor.showing import Showing
 from monitor.store import PostgresStore, connect
 from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
@@ -58,6 +59,8 @@ from monitor.store.rollups import MINUTE_WAITS
 from monitor.store.silences import Silences
 from monitor.store.suspects import suspect
 from monitor.web import WebServer, build_app
+from monitor.web.auth import Guard
+from monitor.web.pages import page_routes
 from monitor.workers.link import Start, WorkerProcess
 from monitor.workers.nursery import Nursery
 from monitor.workers.snapshots import Totals
@@ -122,7 +125,22 @@ class Service:
             cleanup.callback(engine.dispose)
             self._supervisor = self._make_supervisor(engine, workers) if workers else None
             deploys = deploys_route(engine, self._clock, config.web.token)
-            app = build_app(self.registry, self._health, partial(self._ready, engine), [deploys])
+            guard = Guard(
+                config.web.token,
+                config.web.user_header,
+                config.web.token or config.database.url,
+                config.web.url,
+                self._clock,
+            )
+            desk = Showing(
+                engine,
+                self._settings.rules.rules,
+                config.kafka.topics,
+                self._clock,
+                config.grafana.dashboard,
+            )
+            routes = [deploys, *page_routes(desk, guard, self._clock, config.web.url)]
+            app = build_app(self.registry, self._health, partial(self._ready, engine), routes)
             web = WebServer(app, config.web.host, config.web.port)
             cleanup.callback(web.close)
             log.info("web", address=f"http://{config.web.host}:{web.port}")

@@ -45,8 +45,8 @@ class Reader:
         if self._spans.at(minute):
             self._own = {}
 
-    def read(self, rule: Rule, memory: Memory, incidents: Sequence[Incident]) -> Reading:
-        """What there is to judge of this rule; its memory takes in the label sets that are new.
+    def view(self, rule: Rule, memory: Memory, incidents: Sequence[Incident]) -> View:
+        """What this rule sees of the minute; its memory takes in the label sets that are new.
 
         Raises:
             Transient: Postgres can't be reached.
@@ -55,7 +55,15 @@ class Reader:
         self._spans.sums(self._spans.end - rule.window_length, self._spans.end)
         groups = self._grouped(rule, memory)
         own = self._own.setdefault(rule.key, {})
-        view = View(self._spans, rule, groups, self._of.get(rule.key), memory, incidents, own)
+        return View(self._spans, rule, groups, self._of.get(rule.key), memory, incidents, own)
+
+    def read(self, rule: Rule, memory: Memory, incidents: Sequence[Incident]) -> Reading:
+        """What there is to judge of this rule; its memory takes in the label sets that are new.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        view = self.view(rule, memory, incidents)
         match rule:
             case AbsenceRule():
                 return read_absence(view, rule)
