@@ -99,10 +99,11 @@ def _series(connection: sa.Connection, values: Mapping[str, str]) -> int:
 def _count(engine: sa.Engine, rates: Mapping[int, int], bad: int, days: int) -> None:
     """Hours of the past, and minutes around the incident: so many calls a minute of each series."""
     random = Random(7)
-    minutes, hours = [], []
+    minutes: list[dict[str, Any]] = []
+    hours: list[dict[str, Any]] = []
     for series_id, rate in rates.items():
-        for n in range(days * 24):
-            hours.append(_row(random, series_id, NOON - days * DAY + n * HOUR, rate * 60, 0.02))
+        each = [NOON - days * DAY + n * HOUR for n in range(days * 24)]
+        hours += [_row(random, series_id, at, rate * 60, 0.02) for at in each]
         for n in range(-240, 120):
             at = NOON + n * MINUTE
             share = 0.42 if series_id == bad and ONSET <= at < END else 0.02

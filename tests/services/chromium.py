@@ -7,6 +7,7 @@ descriptor 3, answers and events on its descriptor 4.
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -57,26 +58,20 @@ class Browser:
         path = program()
         assert path is not None, "no chromium on this machine"
         self._folder = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
-        read_end, self._out = os.pipe()
-        self._in, write_end = os.pipe()
-        command = [path, *_ARGUMENTS, f"--user-data-dir={self._folder.name}", "about:blank"]
-
-        def descriptors() -> None:
-            # Copies first: the pipe's own numbers may be 3 and 4.
-            commands, answers = os.dup(read_end), os.dup(write_end)
-            os.dup2(commands, 3)
-            os.dup2(answers, 4)
-
+        commands, self._out = os.pipe()
+        self._in, answers = os.pipe()
+        # The shell puts the pipes where the browser looks for them; numbers from 10 on are not in its way.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (commands, answers)]
+        arguments = [path, *_ARGUMENTS, f"--user-data-dir={self._folder.name}", "about:blank"]
         self._process = subprocess.Popen(
-            command,
+            ["bash", "-c", f'exec "$@" 3<&{ends[0]} 4>&{ends[1]}', "chromium", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            pass_fds=(3, 4, read_end, write_end),
-            preexec_fn=descriptors,  # noqa: PLW1509
+            pass_fds=ends,
         )
-        os.close(read_end)
-        os.close(write_end)
+        for end in (commands, answers, *ends):
+            os.close(end)
         target = self._send("Target.createTarget", url="about:blank")["targetId"]
         attached = self._send("Target.attachToTarget", targetId=target, flatten=True)
         self._session: str | None = attached["sessionId"]
@@ -136,9 +131,7 @@ class Browser:
 
     def fill(self, selector: str, text: str) -> None:
         """Write into a field, in place of what is in it."""
-        self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.focus(); e.value = ''; }})()"
-        )
+        self.run(f"{{ const e = document.querySelector({json.dumps(selector)}); e.focus(); e.value = ''; }}")
         self.send("Input.insertText", text=text)
 
     def text(self) -> str:
