@@ -20,6 +20,7 @@ from starlette.routing import Route
 from monitor.clock import Clock
 from monitor.errors import Transient
 from monitor.store.deploys import Deploy, add
+from monitor.web.openapi import Endpoint
 
 #: Bytes that a request may have.
 MAX_BODY = 16_384
@@ -34,14 +35,33 @@ _Comment = Annotated[str, msgspec.Meta(max_length=2_048, pattern=_LINE)]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class _Posted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a request."""
+class NewDeploy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A deploy, as a pipeline tells it."""
 
     service: _Name
     version: _Name
     environment: _Text = ""
     comment: _Comment = ""
     at: _Time | None = None
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """The marker that there is now."""
+
+    deploy_id: int
+
+
+#: As ``/api/openapi.json`` describes it.
+DEPLOYS = Endpoint(
+    method="POST",
+    path="/api/deploys",
+    summary="Mark a deploy",
+    body=NewDeploy,
+    answer=Stored,
+    status=201,
+    again=200,
+    writes=True,
+)
 
 
 def deploys_route(engine: sa.Engine, clock: Clock, token: str | None) -> Route:
@@ -61,7 +81,7 @@ def deploys_route(engine: sa.Engine, clock: Clock, token: str | None) -> Route:
             return _refused(413, f"a deploy may have at most {MAX_BODY:,} bytes")
         now = clock.now()
         try:
-            posted = msgspec.json.decode(body, type=_Posted)
+            posted = msgspec.json.decode(body, type=NewDeploy)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _refused(400, str(error))
         at = posted.at or now

@@ -33,7 +33,7 @@ from monitor.control import (
     tell_watermark,
 )
 from monitor.daemons import in_time
-from monitor.deploy_api import deploys_route
+from monitor.deploy_api import DEPLOYS, deploys_route
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
@@ -59,6 +59,7 @@ from monitor.store.rollups import MINUTE_WAITS
 from monitor.store.silences import Silences
 from monitor.store.suspects import suspect
 from monitor.web import WebServer, build_app
+from monitor.web.api import api_routes
 from monitor.web.auth import Guard
 from monitor.web.pages import page_routes
 from monitor.workers.link import Start, WorkerProcess
@@ -139,7 +140,11 @@ class Service:
                 self._clock,
                 config.grafana.dashboard,
             )
-            routes = [deploys, *page_routes(desk, guard, self._clock, config.web.url)]
+            routes = [
+                deploys,
+                *api_routes(desk, guard, [DEPLOYS]),
+                *page_routes(desk, guard, self._clock, config.web.url),
+            ]
             app = build_app(self.registry, self._health, partial(self._ready, engine), routes)
             web = WebServer(app, config.web.host, config.web.port)
             cleanup.callback(web.close)
