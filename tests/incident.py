@@ -46,7 +46,7 @@ def happen(
     engine: sa.Engine,
     *rules: RegressionRule,
     until: datetime = NOON + 20 * MINUTE,
-    names: Mapping[str, str] | None = None,
+    names: Mapping[str, Any] | None = None,
     detail: str = "at /items/0/price: a string, not a number",
     days: int = 8,
 ) -> Town:
@@ -55,7 +55,7 @@ def happen(
     ``names`` are dimensions of the series that breaks, where they are to be others.
     """
     town = Town(engine, *(rules or (broken_json(),)))
-    where = {
+    where: dict[str, Any] = {
         "service": "checkout",
         "environment": "production",
         "model_served": "gpt-x-2026-02",

@@ -159,7 +159,7 @@ def _writer(request: Request, guard: Guard) -> Visitor:
         _refuse(403, "nothing is changed over HTTP: set web.token or web.user_header in the configuration")
     if not visitor.may_write:
         _refuse(401, "send the token of web.token: Authorization: Bearer …")
-    # What a browser adds by itself must not be enough: a form of another page has that, too, but is never JSON.
+    # What a browser adds by itself is not enough: a form of another page has it, too, but is never JSON.
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     is_form = request.method == "POST" and kind != "application/json"
     if visitor.kind != "token" and (is_form or not guard.is_ours(request)):

@@ -100,7 +100,7 @@ def test_a_cookie_that_we_did_not_sign_is_nobodys(site: TestClient, change: str)
     sign_in(site)
     cookie = change.format(site.cookies["llm-monitor"])
     site.cookies.clear()
-    page = site.get("/alerts", headers={"cookie": f"llm-monitor={cookie}".encode()})
+    page = site.get("/alerts", headers={b"cookie": f"llm-monitor={cookie}".encode()})
     assert "Sign in" in page.text
 
 
