@@ -33,3 +33,10 @@ def lasting(length: timedelta | float) -> str:
 def moment(at: datetime) -> str:
     """A time in UTC: ``2026-03-10 12:02 UTC``."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def span(start: datetime, end: datetime) -> str:
+    """A span of time in UTC: ``2026-03-10 12:02 to 12:07 UTC``, with both days where there are two."""
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    last = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d %H:%M} to {last} UTC"

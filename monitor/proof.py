@@ -128,6 +128,8 @@ class Prover:
         baseline = case.alert.evidence.get("baseline")
         rate = case.alert.evidence.get("usual_rate", baseline["rate"] if baseline else 0.0)
         found = contributors(now, usual, rate, known=tuple(case.alert.labels), limit=CONTRIBUTORS)
+        if _is_inverted(case.rule):
+            found = []  # what makes up for a loss is not who has it
         said: dict[str, Any] = {
             "usually": words,
             "contributors": [

@@ -203,7 +203,9 @@ def test_of_costs_it_is_told_who_spends_more_by_sums(engine: sa.Engine) -> None:
     assert (one.value, one.failures, one.rate, one.usual_rate) == ("a", None, 1_000.0, 10.0)
     assert one.excess == pytest.approx(49_500)
     assert one.by_rate == pytest.approx(495)
-    assert "route a: 49,500 tokens more than usual in all" in plain(page)
+    assert "route a: over 50 calls (1,000 tokens, usually 10 tokens), 49,500 tokens more than usual" in plain(
+        page
+    )
 
 
 def test_dead_letters_are_told_by_reason(engine: sa.Engine) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from monitor.notify.page import Contributor, Example, FailureClass, Marker, Page, Side
-from monitor.phrases import lasting, measure, moment
+from monitor.phrases import lasting, measure, moment, span
 
 #: Lines of a table that are said; of more it is said how many there are.
 ROWS = 10
@@ -230,7 +230,7 @@ def _side(side: Side, page: Page) -> str:
     elif side.calls:
         said.append(_calls(side.calls))
     if side.start is not None and side.end is not None:
-        said.append(f"{moment(side.start)} to {moment(side.end)}")
+        said.append(span(side.start, side.end))
     elif side.of:
         said.append(side.of)
     return ", ".join(said) or "nothing"
@@ -242,23 +242,23 @@ def _contributors(page: Page) -> tuple[str, ...]:
 
 
 def _contributor(one: Contributor, page: Page) -> str:
-    name = f"{one.dimension} {fit(line(one.value), VALUE) or '(none)'}"
+    unit = page.unit if one.failures is None else ""
+    usually = "" if one.usual_rate is None else f"usually {measure(one.usual_rate, unit)}"
+    if one.usual_share == 0:
+        usually = "new"
     if one.failures is None:
-        said = [f"{measure(one.excess, page.unit)} more than usual in all, over {_calls(one.calls)}"]
+        now, more = f"over {_calls(one.calls)}", measure(one.excess, unit)
     else:
-        said = [f"{one.excess:.0f} failures more than usual, {one.failures:,} of {_calls(one.calls)}"]
-    unit = "" if one.failures is not None else page.unit
-    if one.rate is not None and one.usual_rate is not None:
-        said.append(f"{measure(one.usual_rate, unit)} → {measure(one.rate, unit)}")
-    elif one.rate is not None:
-        said.append(f"{measure(one.rate, unit)}, new" if one.usual_share == 0 else measure(one.rate, unit))
-    if one.share is not None and one.usual_share is not None:
-        said.append(f"{one.share:.0%} of calls, usually {one.usual_share:.0%}")
-    if one.by_rate is not None and one.by_mix is not None:
-        said.append(
-            f"adds {_points(one.by_rate, unit)} by its rate, {_points(one.by_mix, unit)} by its traffic"
-        )
-    return f"{name}: {'; '.join(said)}"
+        now, more = f"{one.failures:,} of {_calls(one.calls)}", f"{one.excess:.0f}"
+    rate = "" if one.rate is None else measure(one.rate, unit)
+    facts = ", ".join(part for part in (rate, usually) if part)
+    said = f"{one.dimension} {fit(line(one.value), VALUE) or '(none)'}: {now}{f' ({facts})' if facts else ''}"
+    said += f", {more} more than usual"
+    if one.by_rate is None or one.by_mix is None or one.share is None or one.usual_share is None:
+        return said
+    shares = f"{one.usual_share:.0%} → {one.share:.0%}"
+    by_rate, by_mix = _points(one.by_rate, unit), _points(one.by_mix, unit)
+    return f"{said}: {by_rate} as it is worse, {by_mix} by its share of calls ({shares})"
 
 
 def _points(value: float, unit: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.phrases import measure
 from monitor.rules.buckets import Buckets
 from monitor.rules.judge import Counted, Reading
 from monitor.rules.memory import Memory
@@ -33,12 +34,19 @@ def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, 
 
 
 def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
+    if isinstance(rule, AbsenceRule):
+        return _explain_absence(rule, reading, i)
+    unit = METRICS[rule.metric].unit
     counts = reading.window
     if isinstance(rule, RegressionRule) and rule.evidence == "cusum":
         counts = _since(memory, i, counts)
     if reading.value is not None and not (isinstance(rule, RegressionRule) and rule.evidence == "cusum"):
-        return _explain_value(reading, i)
+        return _explain_value(reading, i, unit)
     calls, failures = int(counts.calls[i]), int(counts.failures[i])
+    # Where less is worse it is judged by what is left over, and said as it is.
+    lower = isinstance(rule, RegressionRule) and rule.worse == "lower" and not unit
+    if lower:
+        failures = calls - failures
     numbers: dict[str, Any] = {"window": _side(calls, failures), "baseline": None, "ratio": None}
     baseline = reading.compared.baseline
     if reading.value is not None and np.isfinite(reading.value[i]):
@@ -46,11 +54,14 @@ def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str,
         if reading.past_value is not None and np.isfinite(reading.past_value[i]):
             numbers["baseline_value"] = float(reading.past_value[i])
     if not np.isfinite(baseline.rate[i]):
-        said = f"{numbers['value']:.4g}" if "value" in numbers else f"{_rate(calls, failures):.2%}"
+        said = measure(numbers["value"], unit) if "value" in numbers else f"{_rate(calls, failures):.2%}"
         return f"{said} over {calls} calls", numbers
     past_calls, past_failures = int(baseline.calls[i]), int(baseline.failures[i])
+    usual = float(baseline.rate[i])
+    if lower:
+        past_failures, usual = past_calls - past_failures, 1 - usual
     numbers["baseline"] = _side(past_calls, past_failures)
-    now, rate = _rate(calls, failures), _rate(past_calls, past_failures) or float(baseline.rate[i])
+    now, rate = _rate(calls, failures), _rate(past_calls, past_failures) or usual
     numbers["ratio"] = now / rate if rate > 0 else None
     if memory.lanes:
         numbers["evidence"] = {
@@ -61,7 +72,8 @@ def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str,
         return _explain_buckets(reading, reading.buckets, i, (calls, failures), numbers)
     if "baseline_value" in numbers:
         sure = _bounds(reading, i, numbers)
-        return f"{numbers['baseline_value']:.4g} → {numbers['value']:.4g}{sure} over {calls} calls", numbers
+        before, value = (measure(numbers[name], unit) for name in ("baseline_value", "value"))
+        return f"{before} → {value}{sure} over {calls} calls", numbers
     loaded = " under load" if reading.came is not None else ""
     return f"{rate:.2%} → {now:.2%} over {calls} calls{loaded}", numbers
 
@@ -83,18 +95,27 @@ def _explain_buckets(
     return f"{p95} of buckets of {int(buckets.size[i])} calls, {many}", numbers
 
 
-def _explain_value(reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
+def _explain_absence(rule: AbsenceRule, reading: Reading, i: int) -> tuple[str, dict[str, Any]]:
+    """The same of what should be there: what came, and how much of it usually does."""
+    calls, lacking = int(reading.window.calls[i]), int(reading.window.failures[i])
+    usual = float(np.nan_to_num(reading.compared.baseline.calls[i]))
+    numbers = {"window": {"calls": calls}, "baseline": {"calls": round(usual)}, "ratio": None}
+    with_it = "" if rule.absent == "calls" else f", {calls - lacking} with content"
+    return f"{calls} calls in {rule.window}{with_it}, usually about {usual:.0f}", numbers
+
+
+def _explain_value(reading: Reading, i: int, unit: str) -> tuple[str, dict[str, Any]]:
     """The same of a value that is no share of calls, alone or against that of other days."""
     calls = int(reading.window.calls[i])
     numbers: dict[str, Any] = {"window": {"calls": calls}, "baseline": None, "ratio": None}
     value = float("nan") if reading.value is None else float(reading.value[i])
     if not np.isfinite(value):
         return f"nothing measured over {calls} calls", numbers
-    numbers["value"], said = value, f"{value:.4g}"
+    numbers["value"], said = value, measure(value, unit)
     if reading.past_value is not None and np.isfinite(reading.past_value[i]):
         before = numbers["baseline_value"] = float(reading.past_value[i])
         numbers["ratio"] = value / before if before > 0 else None
-        said = f"{before:.4g} → {said}"
+        said = f"{measure(before, unit)} → {said}"
     said += _bounds(reading, i, numbers)
     return f"{said} over {calls} calls", numbers
 

@@ -77,7 +77,7 @@ def test_a_page_says_first_what_somebody_reads_who_reads_no_further() -> None:
         "Began about 2026-03-10 12:00 UTC.",
         "Now: 42.0 %, 95 % sure of 32.8 % to 51.8 %, 42 of 100 calls",
         "Before: 2.0 %",
-        "prompt_version v8: 40 failures more than usual",
+        "prompt_version v8: 41 of 55 calls, 40 more than usual",
         "truncated: 40 calls",
         "3.5 calls in flight on average, usually 3.1",
         "c-81, 2026-03-10 12:01 UTC, gpt-x-2026-02 / v8",
@@ -94,7 +94,7 @@ def test_a_page_says_first_what_somebody_reads_who_reads_no_further() -> None:
         (
             {"failures": 41, "calls": 55, "excess": 39.9, "rate": 41 / 55, "usual_share": 0.0, "share": 0.55},
             "",
-            "route r: 40 failures more than usual, 41 of 55 calls; 74.5 %, new; 55% of calls, usually 0%",
+            "route r: 41 of 55 calls (74.5 %, new), 40 more than usual",
         ),
         (
             {
@@ -105,10 +105,12 @@ def test_a_page_says_first_what_somebody_reads_who_reads_no_further() -> None:
                 "usual_rate": 0.02,
                 "by_rate": 0.064,
                 "by_mix": -0.001,
+                "share": 0.8,
+                "usual_share": 0.81,
             },
             "",
-            "route r: 6 failures more than usual, 8 of 80 calls; 2.0 % → 10.0 %; "
-            "adds +6.4 points by its rate, -0.1 points by its traffic",
+            "route r: 8 of 80 calls (10.0 %, usually 2.0 %), 6 more than usual: +6.4 points as it is worse, "
+            "-0.1 points by its share of calls (81% → 80%)",
         ),
         (
             {
@@ -118,15 +120,17 @@ def test_a_page_says_first_what_somebody_reads_who_reads_no_further() -> None:
                 "usual_rate": 2000.0,
                 "by_rate": 1500.0,
                 "by_mix": -20.0,
+                "share": 0.8,
+                "usual_share": 0.81,
             },
             "ms",
-            "route r: 160 s more than usual in all, over 80 calls; 2 s → 4 s; "
-            "adds +1.5 s by its rate, -20 ms by its traffic",
+            "route r: over 80 calls (4 s, usually 2 s), 160 s more than usual: +1.5 s as it is worse, "
+            "-20 ms by its share of calls (81% → 80%)",
         ),
         (
             {"failures": 8, "calls": 80, "excess": 6.4},
             "",
-            "route r: 6 failures more than usual, 8 of 80 calls",
+            "route r: 8 of 80 calls, 6 more than usual",
         ),
     ],
     ids=["new", "worse", "mean", "bare"],

@@ -579,7 +579,7 @@ def test_what_is_said_of_a_call_p95_is_how_sure_it_is(high: float, words: str) -
     rule = threshold(metric="tools.risk", statistic="call_p95", above=0.5)
     reading = read(counted((58, 0)), value=np.array([0.71]), bounds=(np.array([0.66]), np.array([high])))
     said, numbers = explain(rule, Memory(), reading, 0)
-    assert said == f"0.71 (each 95 % sure: at least 0.66, {words}) over 58 calls"
+    assert said == f"0.71 risk (each 95 % sure: at least 0.66, {words}) over 58 calls"
     assert numbers["bounds_95"] == [0.66, None if np.isnan(high) else high]
 
 
