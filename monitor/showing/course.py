@@ -167,11 +167,13 @@ def _of(at: datetime, calls: float, value: float, usual: float, spread: float) -
 
 def _hold(memory: Memory, reading: Reading, i: int, at: datetime, held: tuple[datetime, datetime]) -> None:
     """Keep the baseline that an alert was opened against for as long as it was open, as the engine does."""
+    which, compared = np.arange(len(memory.labels)) == i, reading.compared
     if not held[0] <= at + MINUTE < held[1]:
-        memory.frozen[i] = np.nan
-    elif np.isnan(memory.frozen[i]):
-        kept = reading.compared.baseline.rate if reading.kept is None else reading.kept
-        memory.frozen[i] = kept[i]
+        memory.frozen.drop(which)
+        return
+    onset = np.full(len(which), int(held[0].timestamp()) // 60)
+    minute = int(at.timestamp()) // 60
+    memory.frozen.keep(which, onset, compared.baseline, compared.levels, minute, hourly=compared.hourly)
 
 
 def _place(rule: Rule, labels: dict[str, str], memory: Memory) -> int | None:
