@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitor.notify.alertmanager import AlertmanagerSettings
+from monitor.notify.apprise import AppriseSettings
 from monitor.notify.log import LogSettings
 from monitor.notify.mail import EmailSettings
 from monitor.notify.opsgenie import OpsgenieSettings
@@ -14,6 +15,7 @@ from monitor.notify.webhook import WebhookSettings
 #: What stands below a channel's name in the configuration; ``kind`` says which.
 ChannelConfig = (
     AlertmanagerSettings
+    | AppriseSettings
     | EmailSettings
     | LogSettings
     | OpsgenieSettings
