@@ -150,8 +150,8 @@ class WebConfig(_Section, frozen=True, kw_only=True):
     url: str = ""
     """The address under which people reach these pages, for links in notifications; empty: none."""
     user_header: str | None = None
-    """A header by which a reverse proxy says who asks (``X-Forwarded-User``). Set it only where nobody reaches this
-    port but through that proxy, which must remove the header from what it is sent."""
+    """A header by which a reverse proxy says who asks (``X-Forwarded-User``). Set it only where nobody
+    reaches this port but through that proxy, which must remove the header from what it is sent."""
 
 
 class TelemetryConfig(_Section, frozen=True, kw_only=True):
@@ -204,8 +204,8 @@ class GrafanaConfig(_Section, frozen=True, kw_only=True):
 class HeartbeatConfig(_Section, frozen=True, kw_only=True):
     """A dead man's switch: it raises the alarm when it is not asked for any more."""
 
-    url: str
-    """Asked for (GET) while the leader evaluates; it may hold a secret."""
+    url: str = ""
+    """Asked for (GET) while the leader evaluates; it may hold a secret. Empty: none."""
     every: Duration = "1m"
 
 
@@ -226,7 +226,7 @@ class Config(_Section, frozen=True, kw_only=True):
     routes: tuple[RouteConfig, ...] = ()
     """Left out: every alert goes to every channel."""
     grafana: GrafanaConfig = GrafanaConfig()
-    heartbeat: HeartbeatConfig | None = None
+    heartbeat: HeartbeatConfig = HeartbeatConfig()
     fallback_channel: str | None = "log"
     """Which channel is told when another can't take a notification."""
     rules: tuple[str, ...] | None = None
@@ -476,6 +476,7 @@ _DURATIONS = (
     ("control", "evaluation_interval", "100ms", "1h"),
     ("control", "settle", "0s", "1h"),
     ("control", "delivery_interval", "100ms", "1h"),
+    ("heartbeat", "every", "1s", "1d"),
 )
 
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")

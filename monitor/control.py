@@ -293,19 +293,23 @@ def deliver(delivery: Delivery, channel: str) -> None:
 
 
 def look_after_outbox(
-    outbox: Outbox, delivery: Delivery, channels: Collection[str], clock: Clock, metrics: telemetry.ControlMetrics
+    outbox: Outbox,
+    delivery: Delivery,
+    channels: Collection[str],
+    clock: Clock,
+    metrics: telemetry.ControlMetrics,
 ) -> None:
     """Give up what is for channels that are no longer configured; say what waits, and which channels fail.
 
     Raises:
         Transient: Postgres can't be reached.
     """
+    for name in outbox.channels():
+        if name not in channels:
+            delivery.deliver(name)
     now = clock.now()
     count, oldest = outbox.pending(now)
     metrics.pending.set(count)
     metrics.pending_age.set((now - oldest).total_seconds() if oldest else 0.0)
-    for name in outbox.channels():
-        if name not in channels:
-            delivery.deliver(name)
     for state in outbox.states():
         metrics.channel_failing.labels(state.channel).set(state.failing_since is not None)

@@ -13,8 +13,9 @@ import yaml
 from kafka import KafkaConsumer
 
 from monitor.clock import SystemClock
-from monitor.config import Config, LogChannelConfig, Settings, WebhookConfig, load_config
+from monitor.config import Config, RouteConfig, Settings, load_config
 from monitor.errors import ConfigError
+from monitor.notify import LogSettings, WebhookSettings
 from monitor.service import check_channels
 from monitor.source import KafkaSource
 
@@ -62,7 +63,7 @@ def refusal(folder: Path, text: str = GOOD, **environ: str) -> str:
 def test_environment_alone_is_enough_and_the_rest_has_defaults() -> None:
     settings = load_config(None, LEAST)
     assert settings.config.database.url == "postgresql://db/monitor"
-    assert settings.config.channels == {"log": LogChannelConfig()}
+    assert settings.config.channels == {"log": LogSettings()}
     assert {rule.alert for rule in settings.rules.rules} >= {"JsonBroken", "DeadLetters"}
 
 
@@ -73,7 +74,7 @@ def test_other_variables_are_none_of_its_business() -> None:
 def test_a_file_is_read(tmp_path: Path) -> None:
     config = load(tmp_path).config
     assert config.kafka.client == {"bootstrap_servers": "kafka:9092"}
-    assert config.channels["oncall"] == WebhookConfig(
+    assert config.channels["oncall"] == WebhookSettings(
         url="https://hooks.example.com/hunter3", secret="hunter4"
     )
 
@@ -133,7 +134,13 @@ _OVERRIDES: list[tuple[str, str, tuple[str, ...], object]] = [
     ("CHANNELS__ONCALL__URL", "https://x/y", ("channels", "oncall", "url"), "https://x/y"),
     ("CHANNELS__ONCALL__SECRET", "0123", ("channels", "oncall", "secret"), "0123"),
     ("CHANNELS__OTHER", "{kind: webhook, url: 'http://x'}", ("channels", "other", "url"), "http://x"),
-    ("CHANNELS__ON_CALL__KIND", "log", ("channels", "on_call"), LogChannelConfig()),
+    ("CHANNELS__ON_CALL__KIND", "log", ("channels", "on_call"), LogSettings()),
+    ("ROUTES", "[{channels: [oncall]}]", ("routes",), (RouteConfig(channels=("oncall",)),)),
+    ("GRAFANA__DASHBOARD", "https://g/d/x", ("grafana", "dashboard"), "https://g/d/x"),
+    ("HEARTBEAT__URL", "https://beat/x", ("heartbeat", "url"), "https://beat/x"),
+    ("HEARTBEAT__EVERY", "30s", ("heartbeat", "every"), "30s"),
+    ("WEB__URL", "https://monitor/x", ("web", "url"), "https://monitor/x"),
+    ("WEB__USER_HEADER", "X-Forwarded-User", ("web", "user_header"), "X-Forwarded-User"),
     ("FALLBACK_CHANNEL", "null", ("fallback_channel",), None),
     ("FALLBACK_CHANNEL", "oncall", ("fallback_channel",), "oncall"),
     ("RULES", "[]", ("rules",), ()),
@@ -417,8 +424,8 @@ def test_what_stands_wrong_in_the_file_is_refused_with_its_line(
             "PORT",
             "tcp://10.0.0.1:9465",
             "unknown key 'port'; it can be channels, control, database,"
-            " fallback_channel, grounding, ingest, judge, kafka, log, retention, rules, runbook_base,"
-            " telemetry, web",
+            " fallback_channel, grafana, grounding, heartbeat, ingest, judge, kafka, log, retention, routes,"
+            " rules, runbook_base, telemetry, web",
         ),
     ],
 )

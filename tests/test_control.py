@@ -19,11 +19,19 @@ from structlog.testing import capture_logs
 
 from monitor import control
 from monitor.clock import ManualClock
-from monitor.control import Schedule, deliver, maintain, recompute, tell_lateness, tell_watermark
+from monitor.control import (
+    Schedule,
+    deliver,
+    look_after_outbox,
+    maintain,
+    recompute,
+    tell_lateness,
+    tell_watermark,
+)
 from monitor.errors import Transient
 from monitor.notify import Delivery, Notification
 from monitor.store import Batch, OffsetMove, PostgresStore, connect
-from monitor.store.alerts import Alerts
+from monitor.store.outbox import Outbox
 from monitor.store.tables import dirty_minutes
 from monitor.telemetry import ControlMetrics
 from tests.examples import NOON, PARTITION, scored

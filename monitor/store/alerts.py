@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from msgspec import structs
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.store.database import transient_if_unreachable
 from monitor.store.outbox import Destination, enqueue
@@ -261,7 +261,7 @@ class Alerts:
         noting = insert(acknowledgements).values(episode=episode, at=now, by=by, source=source)
         newest = (
             sa.select(outbox.c.channel, outbox.c.payload, outbox.c.event_id, outbox.c.alert_id)
-            .distinct(outbox.c.channel)
+            .ext(distinct_on(outbox.c.channel))
             .where(outbox.c.episode == episode, outbox.c.instead_of == "", outbox.c.channel != source)
             .order_by(outbox.c.channel, outbox.c.outbox_id.desc())
         )

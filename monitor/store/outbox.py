@@ -139,7 +139,9 @@ class Outbox:
                 with the same id.
         """
         with transient_if_unreachable(), self._engine.begin() as connection:
-            connection.execute(_touch(row).values(delivered_at=now, last_error=None, receipt=receipt))
+            connection.execute(
+                _touch(row).values(delivered_at=now, last_error=None, receipt=receipt or sa.null())
+            )
             _works(connection, row.channel, now)
 
     def retry(self, row: OutboxRow, now: datetime, next_attempt_at: datetime, error: str) -> None:

@@ -198,3 +198,19 @@ def swollen(page: Page, text: str) -> Page:
             dashboard=f"https://grafana.example.com/d/llm?var-route={'x' * len(text)}",
         ),
     )
+
+
+def page(**more: Any) -> Page:
+    """A page with what every page has, and this."""
+    values: dict[str, Any] = {
+        "kind": "trigger",
+        "status": "firing",
+        "episode": EPISODE,
+        "alert": "JsonBroken",
+        "severity": "page",
+        "metric": "json.failed",
+        "title": "json failed up ×21 (2.0 % → 42.0 %) on checkout",
+        "started_at": AT,
+        "at": AT,
+    }
+    return Page(**{**values, **more})

@@ -17,11 +17,15 @@ from structlog.testing import capture_logs
 from monitor.clock import ManualClock
 from monitor.errors import Permanent, Transient
 from monitor.notify import Channel, Delivery, LogChannel, Notification, WebhookChannel
-from monitor.notify.channel import TryLater
-from monitor.notify.delivery import FIRST_PAUSE, GIVE_UP_AFTER, LEASE, LONGEST_PAUSE, pause
+from monitor.notify.channel import Receipt, TryLater
+from monitor.notify.delivery import AT_ONCE, GIVE_UP_AFTER, LEASE, LONGEST_PAUSE, ROUNDS, pause
+from monitor.notify.http import TIMEOUT_S
+from monitor.notify.page import Undeliverable
 from monitor.store import connect
 from monitor.store.alerts import AlertChange, Alerts
+from monitor.store.outbox import Destination, Outbox, enqueue
 from monitor.store.tables import outbox
+from tests.notify.pages import page
 from tests.notify.receiver import Receiver, status
 from tests.store.helpers import evaluated
 
@@ -31,13 +35,17 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 class Notes:
     """A channel that takes everything, or does as it is told."""
 
-    def __init__(self, answer: Callable[[Notification], None] = lambda _: None) -> None:
+    def __init__(self, answer: Callable[[Notification], Receipt | None] = lambda _: None) -> None:
         self.answer = answer
         self.got: list[Notification] = []
 
-    def send(self, notification: Notification) -> None:
+    def send(self, notification: Notification) -> Receipt | None:
         self.got.append(notification)
-        self.answer(notification)
+        return self.answer(notification)
+
+    @property
+    def titles(self) -> list[str]:
+        return [one.page.title for one in self.got]
 
     @property
     def ids(self) -> list[str]:
@@ -67,22 +75,35 @@ class Post:
     """A delivery with its clock and counts."""
 
     def __init__(
-        self, alerts: Alerts, channels: Mapping[str, Channel], *, fallback: str | None = "log"
+        self,
+        alerts: Alerts,
+        channels: Mapping[str, Channel],
+        *,
+        fallback: str | None = "log",
+        pages: str = "",
     ) -> None:
         self.clock = ManualClock(NOW)
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.channels = channels
+        self.outbox = outbox_of(alerts)
         self.delivery = Delivery(
-            alerts,
+            self.outbox,
             channels,
             fallback=fallback,
             clock=self.clock,
             count=lambda channel, result: self.counts.update([(channel, result)]),
             jitter=lambda: 1.0,
+            pages=pages,
         )
 
     def deliver(self, after: timedelta = timedelta()) -> int:
+        """One pass over every channel, the fallback last."""
         self.clock.advance(after)
-        return self.delivery.deliver()
+        names = [*self.channels, *(set(self.outbox.channels()) - {*self.channels})]
+        return sum(self.delivery.deliver(name) for name in sorted(names, key=lambda name: name == "log"))
+
+    def pending(self) -> int:
+        return self.outbox.pending(self.clock.now())[0]
 
 
 def fire(alerts: Alerts, *channels: str, rule: str = "A") -> None:
@@ -106,7 +127,12 @@ def _change(alerts: Alerts, channels: Sequence[str], rule: str, state: str, befo
         at=NOW,
         episode=rule,
     )
-    assert alerts.commit(evaluated(change, channels=channels, payload={"title": f"{rule} {state}"}), NOW)
+    said = page(title=f"{rule} {state}", episode=rule).to_json()
+    assert alerts.commit(evaluated(change, channels=channels, payload=said), NOW)
+
+
+def outbox_of(alerts: Alerts) -> Outbox:
+    return Outbox(alerts._engine)
 
 
 def rows(engine: sa.Engine) -> list[Any]:
@@ -119,7 +145,7 @@ def rows(engine: sa.Engine) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("attempts", "shortest", "longest"),
-    [(1, 1, 2), (2, 2, 4), (3, 4, 8), (8, 128, 256), (9, 150, 300), (50, 150, 300), (10**6, 150, 300)],
+    [(1, 0, 2), (2, 0, 4), (3, 0, 8), (8, 0, 256), (9, 0, 300), (50, 0, 300), (10**6, 0, 300)],
 )
 def test_a_pause_doubles_up_to_five_minutes(attempts: int, shortest: float, longest: float) -> None:
     assert pause(attempts, 0.0).total_seconds() == shortest
@@ -127,13 +153,11 @@ def test_a_pause_doubles_up_to_five_minutes(attempts: int, shortest: float, long
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))
-def test_a_pause_is_never_nothing_and_never_longer_than_the_longest(attempts: int, jitter: float) -> None:
-    assert FIRST_PAUSE / 2 <= pause(attempts, jitter) <= LONGEST_PAUSE
+def test_a_pause_is_never_longer_than_the_longest(attempts: int, jitter: float) -> None:
+    assert timedelta() <= pause(attempts, jitter) <= LONGEST_PAUSE
 
 
 def test_a_lease_is_longer_than_an_attempt_can_take() -> None:
-    from monitor.notify.webhook import TIMEOUT_S
-
     assert LEASE.total_seconds() >= 3 * TIMEOUT_S
 
 
@@ -147,7 +171,7 @@ def test_each_channel_is_told_once(alerts: Alerts, engine: sa.Engine) -> None:
     assert (post.deliver(), post.deliver(timedelta(hours=1))) == (2, 0)
     assert [len(oncall.got), len(log.got)] == [1, 1]
     assert post.counts == {("oncall", "sent"): 1, ("log", "sent"): 1}
-    assert alerts.pending() == 0
+    assert post.pending() == 0
     assert all(row.delivered_at == NOW and row.attempts == 1 for row in rows(engine))
 
 
@@ -197,9 +221,9 @@ def test_a_refusal_is_told_to_the_fallback_channel_even_if_that_had_the_alert_it
     post = Post(alerts, {"oncall": failing(Permanent("the receiver answered 404")), "log": log})
     with capture_logs() as logged:
         assert post.deliver() == 3
-    assert [one.payload.get("undeliverable") for one in log.got] == [
+    assert [one.page.undeliverable for one in log.got] == [
         None,
-        {"channel": "oncall", "error": "the receiver answered 404"},
+        Undeliverable(channel="oncall", error="the receiver answered 404"),
     ]
     assert len(set(log.ids)) == 2
     assert post.counts == {("oncall", "failed"): 1, ("log", "sent"): 2}
@@ -211,7 +235,7 @@ def test_two_channels_that_fail_are_both_told_of(alerts: Alerts) -> None:
     log = Notes()
     fire(alerts, "a", "b")
     Post(alerts, {"a": failing(Permanent("x")), "b": failing(Permanent("y")), "log": log}).deliver()
-    assert [one.payload["undeliverable"]["channel"] for one in log.got] == ["a", "b"]
+    assert sorted(one.page.undeliverable.channel for one in log.got if one.page.undeliverable) == ["a", "b"]
 
 
 def test_a_fallback_that_fails_is_the_end_and_the_log_says_so(alerts: Alerts, engine: sa.Engine) -> None:
@@ -233,7 +257,7 @@ def test_a_fallback_that_fails_is_the_end_and_the_log_says_so(alerts: Alerts, en
 def test_without_a_fallback_a_refusal_is_the_end(alerts: Alerts, engine: sa.Engine) -> None:
     fire(alerts, "oncall")
     post = Post(alerts, {"oncall": failing(Permanent("x"))}, fallback=None)
-    assert (post.deliver(), alerts.pending(), len(rows(engine))) == (1, 0, 1)
+    assert (post.deliver(), post.pending(), len(rows(engine))) == (1, 0, 1)
 
 
 def test_after_a_day_it_is_given_up_and_the_fallback_is_told(alerts: Alerts) -> None:
@@ -247,10 +271,9 @@ def test_after_a_day_it_is_given_up_and_the_fallback_is_told(alerts: Alerts) -> 
     assert post.clock.now() - NOW <= GIVE_UP_AFTER + LONGEST_PAUSE
     assert post.clock.now() - NOW >= GIVE_UP_AFTER - LONGEST_PAUSE
     tried = attempts - 1
-    assert log.got[0].payload["undeliverable"] == {
-        "channel": "oncall",
-        "error": f"given up after {tried} attempts: no answer: ConnectError",
-    }
+    assert log.got[0].page.undeliverable == Undeliverable(
+        channel="oncall", error=f"given up after {tried} attempts: no answer: ConnectError"
+    )
     assert post.counts == {("oncall", "retry"): tried - 1, ("oncall", "failed"): 1, ("log", "sent"): 1}
 
 
@@ -258,23 +281,23 @@ def test_a_receiver_that_asks_for_a_day_is_given_up_at_once(alerts: Alerts) -> N
     log = Notes()
     fire(alerts, "oncall")
     Post(alerts, {"oncall": failing(TryLater("503", timedelta(days=1, seconds=1))), "log": log}).deliver()
-    assert log.got[0].payload["undeliverable"]["error"] == "given up after 1 attempts: 503"
+    assert log.got[0].page.undeliverable == Undeliverable(
+        channel="oncall", error="given up after 1 attempts: 503"
+    )
 
 
 def test_a_channel_that_is_no_longer_configured_is_told_of_on_the_fallback(alerts: Alerts) -> None:
     log = Notes()
     fire(alerts, "former")
     Post(alerts, {"log": log}).deliver()
-    assert log.got[0].payload["undeliverable"] == {
-        "channel": "former",
-        "error": "channel 'former' is no longer configured",
-    }
+    assert log.got[0].page.undeliverable == Undeliverable(
+        channel="former", error="channel 'former' is no longer configured"
+    )
 
 
-def test_a_resolve_never_overtakes_its_trigger(alerts: Alerts) -> None:
-    oncall = failing(Transient("away"))
+def test_a_trigger_that_was_not_taken_and_its_resolve_become_one(alerts: Alerts) -> None:
+    oncall, log = failing(Transient("away")), Notes()
     fire(alerts, "oncall", "log")
-    log = Notes()
     post = Post(alerts, {"oncall": oncall, "log": log})
     post.deliver()
     resolve(alerts, "oncall", "log")
@@ -282,31 +305,90 @@ def test_a_resolve_never_overtakes_its_trigger(alerts: Alerts) -> None:
     oncall.answer = lambda _: None
     # The other alert and the other channel go on; the resolve waits for its trigger's next attempt.
     post.deliver()
-    assert [one.payload["title"] for one in oncall.got] == ["A firing", "B firing"]
-    assert [one.payload["title"] for one in log.got] == ["A firing", "A resolved"]
+    assert oncall.titles == ["A firing", "B firing"]
+    assert log.titles == ["A firing", "A resolved"]
     post.deliver(timedelta(seconds=3))
-    assert [one.payload["title"] for one in oncall.got] == [
-        "A firing",
-        "B firing",
-        "A firing",
-        "A resolved",
-    ]
+    assert oncall.titles == ["A firing", "B firing", "A resolved"]
+    assert post.pending() == 0
+
+
+def test_a_receiver_that_is_down_for_an_hour_hears_of_every_episode_once(alerts: Alerts) -> None:
+    oncall = failing(Transient("away"))
+    post = Post(alerts, {"oncall": oncall})
+    for number in range(30):
+        fire(alerts, "oncall", rule=str(number))
+        post.deliver(timedelta(minutes=2))
+        if number % 2:
+            resolve(alerts, "oncall", rule=str(number))
+    oncall.got.clear()
+    oncall.answer = lambda _: None
+    post.deliver(LONGEST_PAUSE)
+    assert sorted(oncall.titles) == sorted(f"{n} {'resolved' if n % 2 else 'firing'}" for n in range(30))
 
 
 def test_a_resolve_goes_out_after_its_trigger_was_given_up(alerts: Alerts) -> None:
-    refused = failing(Permanent("no"))
+    refused, log = failing(Permanent("no")), Notes()
     fire(alerts, "oncall")
+    post = Post(alerts, {"oncall": refused, "log": log})
+    post.deliver()
     resolve(alerts, "oncall")
-    log = Notes()
-    Post(alerts, {"oncall": refused, "log": log}).deliver()
-    assert [one.payload["title"] for one in refused.got] == ["A firing", "A resolved"]
+    post.deliver()
+    assert refused.titles == ["A firing", "A resolved"]
 
 
-def test_one_pass_ends_after_its_limit(alerts: Alerts) -> None:
-    for number in range(5):
-        fire(alerts, "log", rule=str(number))
+def test_a_receiver_that_asks_for_a_pause_is_not_asked_for_other_episodes_either(alerts: Alerts) -> None:
+    busy = failing(TryLater("the receiver answered 429", timedelta(seconds=90)))
+    fire(alerts, "chat", rule="A")
+    post = Post(alerts, {"chat": busy})
+    assert post.deliver() == 1
+    fire(alerts, "chat", rule="B")
+    assert post.deliver(timedelta(seconds=89)) == 0
+    busy.answer = lambda _: None
+    assert post.deliver(timedelta(seconds=1)) == 2
+
+
+def test_a_channel_is_given_back_what_it_gave(alerts: Alerts) -> None:
+    chat = Notes(lambda one: {"ts": f"of {one.page.title}"} if one.receipt is None else None)
+    post = Post(alerts, {"chat": chat})
+    fire(alerts, "chat")
+    post.deliver()
+    resolve(alerts, "chat")
+    post.deliver()
+    assert [one.receipt for one in chat.got] == [None, {"ts": "of A firing"}]
+
+
+def test_what_was_held_back_comes_as_one_that_says_how_many(alerts: Alerts, engine: sa.Engine) -> None:
+    chat = Notes()
+    with engine.begin() as connection:
+        for title, status_, episode in (("a", "firing", "A"), ("b", "firing", "B"), ("a", "resolved", "A")):
+            said = page(title=f"{title} {status_}", status=status_, episode=episode)
+            held = Destination("chat", NOW + timedelta(hours=1), digest=True)
+            enqueue(connection, [held], said.to_json(), NOW, episode=episode, kind="trigger")
+    post = Post(alerts, {"chat": chat})
+    assert [post.deliver(), post.deliver(timedelta(hours=1)), post.deliver()] == [0, 1, 0]
+    (one,) = chat.got
+    assert (one.page.kind, one.page.held, one.page.status) == ("digest", 3, "firing")
+    assert one.page.title == "2 alerts held back: 1 still firing, 1 resolved"
+    assert [held.title for held in one.page.digest] == ["b firing", "a resolved"]
+
+
+def test_a_page_links_to_its_alert(alerts: Alerts) -> None:
+    chat = Notes()
+    fire(alerts, "chat")
+    post = Post(alerts, {"chat": chat}, pages="https://monitor.example.com/")
+    post.deliver()
+    (opened,) = alerts.open()
+    assert chat.got[0].page.links.alert == f"https://monitor.example.com/alerts/{opened.alert_id}"
+
+
+def test_one_pass_ends_after_its_rounds(alerts: Alerts, engine: sa.Engine) -> None:
+    most = AT_ONCE * ROUNDS
+    with engine.begin() as connection:
+        for number in range(most + 5):
+            said = page(episode=str(number)).to_json()
+            enqueue(connection, [Destination("log")], said, NOW, episode=str(number), kind="trigger")
     post = Post(alerts, {"log": Notes()})
-    assert [post.delivery.deliver(limit=3), post.delivery.deliver(limit=3)] == [3, 2]
+    assert [post.deliver(), post.deliver()] == [most, 5]
 
 
 def test_a_crash_between_sending_and_noting_sends_the_same_id_again_and_only_after_the_lease(
@@ -342,7 +424,7 @@ def test_two_deliverers_at_once_tell_each_change_once(alerts: Alerts, database: 
 
     def work(index: int) -> None:
         together.wait(30)
-        while attempts := posts[index].delivery.deliver(limit=7):
+        while attempts := posts[index].deliver():
             made[index] += attempts
 
     threads = [threading.Thread(target=work, args=(index,)) for index in range(2)]
@@ -350,12 +432,12 @@ def test_two_deliverers_at_once_tell_each_change_once(alerts: Alerts, database: 
         thread.start()
     for thread in threads:
         thread.join()
-    for engine in engines:
-        engine.dispose()
     assert sum(made) == 2 * count
     assert sorted(Counter(oncall.ids).values()) == [1] * count
     assert sorted(Counter(log.ids).values()) == [1] * count
-    assert alerts.pending() == 0
+    assert posts[0].outbox.channels() == []
+    for engine in engines:
+        engine.dispose()
 
 
 def test_over_http_one_state_change_is_one_id_whatever_the_receiver_answers(alerts: Alerts) -> None:

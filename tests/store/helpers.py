@@ -130,4 +130,4 @@ def evaluated(
     )
 
 
-_KINDS = {"pending": "update", "firing": "trigger", "resolved": "resolve"}
+_KINDS = {"pending": "update", "firing": "trigger", "resolved": "resolve", "normal": "update"}

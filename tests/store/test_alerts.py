@@ -1,4 +1,4 @@
-"""What an evaluation found is written whole or not at all, once; and the outbox. On a real Postgres."""
+"""What an evaluation found is written whole or not at all, once. On a real Postgres."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ import sqlalchemy as sa
 
 from monitor.errors import Transient
 from monitor.store import connect
-from monitor.store.alerts import AlertChange, Alerts, Evaluated, Incident, StoredMemory, fingerprint
+from monitor.store.alerts import (
+    Acknowledged,
+    AlertChange,
+    Alerts,
+    Evaluated,
+    Incident,
+    StoredMemory,
+    fingerprint,
+)
 from monitor.store.tables import alert_events, alerts, outbox, rule_states
 from tests.store.helpers import evaluated, run_at_once
 
@@ -272,79 +280,90 @@ def test_who_was_told_of_an_episode_is_known_by_their_channels(subject: Alerts) 
     assert [subject.told(episode) for episode in "efg"] == [["log", "oncall"], ["mail"], []]
 
 
-# -------------------------------------------------------------------------------------------------- outbox
+# --------------------------------------------------------------------------------- acknowledging, repeating
 
 
-LEASE = timedelta(minutes=1)
+def test_an_acknowledgement_is_told_to_everybody_who_heard_but_for_whom_it_came_from(
+    subject: Alerts, engine: sa.Engine
+) -> None:
+    commit(subject, change("firing", episode="e"), channels=["pager", "chat"], payload={"title": "t"})
+    said = subject.acknowledge("e", by="mia", source="pager", now=NOW + MINUTE)
+    assert said == Acknowledged("e", NOW + MINUTE, "mia", "pager")
+    assert subject.acknowledged(["e", "f"]) == {"e": said}
+    *_, last = table(engine, outbox)
+    assert (len(table(engine, outbox)), last.channel, last.kind, last.payload["title"]) == (
+        3,
+        "chat",
+        "acknowledge",
+        "t",
+    )
+    assert last.payload["acknowledged"] == {
+        "by": "mia",
+        "at": (NOW + MINUTE).isoformat(),
+        "source": "pager",
+    }
 
 
-def test_what_is_claimed_is_left_alone_until_its_lease_ends(subject: Alerts) -> None:
-    commit(subject, change("firing"), channels=["log"])
-    (row,) = subject.claim(NOW, lease=LEASE)
-    assert (row.channel, row.attempts, row.instead_of) == ("log", 1, "")
-    assert subject.claim(NOW + LEASE - timedelta(seconds=1), lease=LEASE) == []
-    assert [row.attempts for row in subject.claim(NOW + LEASE, lease=LEASE)] == [2]
+def test_who_is_first_takes_care_and_nobody_is_told_twice(subject: Alerts, engine: sa.Engine) -> None:
+    commit(subject, change("firing", episode="e"), channels=["chat"])
+    subject.acknowledge("e", by="mia", source="page", now=NOW)
+    second = subject.acknowledge("e", by="tom", source="command", now=NOW + MINUTE)
+    assert second is not None
+    assert second.by == "mia"
+    assert len(table(engine, outbox)) == 2
 
 
-def test_the_oldest_is_claimed_first_and_no_more_than_asked_for(subject: Alerts) -> None:
-    for rule in "ABCDE":
-        commit(subject, change("firing", rule=rule), channels=["log"], payload={"rule": rule})
-    claimed = [
-        "".join(row.payload["rule"] for row in subject.claim(NOW, lease=LEASE, limit=limit))
-        for limit in (1, 3, 10)
-    ]
-    assert claimed == ["A", "BCD", "E"]
+@pytest.mark.parametrize("state", ["none", "pending", "resolved"])
+def test_what_does_not_fire_can_not_be_acknowledged(subject: Alerts, state: str) -> None:
+    if state != "none":
+        commit(subject, change("pending", episode="e"))
+    if state == "resolved":
+        commit(subject, change("resolved", "pending", episode="e"))
+    assert subject.acknowledge("e", by="mia", source="page", now=NOW) is None
+    assert subject.acknowledged(["e"]) == {}
 
 
-def test_of_one_episode_and_channel_only_the_oldest_is_given(subject: Alerts) -> None:
-    commit(subject, change("firing", episode="e"), channels=["oncall", "log"])
-    commit(subject, change("firing", labels={}, episode="e"), channels=["oncall"])
-    commit(subject, change("resolved", "firing", episode="e"), channels=["log"])
-    first = subject.claim(NOW, lease=LEASE)
-    assert [row.channel for row in first] == ["oncall", "log"]
-    subject.delivered(first[0].outbox_id, NOW)
-    assert [(row.channel, row.event_id > first[0].event_id) for row in subject.claim(NOW, lease=LEASE)] == [
-        ("oncall", True)
-    ]
-    subject.failed(first[1], NOW, "no", instead=None)
-    assert [row.channel for row in subject.claim(NOW, lease=LEASE)] == ["log"]
+def test_an_acknowledgement_ends_with_its_episode(subject: Alerts) -> None:
+    commit(subject, change("firing", episode="e"), channels=["chat"])
+    subject.acknowledge("e", by="mia", source="page", now=NOW)
+    ended = evaluated(change("resolved", "firing", episode="e"), channels=["chat"])
+    ending = [msgspec.structs.replace(one, ends_acknowledgement=True) for one in ended.tellings]
+    subject.commit(msgspec.structs.replace(ended, tellings=ending), NOW + MINUTE)
+    assert subject.acknowledged(["e"]) == {}
 
 
-def test_what_is_delivered_or_failed_is_never_claimed_again(subject: Alerts) -> None:
-    commit(subject, change("firing"), channels=["a", "b", "c"])
-    a, b, c = subject.claim(NOW, lease=LEASE)
-    subject.delivered(a.outbox_id, NOW)
-    subject.failed(b, NOW, "no", instead=None)
-    subject.retry(c.outbox_id, NOW + timedelta(hours=1), "later")
-    assert subject.pending() == 1
-    assert subject.claim(NOW + timedelta(minutes=59), lease=LEASE) == []
-    assert [row.channel for row in subject.claim(NOW + timedelta(days=9), lease=LEASE)] == ["c"]
+def test_a_repeat_is_told_once_whoever_asks(subject: Alerts, engine: sa.Engine) -> None:
+    commit(subject, change("firing", episode="e"), channels=["chat", "mail"])
+    (first, *_) = evaluated(change("firing", episode="e"), channels=["chat"], payload={}).tellings
+    hour = NOW + timedelta(hours=1)
+    again = msgspec.structs.replace(first, kind="repeat")
+    subject.repeat(again, hour - MINUTE, NOW - MINUTE)  # not due: chat was told after that
+    run_at_once(*[lambda: subject.repeat(again, hour, NOW)] * 4)
+    assert [(row.channel, row.kind) for row in table(engine, outbox)][2:] == [("chat", "repeat")]
+    assert subject.told_at(["e"]) == {("e", "chat"): hour, ("e", "mail"): NOW}
 
 
-def test_a_stand_in_says_for_whom_and_why_and_comes_once(subject: Alerts, engine: sa.Engine) -> None:
-    commit(subject, change("firing"), channels=["oncall", "log"], payload={"title": "t"})
-    oncall, _ = subject.claim(NOW, lease=LEASE)
-    subject.failed(oncall, NOW, "the receiver answered 404", instead="log")
-    subject.failed(oncall, NOW, "the receiver answered 404", instead="log")
-    stand_ins = [row for row in table(engine, outbox) if row.instead_of]
-    assert [(row.channel, row.instead_of, row.payload["undeliverable"]) for row in stand_ins] == [
-        ("log", "oncall", {"channel": "oncall", "error": "the receiver answered 404"})
-    ]
+def test_what_has_ended_is_not_repeated(subject: Alerts, engine: sa.Engine) -> None:
+    commit(subject, change("firing", episode="e"), channels=["chat"])
+    (telling,) = evaluated(change("firing", episode="e"), channels=["chat"]).tellings
+    commit(subject, change("resolved", "firing", episode="e"))
+    subject.repeat(telling, NOW + timedelta(hours=1), NOW)
+    assert len(table(engine, outbox)) == 1
 
 
 @pytest.mark.parametrize(
     "ask",
     [
         lambda subject: subject.open(),
-        lambda subject: subject.pending(),
-        lambda subject: subject.claim(NOW, lease=LEASE),
         lambda subject: commit(subject, change("firing")),
         lambda subject: subject.memories(),
         lambda subject: subject.incidents(NOW),
         lambda subject: subject.told("e"),
-        lambda subject: subject.delivered(1, NOW),
+        lambda subject: subject.told_at(["e"]),
+        lambda subject: subject.acknowledged(["e"]),
+        lambda subject: subject.acknowledge("e", by="mia", source="command", now=NOW),
     ],
-    ids=["open", "pending", "claim", "commit", "memories", "incidents", "told", "delivered"],
+    ids=["open", "commit", "memories", "incidents", "told", "told_at", "acknowledged", "acknowledge"],
 )
 def test_a_database_that_is_away_is_transient(ask: Any) -> None:
     engine = connect("postgresql://nobody:hunter2@127.0.0.1:1/none")
