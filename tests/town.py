@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from monitor.evaluation import Evaluator
 from monitor.proof import Prover
 from monitor.records import GroundingOutcome, JsonOutcome, JsonScore, ScoredCall, ToolsOutcome
-from monitor.routing import Routing
+from monitor.routing import Route, Routing
 from monitor.rules import Rule, Rules
 from monitor.rules.model import Baseline, Margin, RegressionRule, ThresholdRule
 from monitor.store import Batch, PostgresStore
@@ -35,8 +35,9 @@ ids = count()
 class Town:
     """A database with its traffic and its evaluator, at a time that moves."""
 
-    def __init__(self, engine: sa.Engine, *rules: Rule) -> None:
+    def __init__(self, engine: sa.Engine, *rules: Rule, routes: Sequence[Route] = ()) -> None:
         self.engine = engine
+        self.routing = Routing(routes, CHANNELS)
         self.store = PostgresStore(engine)
         self.registry = CollectorRegistry()
         self.metrics = ControlMetrics(self.registry)
@@ -51,7 +52,7 @@ class Town:
             Prover(where),
             Alerts(where),
             Silences(where),
-            Routing([], CHANNELS),
+            self.routing,
             self.metrics,
         )
 
