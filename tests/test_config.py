@@ -412,7 +412,11 @@ def test_what_stands_wrong_in_the_file_is_refused_with_its_line(
         ("INGEST__LINGER", "long", "expected a duration like 90s, 5m, 24h or 7d"),
         ("CHANNELS__ONCALL__KIND", "webhok", "it can't be 'webhok'; did you mean 'webhook'?"),
         ("CHANNELS__ONCALL__TOKEN", "hunter5", "unknown key 'token'; it can be kind, secret, url"),
-        ("CHANNELS__PAGER__URL", "http://x", "'kind' is missing; it can be log, webhook"),
+        (
+            "CHANNELS__PAGER__URL",
+            "http://x",
+            "'kind' is missing; it can be alertmanager, email, log, opsgenie, pagerduty, slack, teams, webhook",
+        ),
         (
             "FALLBACK_CHANNEL",
             "pager",
