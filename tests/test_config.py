@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -15,7 +15,7 @@ from kafka import KafkaConsumer
 from monitor.clock import SystemClock
 from monitor.config import Config, RouteConfig, Settings, load_config
 from monitor.errors import ConfigError
-from monitor.notify import LogSettings, WebhookSettings
+from monitor.notify import ChannelConfig, LogSettings, WebhookSettings
 from monitor.service import check_channels
 from monitor.source import KafkaSource
 
@@ -146,6 +146,10 @@ _OVERRIDES: list[tuple[str, str, tuple[str, ...], object]] = [
     ("RULES", "[]", ("rules",), ()),
     ("RUNBOOK_BASE", "https://wiki.example.com/", ("runbook_base",), "https://wiki.example.com/"),
 ]
+
+
+#: The kinds of channels, as a configuration names them.
+KINDS = sorted(str(one.__struct_config__.tag) for one in get_args(ChannelConfig))
 
 
 @pytest.mark.parametrize(("name", "text", "keys", "expected"), _OVERRIDES, ids=[row[0] for row in _OVERRIDES])
