@@ -9,8 +9,8 @@ from typing import Literal
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
-#: Libraries that say much at info level that nobody on call needs.
-_QUIET = ("kafka", "apscheduler", "alembic", "httpx", "httpcore", "uvicorn")
+#: Libraries that say much that nobody on call needs; those of HTTP also say where to, which may be a secret.
+_QUIET = ("kafka", "apscheduler", "alembic", "httpx", "httpcore", "urllib3", "uvicorn")
 
 
 def configure(level: str, format_: Literal["json", "console"], **always: object) -> None:

@@ -52,9 +52,8 @@ class AppriseChannel:
     """
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        # It logs what it sends, and to where.
-        for name in ("apprise", "urllib3", "requests"):
-            logging.getLogger(name).disabled = True
+        # It logs what it sends, to where, and what was answered.
+        logging.getLogger("apprise").disabled = True
         self._url = url
         self._timeout_s = timeout_s
         self._service()

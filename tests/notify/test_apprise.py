@@ -27,7 +27,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def channel(receiver: Receiver, **settings: Any) -> AppriseChannel:
-    return AppriseChannel(f"{receiver.url.replace('http:', 'json:')}?+token={SECRET}", **settings)
+    return AppriseChannel(f"{receiver.url.replace('http:', 'json:')}/{SECRET}?+token={SECRET}", **settings)
 
 
 def failure(receiver: Receiver, **settings: Any) -> MonitorError:
