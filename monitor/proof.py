@@ -238,12 +238,11 @@ class Prover:
             return {}
         metric = METRICS[rule.metric]
         counting = _counting(rule, values_of({**rule.where, **alert.labels}), alert.evidence)
-        if counting.above is not None:
-            # The worst is said in the unit; a percentile of single minutes is more than there is to say.
-            counting = structs.replace(counting, above=None)
         minutes = self._tallies.minutes(counting, (alert.onset_at or alert.since - MINUTE, at))
         said: dict[str, Any] = {}
-        if not metric.unit:
+        if counting.above is not None:
+            said["calls_affected"] = round(sum(beyond for _, beyond in minutes))
+        elif not metric.unit:
             lowest = _is_inverted(rule) or (isinstance(rule, ThresholdRule) and rule.above is None)
             said["peak"] = worst(minutes, rule.minimum_calls, lowest=lowest)
             if rule.metric != "share" and not lowest:

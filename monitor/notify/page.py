@@ -55,11 +55,11 @@ class Side(_Part, frozen=True, kw_only=True):
 class Contributor(_Part, frozen=True, kw_only=True):
     """One value of one dimension, and what it adds to the change.
 
-    ``rate`` is ``failures`` of ``calls``, and ``usual_rate`` what it was; of a mean these are the means in the
-    page's ``unit``, and there are no ``failures``. ``share`` is its part of the calls now and ``usual_share``
-    the part it had. ``by_rate`` is what it adds to the whole by being worse, ``by_mix`` by having another part
-    of the calls; ``excess`` is both times all calls: failures (or units) more than usual. What was usual is
-    null where nothing is known of it; then ``excess`` is what is beyond the baseline's rate.
+    ``rate`` is ``failures`` of ``calls``, and ``usual_rate`` what it was; of a mean these are the means in
+    the page's ``unit``, and there are no ``failures``. ``share`` is its part of the calls now and
+    ``usual_share`` the part it had. ``by_rate`` is what it adds to the whole by being worse, ``by_mix`` by
+    having another part of the calls; ``excess`` is both times all calls: failures (or units) more than usual.
+    What was usual is null where nothing is known of it; then ``excess`` is beyond the baseline's rate.
     """
 
     dimension: str
@@ -143,8 +143,8 @@ class Acknowledgement(_Part, frozen=True, kw_only=True):
 class Ended(_Part, frozen=True, kw_only=True):
     """What is known of an episode when it has ended: how long it was, how bad at its worst.
 
-    ``peak`` is the highest rate, or value in the page's ``unit``, of its minutes; ``calls_affected`` the
-    calls that failed between onset and end.
+    ``peak`` is the highest rate, or mean in the page's ``unit``, of as few minutes as hold enough calls;
+    ``calls_affected`` the calls that failed between onset and end, of a percentile those beyond the usual.
     """
 
     lasted_s: float
