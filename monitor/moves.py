@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from monitor.reading import by_of
-from monitor.rules.judge import Codes, Reading
+from monitor.rules.judge import Bools, Codes, Reading
 from monitor.rules.memory import NEVER, Memory
 from monitor.rules.model import Rule
 from monitor.rules.states import CODE, STATE_CODE, STATES, VERDICTS, Standing, State, Verdict, follow
@@ -89,14 +89,20 @@ def follow_all(
         labels = dict(zip(by_of(rule), memory.labels[i], strict=True))
         moved.append(Moved(rule, labels, before, after, f"{reason}: {said}", evidence, onset))
     if reading is not None:
-        _freeze(memory, reading, now)
+        freeze(memory, reading, memory.open | (memory.state == STATE_CODE[State.PENDING]), now)
     return moved
 
 
-def _freeze(memory: Memory, reading: Reading, now: int) -> None:
-    """Keep what alerts were judged by, while they are open and until there is a past to learn from again."""
+def freeze(memory: Memory, reading: Reading, resting: Bools, now: int) -> None:
+    """Keep what alerts were judged by, while they are open and until there is a past to learn from again.
+
+    Args:
+        memory: where it is kept.
+        reading: what was judged by.
+        resting: which label sets have an alert that is open or pending, ``[S]``.
+        now: the minute that was judged, since the epoch.
+    """
     compared = reading.compared
-    resting = memory.open | (memory.state == STATE_CODE[State.PENDING])
     if len(memory.frozen):
         memory.frozen.drop(~resting & (True if compared.learned is None else compared.learned))
     if resting.any():

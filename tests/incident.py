@@ -83,7 +83,7 @@ def happen(
         town.store.save(Batch((broken,), (), {}))
     with engine.begin() as connection:
         connection.execute(sa.delete(dirty_minutes))  # the counts that are there are of all calls
-    town.at = NOON - 30 * MINUTE
+    town.at = ONSET - 2 * MINUTE
     while town.at < until:
         town.evaluate()
     return town
@@ -116,7 +116,7 @@ def _count(engine: sa.Engine, rates: Mapping[int, int], bad: int, days: int) -> 
 
 def _row(random: Random, series_id: int, at: datetime, rate: int, share: float) -> dict[str, Any]:
     calls = round(random.gauss(rate, rate**0.5))
-    failed = sum(random.random() < share for _ in range(calls))
+    failed = min(max(round(random.gauss(calls * share, (calls * share) ** 0.5)), 0), calls)
     return {
         "bucket": at,
         "series_id": series_id,

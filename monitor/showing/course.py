@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from monitor.moves import freeze
 from monitor.reading import MINUTE, Reader, by_of
 from monitor.reading.spans import Rollups
 from monitor.reading.view import View
@@ -67,14 +68,15 @@ def course(
     points = []
     for n in range((span.stop - span.start) // span.step):
         start = span.start + n * span.step
-        reader.at(start + span.step - MINUTE)
+        minute = start + span.step - MINUTE
+        reader.at(minute)
         view = reader.view(rule, memory, incidents)
         i = _place(rule, labels, memory)
         if i is None:
             continue
         reading = reader.read(rule, memory, incidents)
         points.append(_point(rule, view, reading, i, start, start + span.step))
-        _hold(memory, reading, i, start, held)
+        _hold(memory, reading, i, minute, held)
     return Course(
         unit=_unit(rule),
         start=span.start,
@@ -165,15 +167,13 @@ def _of(at: datetime, calls: float, value: float, usual: float, spread: float) -
     )
 
 
-def _hold(memory: Memory, reading: Reading, i: int, at: datetime, held: tuple[datetime, datetime]) -> None:
+def _hold(
+    memory: Memory, reading: Reading, i: int, minute: datetime, held: tuple[datetime, datetime]
+) -> None:
     """Keep the baseline that an alert was opened against for as long as it was open, as the engine does."""
-    which, compared = np.arange(len(memory.labels)) == i, reading.compared
-    if not held[0] <= at + MINUTE < held[1]:
-        memory.frozen.drop(which)
-        return
-    onset = np.full(len(which), int(held[0].timestamp()) // 60)
-    minute = int(at.timestamp()) // 60
-    memory.frozen.keep(which, onset, compared.baseline, compared.levels, minute, hourly=compared.hourly)
+    resting = np.zeros(len(memory.labels), bool)
+    resting[i] = held[0] <= minute + MINUTE < held[1]
+    freeze(memory, reading, resting, int(minute.timestamp()) // 60)
 
 
 def _place(rule: Rule, labels: dict[str, str], memory: Memory) -> int | None:
