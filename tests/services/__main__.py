@@ -1,12 +1,14 @@
 """``python -m tests.services install``: puts the servers that the tests need on this machine.
 
 Debian's packages by apt, as root; Apache Kafka's jars by Maven into ``.services/kafka``; the OpenTelemetry
-Collector, built by its own builder, into ``.services/collector``. What is there already is left alone. What
-can't be had is printed with its reason and is no failure: the tests say what they did without.
+Collector, built by its own builder, into ``.services/collector``; axe-core by npm into ``.services/axe``.
+What is there already is left alone. What can't be had is printed with its reason and is no failure: the tests
+say what they did without.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +21,8 @@ import yaml
 
 from tests.services.paths import (
     ALERTMANAGER,
+    AXE,
+    CHROMIUM,
     COLLECTOR,
     COLLECTOR_MANIFEST,
     DEBIAN_POSTGRES_BIN,
@@ -30,6 +34,10 @@ from tests.services.paths import (
 _APT_SECONDS = 900
 _MAVEN_SECONDS = 900
 _GO_SECONDS = 900
+_NPM_SECONDS = 300
+
+#: The release of axe-core that pages are held against.
+AXE_VERSION = "4.14.1"
 
 #: Read by Debian's postgresql-common: installing the package shall start no server of the machine's own.
 _NO_MAIN_CLUSTER = Path("/etc/postgresql-common/createcluster.d/llm-monitor-tests.conf")
@@ -52,6 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         "Apache Kafka": install_kafka,
         "OpenTelemetry Collector": install_collector,
         "Alertmanager": install_alertmanager,
+        "Chromium": install_chromium,
     }
     for name, install in services.items():
         try:
@@ -124,6 +133,25 @@ def install_alertmanager() -> None:
     if not ALERTMANAGER.is_file():
         with _no_servers_started():
             _apt("prometheus-alertmanager")
+
+
+def install_chromium() -> None:
+    """Install Debian's Chromium, and axe-core in ``.services/axe``, as far as they are missing.
+
+    Raises:
+        Unavailable: apt can't, or npm gets no answer.
+    """
+    if not CHROMIUM.is_file():
+        _apt("chromium")
+    stamp = AXE.parent / "package.json"
+    if stamp.is_file() and json.loads(stamp.read_text())["version"] == AXE_VERSION:
+        return
+    if shutil.which("npm") is None:
+        _apt("npm")
+    folder = AXE.parents[2]
+    folder.mkdir(parents=True, exist_ok=True)
+    install = ["npm", "install", "--silent", "--ignore-scripts", "--no-save", f"--prefix={folder}"]
+    _run([*install, f"axe-core@{AXE_VERSION}"], seconds=_NPM_SECONDS)
 
 
 def _apt(*packages: str) -> None:

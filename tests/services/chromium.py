@@ -11,13 +11,14 @@ import fcntl
 import json
 import os
 import select
-import shutil
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.services.paths import CHROMIUM
 
 #: Seconds that anything may take before a test gives up on it.
 PATIENCE_S = 30.0
@@ -35,11 +36,6 @@ _ARGUMENTS = (
 )
 
 
-def program() -> str | None:
-    """Where Chromium is on this machine; ``None`` where it is not."""
-    return shutil.which("chromium")
-
-
 class Browser:
     """A browser with one tab.
 
@@ -55,14 +51,12 @@ class Browser:
         self._rest = b""
 
     def __enter__(self) -> Self:
-        path = program()
-        assert path is not None, "no chromium on this machine"
         self._folder = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
         commands, self._out = os.pipe()
         self._in, answers = os.pipe()
         # The shell puts the pipes where the browser looks for them; numbers from 10 on are not in its way.
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (commands, answers)]
-        arguments = [path, *_ARGUMENTS, f"--user-data-dir={self._folder.name}", "about:blank"]
+        arguments = [str(CHROMIUM), *_ARGUMENTS, f"--user-data-dir={self._folder.name}", "about:blank"]
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{ends[0]} 4>&{ends[1]}', "chromium", *arguments],
             stdin=subprocess.DEVNULL,
@@ -188,6 +182,6 @@ class Browser:
             self.said.append(str(parameters["exceptionDetails"]))
         elif event == "Runtime.consoleAPICalled":
             self.said.append(f"console: {parameters['args']}")
-        elif event == "Log.entryAdded":
+        elif event == "Log.entryAdded" and parameters["entry"]["level"] in ("warning", "error"):
             entry = parameters["entry"]
             self.said.append(f"{entry['source']}: {entry['text']} {entry.get('url', '')}")

@@ -7,7 +7,7 @@ import shutil
 from enum import StrEnum
 from importlib.util import find_spec
 
-from tests.services.paths import ALERTMANAGER, COLLECTOR, DEBIAN_POSTGRES_BIN, KAFKA_JARS
+from tests.services.paths import ALERTMANAGER, AXE, CHROMIUM, COLLECTOR, DEBIAN_POSTGRES_BIN, KAFKA_JARS
 
 #: Set to 1 to run the tests as on a machine that can't have Apache Kafka.
 NO_APACHE_KAFKA = "LLM_MONITOR_NO_APACHE_KAFKA"
@@ -21,6 +21,7 @@ class Service(StrEnum):
     POSTGRES_18 = "postgres-18-embedded"
     COLLECTOR = "opentelemetry-collector"
     ALERTMANAGER = "alertmanager"
+    CHROMIUM = "chromium"
 
 
 def missing_services() -> dict[Service, str]:
@@ -31,6 +32,7 @@ def missing_services() -> dict[Service, str]:
         Service.POSTGRES_18: _no_postgres_18(),
         Service.COLLECTOR: _no_collector(),
         Service.ALERTMANAGER: _no_alertmanager(),
+        Service.CHROMIUM: _no_chromium(),
     }
     return {service: reason for service, reason in reasons.items() if reason}
 
@@ -66,4 +68,12 @@ def _no_collector() -> str:
 def _no_alertmanager() -> str:
     if not ALERTMANAGER.is_file():
         return f"no {ALERTMANAGER}: run `make services` (Debian's package prometheus-alertmanager)"
+    return ""
+
+
+def _no_chromium() -> str:
+    if not CHROMIUM.is_file():
+        return f"no {CHROMIUM}: run `make services` (Debian's package chromium)"
+    if not AXE.is_file():
+        return "axe-core is not in .services/axe: run `make services`"
     return ""

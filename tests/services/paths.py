@@ -21,3 +21,9 @@ DEBIAN_POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
 
 #: Where Debian's package prometheus-alertmanager puts its program.
 ALERTMANAGER = Path("/usr/bin/prometheus-alertmanager")
+
+#: Where Debian's package chromium puts its program.
+CHROMIUM = Path("/usr/bin/chromium")
+
+#: What looks for faults that keep people with impairments out, by ``make services`` out of npm's registry.
+AXE = ROOT / ".services" / "axe" / "node_modules" / "axe-core" / "axe.min.js"

@@ -23,6 +23,7 @@ from monitor.demo.embedded import KafkaBroker, PostgresServer, embedded_postgres
 from monitor.store.migrate import migrate
 from tests.services.alertmanager import Alertmanager
 from tests.services.apache_kafka import ApacheKafka, KafkaCluster
+from tests.services.chromium import Browser
 from tests.services.missing import Service, missing_services
 from tests.services.otel_collector import Collector
 from tests.services.paths import DEBIAN_POSTGRES_BIN
@@ -164,6 +165,15 @@ def alertmanager() -> Iterator[Alertmanager]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    if Service.CHROMIUM in _MISSING:
+        pytest.skip(f"chromium: {_MISSING[Service.CHROMIUM]}")
+    with Browser() as browser:
+        yield browser
+
+
 # --------------------------------------------------------------------------------------------------- hooks
 
 
@@ -254,6 +264,8 @@ def _services(item: pytest.Item) -> Iterator[Service]:
         yield Service.COLLECTOR
     if "alertmanager" in fixtures:
         yield Service.ALERTMANAGER
+    if "browser" in fixtures:
+        yield Service.CHROMIUM
     if "own_postgres" in fixtures:
         yield Service.POSTGRES_15
     if "postgres_server" in fixtures and isinstance(item, pytest.Function):

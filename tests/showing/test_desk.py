@@ -183,7 +183,7 @@ def test_every_kind_of_rule_has_a_picture(told: Town, name: str) -> None:
         assert max(value or 0.0 for value in values) > 0.3
         assert max(usual) < 0.1, "what the other version does"
     elif name in ("previous", "offset", "median", "fixed", "days", "blip"):
-        assert usual[0] == pytest.approx(0.02, abs=0.005)
+        assert usual[0] == pytest.approx(0.02, abs=0.008)
     elif name == "calls":
         assert found.unit == "calls"
         assert usual[0] == pytest.approx(180, rel=0.1)
