@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import httpx
 import msgspec
@@ -229,6 +230,7 @@ def _alert(one: StandingAlert) -> dict[str, object]:
     }
 
 
+@lru_cache(1_024)
 def _legal(name: str) -> str:
     """A label's name with an underscore for whatever Prometheus' data model has no place for."""
     legal = re.sub(r"[^a-zA-Z0-9_]", "_", name)
