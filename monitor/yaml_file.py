@@ -18,6 +18,12 @@ from monitor.explain import Step, explain
 
 T = TypeVar("T")
 
+#: Characters that Postgres, terminals or UTF-8 can't have; tabs and ends of lines are none of them.
+_UNUSABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+#: The largest number that any setting could be: whole numbers up to it are exact, and fit everywhere.
+_LARGEST = 2**53
+
 #: PyYAML quotes what follows these words, which may be the beginning of a secret.
 _VALUE = re.compile(r"\b(alias|anchor|tag|handle) ['\"].*")
 
@@ -61,6 +67,10 @@ class Located:
             loader = _Loader(text)
             self._root = loader.get_single_node()
             self.value: object = loader.construct_document(self._root) if self._root else None
+        except RecursionError:
+            raise ConfigError(f"{path}: not YAML that can be used: nested too deeply") from None
+        except ValueError as error:  # a number of thousands of digits, a date that there is not
+            raise ConfigError(f"{path}: not YAML that can be used: {error}") from None
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise ConfigError(f"{path}:{line}: not YAML: {_problem(error)}") from None
@@ -132,6 +142,7 @@ def read(path: Path, type_: type[T]) -> tuple[T, Located]:
         ConfigError: no such file, not YAML, an unknown key or a wrong value; names file and line.
     """
     located = Located(path, read_text(path))
+    _refuse_unusable(located)
     return convert(located, {} if located.value is None else located.value, type_), located
 
 
@@ -143,9 +154,28 @@ def convert(located: Located, value: object, type_: type[T]) -> T:
     """
     try:
         return msgspec.convert(value, type_)
+    except RecursionError:
+        raise ConfigError(f"{located.path}: nested too deeply") from None
     except msgspec.ValidationError as error:
         message, steps = explain(error, value, type_)
         raise located.error(message, *steps) from None
+
+
+def _refuse_unusable(located: Located) -> None:
+    """Refuse what no type refuses and nothing can store or count with; every value is looked at once."""
+    waiting: list[tuple[tuple[Step, ...], object]] = [((), located.value)]
+    seen: set[int] = set()
+    while waiting:
+        steps, value = waiting.pop()
+        if isinstance(value, str) and _UNUSABLE.search(value):
+            raise located.error("a control character, or half of one that takes two", *steps)
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise located.error("too large a number", *steps)
+        if isinstance(value, dict | list) and id(value) not in seen:
+            seen.add(id(value))
+            below = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += [((*steps, key), one) for key, one in below]
+            waiting += [(steps, key) for key in value if isinstance(value, dict)]
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:

@@ -133,6 +133,42 @@ def test_what_is_not_yaml_is_refused_with_its_line(tmp_path: Path, text: str, ex
     assert refusal(tmp_path, text) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('"a\\0b"', ":2: a control character"),
+        ('"a\\eb"', ":2: a control character"),
+        ('"a\\x85b"', ":2: a control character"),
+        ('"a\\uD800"', ":2: a control character, or half of one"),
+        ('{"a\\0": 1}', ":2: a control character"),
+        ("1" + "0" * 400, ":2: too large a number"),
+        ("-1" + "0" * 400, ":2: too large a number"),
+        ("1" + "0" * 5000, ": not YAML that can be used: Exceeds the limit"),
+        ("[1, [9007199254740993]]", ":2: too large a number"),
+        ("[" * 3000 + "]" * 3000, ": not YAML that can be used: nested too deeply"),
+        ("&a [*a, 9007199254740993]", ":2: too large a number"),
+    ],
+    ids=[
+        *("nul", "escape", "next-line", "surrogate", "key", "huge", "huge-negative", "digits"),
+        *("below", "deep", "of-itself"),
+    ],
+)
+def test_what_nothing_can_store_or_count_with_is_refused_whatever_its_key(
+    tmp_path: Path, value: str, said: str
+) -> None:
+    path = tmp_path / "any.yaml"
+    path.write_text(f"a: 1\nb: {value}\n")
+    with pytest.raises(ConfigError) as caught:
+        read(path, dict[str, Any])
+    assert str(caught.value).startswith(f"{path}{said}")
+
+
+def test_text_of_several_lines_and_with_tabs_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "any.yaml"
+    path.write_text('a: |\n  one\n  two\nb: "x\\ty🙂"\n')
+    assert read(path, dict[str, str])[0] == {"a": "one\ntwo\n", "b": "x\ty🙂"}
+
+
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, b"title: \xff\n") == ": can't be read: not UTF-8"
 

@@ -49,12 +49,17 @@ def check(
     read from the database, of the label sets of each rule the median one and the smallest.
     """
     from monitor.rules import load_rules
+    from monitor.rules.reach import of_nobody
 
     settings = load_settings(config) if config or not files else None
     if files:
-        rules = load_rules(files, channels=settings.config.channels if settings else None).rules
+        loaded = load_rules(files, channels=settings.config.channels if settings else None)
     elif settings:
-        rules = settings.rules.rules
+        loaded = settings.rules
+    rules = loaded.rules
+    for inhibition in loaded.inhibitions:
+        if why := of_nobody(inhibition, rules):
+            typer.echo(f"warning: an inhibition mutes nothing: {why}", err=True)
     found: Mapping[str, Sequence[Traffic]] = {}
     if calls_per_minute is not None:
         found = {rule.key: [_given(rule, calls_per_minute, rate)] for rule in rules}

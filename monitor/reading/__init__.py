@@ -7,6 +7,7 @@ span once for all rules; a ``View`` is one rule's look at them; ``rates``, ``per
 
 from monitor.reading.reader import Reader
 from monitor.reading.spans import MINUTE, SHORT, Rollups
-from monitor.reading.view import by_of, needs, needs_by_minute, values_of
+from monitor.reading.view import needs, needs_by_minute, values_of
+from monitor.rules.model import by_of
 
 __all__ = ["MINUTE", "SHORT", "Reader", "Rollups", "by_of", "needs", "needs_by_minute", "values_of"]

@@ -15,12 +15,20 @@ from monitor.reading.days import read_days
 from monitor.reading.percentiles import read_percentile
 from monitor.reading.rates import baseline, of_days
 from monitor.reading.spans import MINUTE, Rollups, Spans
-from monitor.reading.view import View, by_of, needs, needs_by_minute, of_metric, values_of
+from monitor.reading.view import View, needs, needs_by_minute, of_metric, values_of
 from monitor.rules.grouping import Groups
 from monitor.rules.judge import Counted, Reading, burn_windows, nothing
 from monitor.rules.memory import Memory
 from monitor.rules.metric import METRICS
-from monitor.rules.model import AbsenceRule, BlipRule, BurnRateRule, RegressionRule, Rule, ThresholdRule
+from monitor.rules.model import (
+    AbsenceRule,
+    BlipRule,
+    BurnRateRule,
+    RegressionRule,
+    Rule,
+    ThresholdRule,
+    by_of,
+)
 from monitor.rules.named import PERCENTILES, statistic
 from monitor.store.alerts import Incident
 

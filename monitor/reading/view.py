@@ -18,7 +18,7 @@ from monitor.rules.histogram import quantile_buckets, ranked_buckets, totals, va
 from monitor.rules.judge import Counted
 from monitor.rules.memory import Memory
 from monitor.rules.metric import METRICS, Metric
-from monitor.rules.model import AbsenceRule, Measured, RegressionRule, Rule
+from monitor.rules.model import AbsenceRule, Measured, RegressionRule, Rule, by_of
 from monitor.rules.model import Baseline as Given
 from monitor.rules.named import BY_MINUTE, PERCENTILES, statistic
 from monitor.rules.ranks import bounds
@@ -200,13 +200,6 @@ def needs_by_minute(rules: Sequence[Rule]) -> tuple[str, ...]:
         if not isinstance(rule, AbsenceRule) and statistic(rule) in BY_MINUTE:
             found |= {"calls", "duration_sum_ms", *METRICS[rule.metric].columns}
     return tuple(sorted(found))
-
-
-def by_of(rule: Rule) -> tuple[str, ...]:
-    """The dimensions whose values tell the label sets of a rule apart."""
-    baseline = getattr(rule, "baseline", None)
-    version = baseline.version if isinstance(baseline, Given) else None
-    return (*rule.by, version) if version else rule.by
 
 
 def values_of(where: Mapping[str, str | Sequence[str]]) -> dict[str, Sequence[str]]:

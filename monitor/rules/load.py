@@ -29,6 +29,7 @@ from monitor.rules.model import (
     lanes,
 )
 from monitor.rules.named import BY_MINUTE, PERCENTILES, statistic
+from monitor.rules.reach import OF_EVERY_ALERT, foreign_to_its_kind, of_nobody, out_of_reach
 from monitor.yaml_file import Located, read
 
 #: Makes the error for a message and the key it is about.
@@ -52,13 +53,14 @@ def load_rules(paths: Sequence[Path], *, channels: Collection[str] | None) -> Ru
     """Every rule in these files and folders (``*.yaml``; tests, ``*.test.yaml``, are not read), in order.
 
     ``channels`` are the names of the channels that are configured: a rule that names another could never
-    be delivered. ``None`` lets any be named, where nothing is to be.
+    be delivered. ``None`` lets any be named, where nothing is to be, and inhibitions be about other files.
 
     Raises:
         ConfigError: a file that can't be read or a rule that can't be evaluated; names file and line.
     """
     rules: list[Rule] = []
     inhibitions: list[Inhibition] = []
+    places: list[tuple[Inhibition, Located, int]] = []
     names: dict[str, str] = {}
     for path in rule_files(paths):
         file, located = read(path, RuleFile)
@@ -68,6 +70,7 @@ def load_rules(paths: Sequence[Path], *, channels: Collection[str] | None) -> Ru
             except ValueError as error:
                 raise located.error(str(error), "inhibit", i) from error
             inhibitions.append(inhibition)
+            places.append((inhibition, located, i))
         for g, group in enumerate(file.groups):
             for r, rule in enumerate(group.rules):
                 place = ("groups", g, "rules", r)
@@ -77,9 +80,16 @@ def load_rules(paths: Sequence[Path], *, channels: Collection[str] | None) -> Ru
                         f"alert {rule.alert!r} is also defined at {names[rule.alert]}", *place, "alert"
                     )
                 names[rule.alert] = line
+                for severity, key in foreign_to_its_kind(rule):
+                    message = f"alert {rule.alert!r}: rules of kind {_kind(rule)} have no {key!r}"
+                    raise located.error(message, *place, severity, key)
                 for one in lanes(rule):
                     _check(one, located, place, channels)
                     rules.append(one)
+    # Without channels it may be some of the files, and others may have what an inhibition is about.
+    for inhibition, located, i in places if channels is not None else ():
+        if why := of_nobody(inhibition, rules):
+            raise located.error(why, "inhibit", i)
     return Rules(tuple(rules), tuple(inhibitions))
 
 
@@ -123,7 +133,7 @@ def _check(
         if channels is not None and name not in channels:
             raise refuse(f"channel {name!r} is not configured{suggestion(name, list(channels))}", "channels")
     for name in rule.labels:
-        if name in DIMENSIONS or name in ("alertname", "severity", "metric"):
+        if name in DIMENSIONS or name in OF_EVERY_ALERT:
             raise refuse(f"label {name!r} is taken: choose another name", "labels")
     if rule.minimum_calls < 1:
         raise refuse("minimum_calls must be at least 1: nothing can be said of no calls", "minimum_calls")
@@ -141,6 +151,8 @@ def _check(
             _check_blip(rule, refuse)
         case AbsenceRule(absent="watermark") if rule.by or rule.where:
             raise refuse("the watermark belongs to no series: leave 'by' and 'where' out", "absent")
+    if (found := out_of_reach(rule)) is not None:
+        raise refuse(*found)
 
 
 def _check_dimensions(names: Iterable[str], key: str, refuse: Refuse) -> None:
@@ -222,11 +234,11 @@ def _check_threshold(rule: ThresholdRule, refuse: Refuse) -> None:
         raise refuse("give it one of: above, below", "above")
     key = "above" if rule.above is not None else "below"
     limit = rule.above if rule.above is not None else rule.below or 0.0
-    if METRICS[rule.metric].is_rate:
+    if (unit := METRICS[rule.metric].unit) in ("", "risk"):
         if key == "above" and not 0 <= limit < 1:
-            raise refuse("above is a rate: at least 0 and below 1, or it can never fire", key)
+            raise refuse(f"above is a {unit or 'rate'}: at least 0 and below 1, or it can never fire", key)
         if key == "below" and not 0 < limit <= 1:
-            raise refuse("below is a rate: above 0 and at most 1, or it can never fire", key)
+            raise refuse(f"below is a {unit or 'rate'}: above 0 and at most 1, or it can never fire", key)
     elif not 0 <= limit < inf:
         raise refuse(f"{key} is not negative", key)
     if rule.clear is not None:
@@ -308,7 +320,7 @@ def _check_burn_rate(rule: BurnRateRule, refuse: Refuse) -> None:
 def _check_blip(rule: BlipRule, refuse: Refuse) -> None:
     if not METRICS[rule.metric].is_rate:
         raise refuse("a blip is of a rate", "metric")
-    if rule.times <= 1:
+    if not 1 < rule.times < inf:
         raise refuse("times must be above 1", "times")
     if not 1 <= rule.minutes <= rule.of_minutes <= 60:
         raise refuse("minutes is at least 1, of_minutes at least that, and at most 60", "minutes")

@@ -264,6 +264,13 @@ class RuleFile(_Strict, frozen=True, kw_only=True):
     inhibit: tuple[Inhibition, ...] = ()
 
 
+def by_of(rule: Rule) -> tuple[str, ...]:
+    """The dimensions whose values tell the label sets of a rule apart."""
+    baseline = getattr(rule, "baseline", None)
+    version = baseline.version if isinstance(baseline, Baseline) else None
+    return (*rule.by, version) if version else rule.by
+
+
 def lanes(rule: Rule) -> tuple[Rule, ...]:
     """A rule of one severity for each lane that it has; itself where it has none."""
     given: dict[Severity, Lane | None] = {"page": rule.page, "ticket": rule.ticket}

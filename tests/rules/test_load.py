@@ -420,7 +420,7 @@ _FISHER = {"evidence": "fisher", "baseline": "{previous: 24h}"}
         ("burn_rate", {"window": "5m"}, "unknown key 'window'"),
         ("burn_rate", {"objective": "0.8"}, _NEVER.format(80, 6)),
         ("blip", {"metric": "duration"}, "a blip is of a rate"),
-        ("blip", {"times": "1"}, "times must be above 1"),
+        *[("blip", {"times": value}, "times must be above 1") for value in ("1", ".nan", ".inf")],
         *[
             ("blip", {"minutes": str(minutes), "of_minutes": str(of)}, _MINUTES)
             for minutes, of in ((0, 3), (4, 3), (2, 61))
@@ -443,6 +443,123 @@ def test_a_rule_that_could_never_be_evaluated_is_refused(
     tmp_path: Path, kind: str, said: dict[str, str], expected: str
 ) -> None:
     assert expected in refusal(tmp_path, rule_with(kind, **said))
+
+
+@pytest.mark.parametrize(
+    ("kind", "lane", "said", "expected"),
+    [
+        ("burn_rate", "page", "{margin: {relative: 1}}", "rules of kind burn_rate have no 'margin'"),
+        ("regression", "page", "{above: 0.1}", "rules of kind regression have no 'above'"),
+        ("regression", "ticket", "{clear: 0.1}", "rules of kind regression have no 'clear'"),
+        ("absence", "ticket", "{below: 0.1}", "rules of kind absence have no 'below'"),
+        ("blip", "page", "{margin: {}}", "rules of kind blip have no 'margin'"),
+        ("threshold", "page", "{margin: {absolute: 0.1}}", "rules of kind threshold have no 'margin'"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_lane_has_only_keys_that_its_kind_has(
+    tmp_path: Path, kind: str, lane: str, said: str, expected: str
+) -> None:
+    text = rule_with(kind, **{lane: said})
+    line = 1 + text.splitlines().index(f"        {lane}: {said}")
+    assert refusal(tmp_path, text) == f":{line}: alert 'Broken': {expected}"
+
+
+_ABOVE_ONE = "or more, and no share of calls is above 1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "expected"),
+    [
+        ("regression", {"baseline": "{fixed: 0.9}"}, f"it would fire at 1.125 {_ABOVE_ONE}"),
+        ("regression", {"baseline": "{fixed: 0.7}", "margin": "{absolute: 0.4}"}, f"at 1.1 {_ABOVE_ONE}"),
+        ("regression", {"margin": "{relative: 250}"}, f"at 1.255 {_ABOVE_ONE}"),
+        (
+            "regression",
+            {"metric": "duration", "statistic": "p95", "margin": "{absolute: 500}"},
+            f"at 500.05 {_ABOVE_ONE}",
+        ),
+        (
+            "regression",
+            {"metric": "duration", "statistic": "p50", "margin": "{relative: 1.5}"},
+            f"at 1.25 {_ABOVE_ONE}",
+        ),
+        ("blip", {"times": "300"}, "the usual rate is at least 0.005: so many times it is above 1"),
+        ("threshold", {"for": "9999w"}, "for is at most 28d"),
+        ("threshold", {"keep_firing_for": "29d"}, "keep_firing_for is at most 28d"),
+        ("threshold", {"reopen_for": "3d"}, "reopen_for is at most 24h"),
+        ("threshold", {"end_missing_after": "1h"}, "end_missing_after is of labels: say by which dimensions"),
+        ("absence", {"absent": "watermark", "end_missing_after": "1d"}, "end_missing_after is of labels"),
+        ("threshold", {"metric": "tools.risk", "above": "5"}, "above is a risk: at least 0 and below 1"),
+        (
+            "threshold",
+            {"metric": "tools.risk", "above": "", "below": "1.5"},
+            "below is a risk: above 0 and at",
+        ),
+    ],
+    ids=lambda value: (
+        " ".join(f"{key}={said}" for key, said in value.items()) if isinstance(value, dict) else None
+    ),
+)
+def test_a_rule_that_could_never_fire_is_refused(
+    tmp_path: Path, kind: str, said: dict[str, str], expected: str
+) -> None:
+    assert expected in refusal(tmp_path, rule_with(kind, **said))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("regression", {"baseline": "{fixed: 0.8}"}),
+        ("regression", {"metric": "duration", "statistic": "p50", "margin": "{relative: 1}"}),
+        ("regression", {"metric": "cost", "evidence": "days", "margin": "{absolute: 5}"}),
+        ("blip", {"times": "200"}),
+        ("threshold", {"for": "28d", "reopen_for": "24h"}),
+        ("threshold", {"metric": "tools.risk", "above": "0.99"}),
+        ("threshold", {"metric": "duration", "above": "5000"}),
+        ("threshold", {"by": "[service]", "end_missing_after": "1h"}),
+        ("regression", {"baseline": "{version: model_served}", "end_missing_after": "1h"}),
+    ],
+    ids=lambda value: (
+        " ".join(f"{key}={said}" for key, said in value.items()) if isinstance(value, dict) else None
+    ),
+)
+def test_a_rule_that_could_just_fire_loads(tmp_path: Path, kind: str, said: dict[str, str]) -> None:
+    assert len(load(tmp_path, rule_with(kind, **said))) == 1
+
+
+INHIBITION = "inhibit:\n  - {{source: [{}], target: [{}], equal: [{}]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "equal", "expected"),
+    [
+        ("alertname=Broken", "severity=page", "service", None),
+        ("alertname=~Bro.*", "metric=errors", "team, alertname", None),
+        ("team=search", "service=shop", "", None),
+        ("alertname=Broken, agent=", "service=~.+", "", None),
+        ("alertname=Nope", "severity=page", "", 'source: no rule has such alerts: alertname="Nope"'),
+        ("alertname=~Nope.*", "severity=page", "", "source: no rule has such alerts"),
+        ("severity=page", "severity=ticket", "", 'target: no rule has such alerts: severity="ticket"'),
+        ("severity=page", "metric=cost", "", "target: no rule has such alerts"),
+        ("severity=page", "route=x", "", "target: no rule has such alerts"),
+        ("team=other", "severity=page", "", "source: no rule has such alerts"),
+        ("severity=page", "alertname=Broken", "nosuchlabel", "equal: no alert has the label 'nosuchlabel'"),
+    ],
+)
+def test_an_inhibition_of_alerts_that_no_rule_has_is_refused(
+    tmp_path: Path, source: str, target: str, equal: str, expected: str | None
+) -> None:
+    def quoted(texts: str) -> str:
+        return ", ".join(f'"{text}"' for text in texts.split(", "))
+
+    rule = rule_with("threshold", by="[service]", labels="{team: search}")
+    text = rule + INHIBITION.format(quoted(source), quoted(target), equal)
+    if expected is None:
+        assert len(load(tmp_path, text)) == 1
+        return
+    assert f":{len(rule.splitlines()) + 2}: {expected}" in refusal(tmp_path, text)
+    assert load_rules([tmp_path / "rules.yaml"], channels=None).inhibitions, "it may be of another file"
 
 
 def test_an_inhibition_that_can_not_be_read_is_refused_at_its_line(tmp_path: Path) -> None:
