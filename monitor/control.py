@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
@@ -27,7 +27,7 @@ from monitor.daemons import Daemons
 from monitor.errors import Transient
 from monitor.letter_topic import LetterTopic
 from monitor.notify import Delivery
-from monitor.rules.watermark import Watermark, watermark
+from monitor.rules.watermark import STALLS_AFTER, Watermark, watermark
 from monitor.scorers.fallback.requests import relate
 from monitor.store.database import transient_if_unreachable
 from monitor.store.letters import expire, key_of, mark_sent, unsent
@@ -180,18 +180,51 @@ def recompute(
     metrics.dirty_age.set(age)
 
 
-def tell_watermark(
-    engine: sa.Engine, topics: Sequence[str], clock: Clock, metrics: telemetry.ControlMetrics
-) -> Watermark:
-    """Say until when everything is read, and which partitions hold that up.
+class IngestWatch:
+    """Says until when everything is read, and which partitions hold that up.
 
-    Raises:
-        Transient: Postgres can't be reached.
+    Args:
+        engine: where.
+        topics: that are read.
+        clock: what time it is.
+        metrics: where to say it.
+        every: how often it is asked, while this replica leads.
     """
-    reached = watermark(read_progress(engine, topics), clock.now())
-    metrics.watermark.set(reached.at.timestamp() if reached.at else 0.0)
-    metrics.stalled.set(len(reached.stalled))
-    return reached
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        topics: Sequence[str],
+        clock: Clock,
+        metrics: telemetry.ControlMetrics,
+        *,
+        every: timedelta = timedelta(),
+    ) -> None:
+        self._engine = engine
+        self._topics = topics
+        self._clock = clock
+        self._metrics = metrics
+        #: Not asked for so long: another replica led meanwhile.
+        self._away = STALLS_AFTER + every
+        self._since: datetime | None = None
+        self._asked = datetime.min.replace(tzinfo=UTC)
+
+    def look(self) -> Watermark:
+        """The watermark now.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        now = self._clock.now()
+        if self._since is None or not self._asked <= now <= self._asked + self._away:
+            self._since = now
+        self._asked = now
+        reached = watermark(read_progress(self._engine, self._topics), now, since=self._since)
+        if reached.at is not None:
+            self._since = None
+        self._metrics.watermark.set(reached.at.timestamp() if reached.at else 0.0)
+        self._metrics.stalled.set(len(reached.stalled))
+        return reached
 
 
 def tell_lateness(

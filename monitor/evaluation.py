@@ -54,6 +54,9 @@ AT_ONCE = 30
 #: How far back a minute may lie that is still evaluated: what is older is for ``rules backtest``.
 LONGEST_CATCH_UP = timedelta(hours=24)
 
+#: How far in the future the last evaluation of a rule may lie: clocks of replicas differ by less.
+MOST_AHEAD = timedelta(minutes=5)
+
 #: How long an alert that has ended may still belong to an episode.
 LONGEST_REOPENING = timedelta(days=1)
 
@@ -99,7 +102,9 @@ class Evaluator:
         self._metrics = metrics
         self._dashboard = dashboard
         self._memories: dict[str, Memory] = {}
+        #: The last minute that each rule was judged by, and the one that is stored.
         self._at: dict[str, datetime | None] = {}
+        self._stored: dict[str, datetime | None] = {}
 
     def evaluate(self, last: datetime | None, now: datetime, *, stalled: bool = False) -> int:
         """Evaluate every closed minute that was not yet; gives how many alerts changed their state.
@@ -114,7 +119,8 @@ class Evaluator:
         """
         moved = 0
         with telemetry.span("control.evaluate", rules=len(self._rules)):
-            self._remember()
+            self._remember(now)
+            self._set_back(now)
             for minute in self._due(last) if last is not None else []:
                 with self._metrics.evaluation_seconds.time():
                     moved += self._evaluate(minute, now, self._count)
@@ -137,16 +143,31 @@ class Evaluator:
         count = max(0, (last - first) // MINUTE + 1)
         return [first + n * MINUTE for n in range(min(count, AT_ONCE))]
 
-    def _remember(self) -> None:
+    def _remember(self, now: datetime) -> None:
         """Read what the rules remember, unless that is known; of a rule that was changed that is nothing."""
         if self._memories:
             return
         stored, rows = self._alerts.memories(), self._alerts.open()
         for key, rule in self._rules.items():
             found = stored.get(key)
-            self._at[key] = found.at if found else None
+            self._at[key] = self._stored[key] = found.at if found else None
             its = [row for row in rows if f"{row.rule}/{row.severity}" == key and _is_about(rule, row.labels)]
-            self._memories[key] = _restored(rule, found, its) or _adopted(rule, its)
+            self._memories[key] = _restored(rule, found, its) or _adopted(rule, its, now)
+
+    def _set_back(self, now: datetime) -> None:
+        """Let rules begin anew whose last evaluation lies in the future: they would be blind until then."""
+        ahead = [key for key, at in self._at.items() if at is not None and at > now + MOST_AHEAD]
+        if not ahead:
+            return
+        rows = self._alerts.open()
+        for key in ahead:
+            rule = self._rules[key]
+            its = [row for row in rows if f"{row.rule}/{row.severity}" == key and _is_about(rule, row.labels)]
+            log.warning(
+                "a rule begins anew", rule=key, evaluated=str(self._at[key]), reason="a clock was ahead"
+            )
+            self._metrics.set_back.labels(rule.alert).inc()
+            self._memories[key], self._at[key] = _adopted(rule, its, now), None
 
     def _count(self, minute: datetime) -> list[Moved]:
         """Judge a closed minute by every rule that has not done so."""
@@ -202,11 +223,10 @@ class Evaluator:
 
     def _evaluate(self, minute: datetime, now: datetime, judged: Callable[[datetime], list[Moved]]) -> int:
         """Judge one minute and store what was found; if that fails, nothing of it is remembered."""
-        self._remember()
-        expected = dict(self._at)
+        self._remember(now)
         try:
             moved = judged(minute)
-            found = self._found(moved, expected, minute + MINUTE, now)
+            found = self._found(moved, self._stored, minute + MINUTE, now)
             stored = self._alerts.commit(found, now)
         except BaseException:
             self._memories.clear()
@@ -215,6 +235,7 @@ class Evaluator:
             log.info("evaluated elsewhere", minute=minute.isoformat())
             self._memories.clear()
             return 0
+        self._stored |= {one.rule: one.at for one in found.memories}
         changed = [one for one in found.changes if one.state != one.before]
         for change in changed:
             self._metrics.transitions.labels(change.rule, change.state).inc()
@@ -302,7 +323,9 @@ class Evaluator:
                 now.append(_moved(new, one, at))
         fired = {one.fingerprint for one in moved if one.fired}
         proofs = self._prover.prove([one for one in now if one.fires and one.fingerprint in fired], at)
-        proofs |= self._prover.account([one for one in now if one.told and one.resolved_at and one.reason], at)
+        proofs |= self._prover.account(
+            [one for one in now if one.told and one.resolved_at and one.reason], at
+        )
         return [
             structs.replace(one, evidence={**one.evidence, **proofs[one.fingerprint]})
             if one.reason and one.fingerprint in proofs
@@ -392,12 +415,12 @@ def _restored(rule: Rule, found: StoredMemory | None, rows: Sequence[AlertRow]) 
     return memory
 
 
-def _adopted(rule: Rule, rows: Sequence[AlertRow]) -> Memory:
+def _adopted(rule: Rule, rows: Sequence[AlertRow], now: datetime) -> Memory:
     """A memory without evidence, in which the alerts that a rule is still about stay open."""
     memory = Memory(lanes_for(rule))
     memory.grow([_labels_of(rule, row) for row in rows])
     for i, row in enumerate(rows):
-        since = int(row.started_at.timestamp()) // 60
+        since = int(min(row.started_at, now).timestamp()) // 60
         fires = row.state == "firing"
         memory.stand(i, Standing(State.FIRING if fires else State.PENDING, since, fires, since))
     return memory

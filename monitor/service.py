@@ -21,6 +21,7 @@ from monitor import telemetry
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config, Settings
 from monitor.control import (
+    IngestWatch,
     Schedule,
     deliver,
     expire_letters,
@@ -30,7 +31,6 @@ from monitor.control import (
     recompute_old_hours,
     send_letters,
     tell_lateness,
-    tell_watermark,
 )
 from monitor.daemons import in_time
 from monitor.deploy_api import DEPLOYS, deploys_route
@@ -206,11 +206,19 @@ class Service:
             pages=config.web.url,
         )
 
+        ingest = IngestWatch(
+            engine,
+            config.kafka.topics,
+            clock,
+            metrics,
+            every=timedelta(seconds=seconds(config.control.evaluation_interval)),
+        )
+
         def evaluate() -> None:
-            read = tell_watermark(engine, config.kafka.topics, clock, metrics)
+            read = ingest.look()
             recompute(engine, metrics, slices=2)
             last = last_closed_minute(read.at, settle) if read.at else None
-            evaluator.evaluate(last, clock.now(), stalled=bool(read.stalled))
+            evaluator.evaluate(last, clock.now(), stalled=read.stands)
             metrics.parts.set(store.parts_waiting())
 
         leader = Leader(config.database.url)

@@ -371,6 +371,12 @@ class ControlMetrics:
             "The end of what the rules have judged.",
             registry=registry,
         )
+        self.set_back = Counter(
+            "llm_monitor_rules_set_back",
+            "Times that a rule began anew as its last evaluation lay in the future: some clock was ahead.",
+            ("rule",),
+            registry=registry,
+        )
         self.lateness = Gauge(
             "llm_monitor_lateness_seconds",
             "How long after its start a call has to be stored, and how long 99 of 100 take at most.",

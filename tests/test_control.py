@@ -20,13 +20,13 @@ from structlog.testing import capture_logs
 from monitor import control
 from monitor.clock import ManualClock
 from monitor.control import (
+    IngestWatch,
     Schedule,
     deliver,
     look_after_outbox,
     maintain,
     recompute,
     tell_lateness,
-    tell_watermark,
 )
 from monitor.errors import Transient
 from monitor.notify import Delivery, Notification
@@ -135,16 +135,29 @@ def test_the_watermark_is_told_and_what_holds_it(engine: sa.Engine) -> None:
     registry, clock = CollectorRegistry(), ManualClock(datetime.now(UTC))
     metrics = ControlMetrics(registry)
     name = "llm_monitor_watermark_timestamp_seconds"
-    tell_watermark(engine, ["calls"], clock, metrics)
+    ingest = IngestWatch(engine, ["calls"], clock, metrics)
+    ingest.look()
     assert registry.get_sample_value(name) == 0
     move = OffsetMove(None, 1, 1, 1, reached=NOON)
     PostgresStore(engine).save(Batch((), (), {PARTITION: move}))
-    tell_watermark(engine, ["calls"], clock, metrics)
+    ingest.look()
     assert registry.get_sample_value(name) == NOON.timestamp()
     assert registry.get_sample_value("llm_monitor_partitions_stalled") == 0
     clock.advance(timedelta(hours=1))
-    assert tell_watermark(engine, ["calls"], clock, metrics).stalled == (PARTITION,)
+    assert ingest.look().stalled == (PARTITION,)
     assert registry.get_sample_value("llm_monitor_partitions_stalled") == 1
+
+
+def test_a_log_that_is_never_read_stands_still_once_that_lasts(engine: sa.Engine) -> None:
+    clock = ManualClock(NOON)
+    ingest = IngestWatch(engine, ["calls"], clock, ControlMetrics(CollectorRegistry()))
+    stands = []
+    for _ in range(4):
+        stands.append(ingest.look().stands)
+        clock.advance(timedelta(minutes=1))
+    assert stands == [False, False, False, True]
+    clock.advance(timedelta(minutes=10))
+    assert not ingest.look().stands, "another replica led meanwhile, and this one has only begun to look"
 
 
 def test_it_is_a_warning_where_calls_come_later_than_rules_wait(engine: sa.Engine) -> None:

@@ -16,7 +16,7 @@ from monitor.notify.page import read_page
 from monitor.proof import Prover
 from monitor.routing import Routing
 from monitor.rules import Rule, Rules
-from monitor.rules.model import Margin, ThresholdRule
+from monitor.rules.model import AbsenceRule, Margin, ThresholdRule
 from monitor.store import connect
 from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
@@ -418,3 +418,27 @@ def test_an_evaluation_without_a_database_is_transient() -> None:
     with pytest.raises(Transient):
         evaluator.evaluate(NOON, NOON)
     away.dispose()
+
+
+def test_a_clock_that_was_a_day_ahead_blinds_no_rule(engine: sa.Engine) -> None:
+    stall = AbsenceRule(alert="Stall", absent="watermark", runbook_url="x")
+    town = Town(engine, threshold(by=("service",), for_="1m"), stall)
+    ahead = (NOON + timedelta(days=1)).replace(second=0, microsecond=0)
+    town.calls(10, 60)
+    town.calls(10, 60, ago=NOON - ahead)
+    town.evaluator.evaluate(ahead, ahead + MINUTE)
+    assert town.states() == {"shop": "pending"}
+    for _ in range(3):
+        town.calls(10, 60)
+        town.evaluate(stalled=True)
+    assert town.states() == {"shop": "firing", "": "firing"}
+    assert town.counted("llm_monitor_rules_set_back_total", rule="High") == 1
+    assert town.counted("llm_monitor_rules_set_back_total", rule="Stall") == 1
+
+
+def test_a_minute_that_another_replica_with_a_quicker_clock_judged_is_waited_for(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(by=("service",)))
+    town.evaluator.evaluate(NOON + 3 * MINUTE, NOON + 4 * MINUTE)
+    town.calls(10, 60)
+    assert town.evaluate() == 0
+    assert town.counted("llm_monitor_rules_set_back_total", rule="High") == 0

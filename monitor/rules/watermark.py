@@ -21,20 +21,36 @@ STALLS_AFTER = timedelta(minutes=2)
 class Watermark(msgspec.Struct, frozen=True):
     """``at``: every record written before is saved; ``None`` where that isn't known of every partition.
 
-    ``stalled`` are the partitions that hold it and don't move, sorted.
+    ``stalled`` are the partitions that hold it and don't move, sorted. ``unknown``: it is looked for in vain
+    for as long, as of a log that nobody has ever read.
     """
 
     at: datetime | None
     stalled: tuple[Partition, ...]
+    unknown: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether the log is not read any further."""
+        return self.unknown or bool(self.stalled)
 
 
 def watermark(
-    progress: Collection[Progress], now: datetime, *, stalls_after: timedelta = STALLS_AFTER
+    progress: Collection[Progress],
+    now: datetime,
+    *,
+    since: datetime | None = None,
+    stalls_after: timedelta = STALLS_AFTER,
 ) -> Watermark:
-    """The watermark of these partitions; of none there is no watermark, and nothing is stalled."""
+    """The watermark of these partitions; of none there is no watermark. It is never after ``now``.
+
+    ``since`` is when it was first looked for.
+    """
     known = [one.reached_at for one in progress if one.reached_at is not None]
     stalled = sorted(one.partition for one in progress if now - one.updated_at > stalls_after)
-    return Watermark(min(known) if known and len(known) == len(progress) else None, tuple(stalled))
+    if known and len(known) == len(progress):
+        return Watermark(min(now, *known), tuple(stalled))
+    return Watermark(None, tuple(stalled), unknown=since is not None and now - since > stalls_after)
 
 
 def last_closed_minute(at: datetime, lateness: timedelta) -> datetime:

@@ -62,6 +62,8 @@ def move_offsets(
     for partition, move in sorted(offsets.items()):
         where = {"topic": partition.topic, "partition": partition.partition}
         values = {"next_offset": move.next, "end_offset": move.end, "updated_at": sa.func.now()}
+        # A worker's clock that is ahead says nothing of what is still to be written: Postgres' own is asked.
+        reached = None if move.reached is None else sa.func.least(move.reached, sa.func.now())
         statement: sa.Insert | sa.Update
         if move.expected is None:
             statement = (
@@ -69,7 +71,7 @@ def move_offsets(
                 .values(
                     **where,
                     **values,
-                    reached_at=move.reached,
+                    reached_at=reached,
                     records=move.records,
                     lost=move.lost,
                     **counts,
@@ -84,7 +86,7 @@ def move_offsets(
                 .values(
                     **values,
                     # Never back, and as far as before where nothing is known: greatest() leaves out nulls.
-                    reached_at=sa.func.greatest(table.c.reached_at, move.reached),
+                    reached_at=sa.func.greatest(_not_ahead(table.c.reached_at), reached),
                     **_added({"records": move.records, "lost": move.lost, **counts}),
                 )
             )
@@ -100,6 +102,11 @@ def book(connection: sa.Connection, partition: Partition, counts: Mapping[str, i
         .filter_by(topic=partition.topic, partition=partition.partition)
         .values(**_added(counts))
     )
+
+
+def _not_ahead(at: sa.Column[datetime]) -> sa.ColumnElement[datetime]:
+    """A stored time; the present where it is in the future."""
+    return sa.case((at > sa.func.now(), sa.func.now()), else_=at)
 
 
 def _added(counts: Mapping[str, int]) -> dict[str, sa.ColumnElement[int]]:

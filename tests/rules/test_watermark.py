@@ -63,6 +63,22 @@ def test_the_watermark_is_what_every_partition_has_reached(
     assert watermark(partitions, NOW) == expected
 
 
+def test_a_clock_that_is_ahead_moves_no_watermark_into_the_future() -> None:
+    assert watermark([progress(0, -MINUTE * 60 * 24)], NOW).at == NOW
+    assert watermark([progress(0, -MINUTE), progress(1, SECOND)], NOW).at == NOW - SECOND
+
+
+@pytest.mark.parametrize("partitions", [[], [progress(0, None)]], ids=["no partition", "one without a time"])
+@pytest.mark.parametrize(
+    ("waited", "stands"), [(STALLS_AFTER, False), (3 * MINUTE, True)], ids=["not yet", "for long"]
+)
+def test_a_watermark_that_is_looked_for_in_vain(
+    partitions: list[Progress], waited: timedelta, stands: bool
+) -> None:
+    found = watermark(partitions, NOW, since=NOW - waited)
+    assert (found.at, found.stalled, found.stands) == (None, (), stands)
+
+
 @given(st.timedeltas(timedelta(0), timedelta(days=1)), st.timedeltas(timedelta(0), 60 * MINUTE))
 def test_a_closed_minute_ended_as_long_ago_as_calls_may_take_and_the_next_did_not(
     after: timedelta, lateness: timedelta

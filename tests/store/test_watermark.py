@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from monitor.errors import Transient
 from monitor.records import Partition, Progress
 from monitor.store import Batch, OffsetMove, PostgresStore, connect
-from monitor.store.tables import calls
+from monitor.store.tables import calls, consumer_offsets
 from monitor.store.watermark import ENDED, SAMPLED_CALLS, SAMPLED_MINUTES, lateness, read_progress
 from tests.examples import NOON, PARTITION, scored
 
@@ -37,6 +37,19 @@ def test_the_progress_of_the_topics_that_are_read_is_told(engine: sa.Engine) -> 
     ]
     assert min(one.updated_at for one in found) >= before
     assert read_progress(engine, []) == []
+
+
+def test_no_partition_comes_further_than_the_clock_of_postgres(engine: sa.Engine) -> None:
+    store, ahead = PostgresStore(engine), datetime.now(UTC) + timedelta(days=1)
+    store.save(Batch((), (), {PARTITION: OffsetMove(None, 1, 1, 1, reached=ahead)}))
+    first = read_progress(engine, ["calls"])[0]
+    assert first.reached_at == first.updated_at
+    # As an earlier release may have left it.
+    with engine.begin() as connection:
+        connection.execute(sa.update(consumer_offsets).values(reached_at=ahead))
+    store.save(Batch((), (), {PARTITION: OffsetMove(1, 2, 1, 2, reached=NOON)}))
+    second = read_progress(engine, ["calls"])[0]
+    assert second.reached_at == second.updated_at
 
 
 def test_lateness_is_what_99_of_100_calls_keep_to(engine: sa.Engine) -> None:
