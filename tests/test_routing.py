@@ -50,6 +50,25 @@ def test_without_routes_everything_goes_to_every_channel_at_once() -> None:
     assert destinations == [Destination(name) for name in CHANNELS]
 
 
+@pytest.mark.parametrize(
+    ("labels", "own", "expected"),
+    [
+        ({"severity": "page", "team": "search"}, (), ("chat",)),
+        ({}, (), ()),
+        ({}, ("oncall", "chat"), ("chat",)),
+    ],
+    ids=["a route", "none of a route", "a rule's own channels"],
+)
+def test_channels_that_a_routing_is_not_about_are_left_out(
+    labels: dict[str, str], own: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert routing_of(ROUTES, CHANNELS, {"chat"}).route(labels, own).channels == expected
+
+
+def test_without_routes_everything_goes_to_every_channel_that_a_routing_is_about() -> None:
+    assert routing_of((), CHANNELS, {"chat"}).route({}).channels == ("chat",)
+
+
 def quiet(start: str, end: str, zone: str = "UTC", days: tuple[str, ...] = ()) -> Route:
     config = RouteConfig(
         channels=("chat",),

@@ -241,6 +241,15 @@ def test_a_channel_fails_since_its_first_failure_until_it_takes_something(
     assert subject.states()[0].failing_since == NOW + 3 * MINUTE
 
 
+def test_how_a_channel_does_that_needs_no_rows_is_known_too(subject: Outbox) -> None:
+    assert subject.fails("am", NOW, "no answer") == NOW
+    assert subject.fails("am", NOW + MINUTE, "refused") == NOW
+    assert subject.states() == [ChannelState("am", None, NOW, "refused")]
+    subject.works("am", NOW + 2 * MINUTE)
+    assert subject.states() == [ChannelState("am", NOW + 2 * MINUTE, None, None)]
+    assert subject.fails("am", NOW + 3 * MINUTE, "refused") == NOW + 3 * MINUTE
+
+
 def test_many_claimers_at_once_are_each_given_others(engine: sa.Engine, database: str) -> None:
     count = 60
     for number in range(count):
