@@ -18,6 +18,7 @@ import structlog
 from msgspec import structs
 
 from monitor import telemetry
+from monitor.errors import MonitorError
 from monitor.moves import Moved, follow_all
 from monitor.notify.page import Acknowledgement
 from monitor.paging import page_of
@@ -147,9 +148,12 @@ class Evaluator:
         """Read what the rules remember, unless that is known; of a rule that was changed that is nothing."""
         if self._memories:
             return
+        self._read_memories(list(self._rules), now)
+
+    def _read_memories(self, keys: Iterable[str], now: datetime) -> None:
         stored, rows = self._alerts.memories(), self._alerts.open()
-        for key, rule in self._rules.items():
-            found = stored.get(key)
+        for key in keys:
+            rule, found = self._rules[key], stored.get(key)
             self._at[key] = self._stored[key] = found.at if found else None
             its = [row for row in rows if f"{row.rule}/{row.severity}" == key and _is_about(rule, row.labels)]
             self._memories[key] = _restored(rule, found, its) or _adopted(rule, its, now)
@@ -173,12 +177,22 @@ class Evaluator:
         """Judge a closed minute by every rule that has not done so."""
         self._reader.at(minute)
         incidents = self._alerts.incidents(minute - INCIDENTS)
-        moved = []
+        moved, failed = [], []
         for key, rule in self._rules.items():
             at = self._at[key]
             if not _watches(rule) and (at is None or at < minute):
-                moved += self._judge(rule, self._memories[key], minute, incidents)
-                self._at[key] = minute
+                try:
+                    moved += self._judge(rule, self._memories[key], minute, incidents)
+                except MonitorError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a bug costs its rule this minute, and no other
+                    log.error("a rule failed", rule=key, minute=minute.isoformat(), **telemetry.origin(error))
+                    self._metrics.evaluations.labels(rule.alert, "failed").inc()
+                    failed.append(key)
+                else:
+                    self._at[key] = minute
+        if failed:  # what it remembers may be half of this minute
+            self._read_memories(failed, minute + MINUTE)
         return moved
 
     def _judge(

@@ -296,9 +296,7 @@ class JudgeMetrics:
 
     def bug(self, error: Exception) -> None:
         """A judge raised what it may not raise. Its message stays out: it may hold what the call is about."""
-        frames = traceback.extract_tb(error.__traceback__)
-        at = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
-        log.error("judge failed", type=type(error).__name__, at=at)
+        log.error("judge failed", **origin(error))
 
 
 class SupervisorMetrics:
@@ -417,6 +415,13 @@ class ControlMetrics:
             ("job", "problem"),
             registry=registry,
         )
+
+
+def origin(error: Exception) -> dict[str, str]:
+    """What a log says of a bug: its type, and where it was raised. Its message may hold what is nobody's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = {"at": f"{frames[-1].filename}:{frames[-1].lineno}"} if frames else {}
+    return {"type": type(error).__name__, **at}
 
 
 @contextmanager

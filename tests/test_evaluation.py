@@ -16,6 +16,8 @@ from monitor.notify.page import read_page
 from monitor.proof import Prover
 from monitor.routing import Routing
 from monitor.rules import Rule, Rules
+from monitor.rules.judge import Codes, Reading, judge
+from monitor.rules.memory import Memory
 from monitor.rules.model import AbsenceRule, Margin, ThresholdRule
 from monitor.store import connect
 from monitor.store.alerts import Alerts
@@ -82,6 +84,29 @@ def test_a_silence_that_can_not_be_read_mutes_nothing_and_keeps_no_page_back(
     assert town.evaluate() == 1
     assert town.told() == [("oncall", "firing"), ("log", "firing")]
     assert town.counted("llm_monitor_silences_unusable_total") >= 1
+
+
+@pytest.mark.parametrize("broken", [["High"], ["High", "Higher"]], ids=["one", "two"])
+def test_a_bug_in_one_rule_costs_that_rule_that_minute_and_no_other(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, broken: list[str]
+) -> None:
+    rules = [threshold(alert=name, by=("service",)) for name in ("High", "Higher", "Highest")]
+    town = Town(engine, *rules)
+
+    def failing(rule: Rule, memory: Memory, reading: Reading) -> Codes:
+        verdicts = judge(rule, memory, reading)
+        if rule.alert in broken:
+            raise ZeroDivisionError
+        return verdicts
+
+    monkeypatch.setattr("monitor.evaluation.judge", failing)
+    town.calls(10, 60)
+    assert town.evaluate() == 3 - len(broken)
+    for name in broken:
+        assert town.counted("llm_monitor_evaluations_total", rule=name, verdict="failed") == 1
+    assert {row.rule for row in town.rows(alerts)} == {rule.alert for rule in rules} - {*broken}
+    monkeypatch.undo()
+    assert town.evaluate() == len(broken), "and they go on when it is mended"
 
 
 def test_calls_without_anything_before_fire_nothing(engine: sa.Engine) -> None:
