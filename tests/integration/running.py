@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,6 +33,7 @@ class Running:
         topic: what it reads.
         through: the URL by which the service reaches the database, where it is another than ours.
         environment: variables that the process has besides ours.
+        options: of the command line.
         more: sections of the configuration beside those.
     """
 
@@ -45,6 +46,7 @@ class Running:
         *,
         through: str | None = None,
         environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
         **more: dict[str, Any] | list[str],
     ) -> None:
         self.port = free_port()
@@ -53,6 +55,7 @@ class Running:
         self.engine = connect(database)
         self._folder = folder
         self._environment = environment or {}
+        self._options = options
         self.config = folder / f"monitor-{self.port}.yaml"
         self.log = folder / f"service-{self.port}.log"
         sections: dict[str, Any] = {
@@ -92,7 +95,7 @@ class Running:
         """Start the process."""
         self._child = Child(
             "llm-monitor",
-            [sys.executable, "-m", "monitor", "run", "--config", self.config],
+            [sys.executable, "-m", "monitor", "run", "--config", self.config, *self._options],
             log=self.log,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **self._environment},
         )

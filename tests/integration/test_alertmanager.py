@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,12 +20,15 @@ from msgspec import structs
 
 from monitor.clock import SystemClock
 from monitor.notify.alertmanager import AlertmanagerChannel, StandingAlert
+from monitor.notify.page import Page
 from monitor.resending import Resending
 from monitor.routing import Routing
 from monitor.store import connect
 from monitor.store.alerts import AlertChange, Alerts, Evaluated
 from monitor.store.current import Current
 from monitor.store.outbox import Outbox
+from monitor.store.tables import consumer_offsets
+from tests.integration.running import Running
 from tests.notify.alertmanager_server import Alertmanager as Fake
 from tests.notify.pages import HOSTILE, PAGES, WIDE, notification, swollen
 from tests.notify.receiver import Post, Receiver, judged_by
@@ -33,6 +37,27 @@ from tests.town import threshold
 
 PATIENCE_S = 30.0
 MINUTE = timedelta(minutes=1)
+
+_RULES = """
+groups:
+  - name: log
+    rules:
+      - alert: NAME
+        kind: absence
+        absent: watermark
+        for: 0s
+        severity: page
+        runbook_url: https://example.com/stale
+"""
+
+#: A partition that nobody has read for an hour.
+_STALLED: dict[str, Any] = {
+    "topic": "calls",
+    "partition": 0,
+    **dict.fromkeys(("next_offset", "end_offset", "records", "stored", "duplicates", "dead_letters"), 0),
+    "updated_at": datetime.now(UTC) - 60 * MINUTE,
+    "reached_at": datetime.now(UTC) - 60 * MINUTE,
+}
 
 
 @pytest.fixture
@@ -78,6 +103,11 @@ class Monitor:
 @pytest.fixture
 def monitor(engine: sa.Engine, alertmanager: Alertmanager) -> Monitor:
     return Monitor(engine, alertmanager)
+
+
+def marked(name: str) -> Page:
+    """A test page of now."""
+    return structs.replace(PAGES["test"], alert=name, started_at=datetime.now(UTC))
 
 
 def soon(holds: Callable[[], object]) -> None:
@@ -146,9 +176,31 @@ def test_an_alert_that_is_silenced_there_is_not_told_until_the_silence_ends(
     assert {one["labels"]["service"] for one in both["alerts"]} == {"shop", "search"}
 
 
+def test_a_leader_keeps_it_up_to_date_and_notifies_the_others(
+    alertmanager: Alertmanager, database: str, tmp_path: Path
+) -> None:
+    """The whole service but for its workers: what is not read is what the alert is about."""
+    name = f"Stale{uuid4().hex}"
+    (tmp_path / "rules.yaml").write_text(_RULES.replace("NAME", name))
+    channels = {"am": {"kind": "alertmanager", "urls": [alertmanager.url]}, "log": {"kind": "log"}}
+    with Running(
+        tmp_path, "127.0.0.1:1", database, "calls",
+        options=["--only", "control"], channels=channels, rules=["rules.yaml"],
+    ) as service:  # fmt: skip
+        with service.engine.begin() as connection:
+            connection.execute(sa.insert(consumer_offsets).values(_STALLED))
+        service.wait_for("the alert", lambda: bool(alertmanager.alerts(name)))
+        (alert,) = alertmanager.alerts(name)
+        assert alert["labels"] == {"alertname": name, "severity": "page", "metric": "absent.watermark"}
+        told = service.query("SELECT DISTINCT channel FROM outbox")
+        assert told == [("log",)]
+        Outbox(service.engine).put("am", marked(f"Test{name}").to_json(), datetime.now(UTC))
+        service.wait_for("the test", lambda: bool(alertmanager.alerts(f"Test{name}")))
+
+
 def test_a_test_page_arrives_marked(alertmanager: Alertmanager) -> None:
     name = f"Test{uuid4().hex}"
-    AlertmanagerChannel((alertmanager.url,), SystemClock()).send(notification(PAGES["test"], alert=name))
+    AlertmanagerChannel((alertmanager.url,), SystemClock()).send(notification(marked(name)))
     (alert,) = alertmanager.alerts(name)
     assert "This is a test" in alert["annotations"]["description"]
 
