@@ -23,7 +23,7 @@ import typer
 
 from monitor import __version__, logs
 from monitor.clock import SystemClock
-from monitor.commands import deploys, rules, silences
+from monitor.commands import alerts, deploys, rules, silences
 from monitor.commands.shared import ConfigOption, database, duration, load_settings, moment
 from monitor.decode import formats
 from monitor.errors import DeadLetterReason, MonitorError
@@ -370,6 +370,7 @@ def score(
         raise typer.Exit(1)
 
 
+app.add_typer(alerts.app, name="alert")
 app.add_typer(silences.app, name="silence")
 app.command()(deploys.deploy)
 app.add_typer(deploys.app, name="deploys")

@@ -8,6 +8,7 @@ started is stopped in reverse order, whatever happens.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
@@ -37,6 +38,7 @@ from monitor.deploy_api import DEPLOYS, deploys_route
 from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
+from monitor.heartbeat import Heartbeat
 from monitor.letter_topic import LetterTopic
 from monitor.notify import Delivery
 from monitor.notify.alertmanager import AlertmanagerChannel
@@ -75,6 +77,9 @@ MAINTENANCE_S, HOURS_S, LATENESS_S = 3_600.0, 60.0, 600.0
 
 #: Seconds between two looks for new versions in the calls, and how far back a replica's first look goes.
 DEPLOYS_S, DEPLOYS_SINCE = 60.0, timedelta(days=7)
+
+#: Evaluations that may be missed in a row until the dead man's switch is not asked for any more.
+MISSED = 5
 
 #: Seconds between two looks for dead letters that are not in their topic yet.
 LETTERS_S = 2.0
@@ -213,12 +218,15 @@ class Service:
             metrics,
             every=timedelta(seconds=seconds(config.control.evaluation_interval)),
         )
+        heartbeat = make_heartbeat(config, clock, lambda result: metrics.heartbeats.labels(result).inc())
 
         def evaluate() -> None:
             read = ingest.look()
             recompute(engine, metrics, slices=2)
             last = last_closed_minute(read.at, settle) if read.at else None
             evaluator.evaluate(last, clock.now(), stalled=read.stands)
+            if heartbeat is not None:
+                heartbeat.evaluated()
             metrics.parts.set(store.parts_waiting())
 
         leader = Leader(config.database.url)
@@ -268,6 +276,8 @@ class Service:
                 dashboard=config.grafana.dashboard,
             )
             schedule.add(f"resend {name}", seconds(every.delivery_interval), resending.send)
+        if heartbeat is not None:
+            schedule.add("heartbeat", seconds(config.heartbeat.every), heartbeat.beat)
         schedule.add("deploys", DEPLOYS_S, Notices(engine, clock.now() - DEPLOYS_SINCE).look)
         schedule.add(
             "dead letters",
@@ -330,14 +340,27 @@ def check_partition(engine: sa.Engine, now: datetime) -> None:
             raise Permanent(f"partition {name} is missing: is a replica with control running?")
 
 
-def check_channels(config: Config, clock: Clock) -> None:
-    """Make every channel once, so that a bad secret is found at the start and not at three in the morning.
+def make_heartbeat(config: Config, clock: Clock, count: Callable[[str], None]) -> Heartbeat | None:
+    """The dead man's switch that a configuration names, if it names one.
 
     Raises:
-        ConfigError: names the channel.
+        ConfigError: its URL is none.
+    """
+    if not config.heartbeat.url:
+        return None
+    limit = timedelta(seconds=max(60.0, MISSED * seconds(config.control.evaluation_interval)))
+    return Heartbeat(config.heartbeat.url, clock, limit=limit, count=count)
+
+
+def check_channels(config: Config, clock: Clock) -> None:
+    """Make every channel and the heartbeat once, so that a bad secret is found at the start and not at three in the morning.
+
+    Raises:
+        ConfigError: names what can't be made.
     """
     for name, channel in config.channels.items():
         try:
             channel.channel(clock)
         except ConfigError as error:
             raise ConfigError(f"channels.{name}: {error}") from error
+    make_heartbeat(config, clock, lambda _result: None)

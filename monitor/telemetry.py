@@ -400,6 +400,9 @@ class ControlMetrics:
             "Age of the oldest notification that is not held back and not delivered.",
             registry=registry,
         )
+        self.heartbeats = Counter(
+            "llm_monitor_heartbeats", "Beats of the dead man's switch.", ("result",), registry=registry
+        )
         self.channel_failing = Gauge(
             "llm_monitor_channel_failing",
             "Whether the channel did not take what it was last given.",

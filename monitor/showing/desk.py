@@ -11,6 +11,7 @@ from msgspec import structs
 
 from monitor.clock import Clock
 from monitor.durations import seconds
+from monitor.notify.page import Page
 from monitor.reading import MINUTE, by_of, values_of
 from monitor.rules.matchers import selecting
 from monitor.rules.model import AbsenceRule, Baseline, Rule
@@ -140,12 +141,20 @@ class Showing:
             matchers=showing.matchers(row, rule),
         )
 
-    def acknowledge(self, alert_id: int, by: str) -> values.Acknowledgement | None:
+    def page(self, alert_id: int) -> Page | None:
+        """What is said of an alert; ``None`` where there is none of that number."""
+        row = self._views.alert(alert_id)
+        if row is None:
+            return None
+        rule = self._rules.get(f"{row.rule}/{row.severity}")
+        return showing.page(row, rule, self._clock.now(), self._dashboard)
+
+    def acknowledge(self, alert_id: int, by: str, source: str = "page") -> values.Acknowledgement | None:
         """Note who takes care of the episode of an alert; ``None`` where nothing of it fires."""
         row = self._views.alert(alert_id)
         if row is None or row.episode is None:
             return None
-        who = self._alerts.acknowledge(row.episode, by=by, source="page", now=self._clock.now())
+        who = self._alerts.acknowledge(row.episode, by=by, source=source, now=self._clock.now())
         return showing.acknowledgement(who) if who else None
 
     def silences(self) -> list[Silence]:

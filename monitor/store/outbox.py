@@ -114,22 +114,19 @@ class Outbox:
                 )
             return len(rows)
 
-    def put(self, channel: str, payload: Mapping[str, Any], now: datetime) -> int:
-        """Put a notification of no alert in, as a test is; gives its number.
+    def put(
+        self, channel: str, payload: Mapping[str, Any], now: datetime, *, lease: timedelta
+    ) -> OutboxRow:
+        """Put a notification of no alert in, as a test is, and take it at once, as ``claim`` does.
 
         Raises:
             Transient: Postgres can't be reached.
         """
+        episode, kind = payload["episode"], payload["kind"]
+        held = Destination(channel, now + lease)
         with transient_if_unreachable(), self._engine.begin() as connection:
-            [number] = enqueue(
-                connection,
-                [Destination(channel)],
-                payload,
-                now,
-                episode=payload["episode"],
-                kind=payload["kind"],
-            )
-            return number
+            [number] = enqueue(connection, [held], payload, now, episode=episode, kind=kind)
+        return OutboxRow(number, None, None, episode, channel, "", kind, dict(payload), 1, now)
 
     def delivered(self, row: OutboxRow, now: datetime, receipt: Mapping[str, str] | None = None) -> None:
         """The channel took it, and gave this back.
