@@ -50,7 +50,7 @@ def try_channel(engine: sa.Engine, config: Config, name: str, clock: Clock, seve
     pages = [first] if settings.reads_digests else [first, _ended(first, clock)]
     began, error = time.monotonic(), None
     for page in pages:
-        row = outbox.put(name, page.to_json(), clock.now(), lease=LEASE)
+        row = outbox.put_leased(name, page.to_json(), clock.now(), lease=LEASE)
         error = delivery.attempt(row)
         if error is not None:
             outbox.failed(row, clock.now(), error, instead=None)

@@ -353,7 +353,7 @@ def make_heartbeat(config: Config, clock: Clock, count: Callable[[str], None]) -
 
 
 def check_channels(config: Config, clock: Clock) -> None:
-    """Make every channel and the heartbeat once, so that a bad secret is found at the start and not at three in the morning.
+    """Make every channel and the heartbeat once, so that a bad secret is found at the start, not at night.
 
     Raises:
         ConfigError: names what can't be made.

@@ -1,4 +1,4 @@
-"""``llm-monitor alert list``, ``show``, ``ack`` and ``test``: what fires, who takes care of it, who would hear."""
+"""``llm-monitor alert list``, ``show``, ``ack`` and ``test``: what fires, who takes care, who would hear."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def ack(
         raise typer.Exit(1)
 
 
-@app.command()
-def test(
+@app.command("test")
+def try_(
     channel: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this channel. May be given several times. Default: all."),

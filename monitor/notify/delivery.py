@@ -43,15 +43,40 @@ ROUNDS = 25
 class Due(Protocol):
     """A row of the outbox."""
 
-    outbox_id: int
-    alert_id: int | None
-    episode: str
-    channel: str
-    instead_of: str
-    payload: dict[str, Any]
-    attempts: int
-    created_at: datetime
-    receipt: dict[str, str] | None
+    @property
+    def outbox_id(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def alert_id(self) -> int | None:
+        """The alert that it is of, if it is of one."""
+        ...
+
+    @property
+    def channel(self) -> str:
+        """Where it goes."""
+        ...
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The page."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried, this time included."""
+        ...
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was put there."""
+        ...
+
+    @property
+    def receipt(self) -> dict[str, str] | None:
+        """What the channel gave back when it last took one of the episode."""
+        ...
 
 
 Row = TypeVar("Row", bound=Due)

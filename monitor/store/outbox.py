@@ -114,10 +114,21 @@ class Outbox:
                 )
             return len(rows)
 
-    def put(
+    def put(self, channel: str, payload: Mapping[str, Any], now: datetime) -> int:
+        """Put a notification of no alert in; gives its number.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        episode, kind = payload["episode"], payload["kind"]
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            [number] = enqueue(connection, [Destination(channel)], payload, now, episode=episode, kind=kind)
+            return number
+
+    def put_leased(
         self, channel: str, payload: Mapping[str, Any], now: datetime, *, lease: timedelta
     ) -> OutboxRow:
-        """Put a notification of no alert in, as a test is, and take it at once, as ``claim`` does.
+        """Put a notification of no alert in and take it at once, as ``claim`` does.
 
         Raises:
             Transient: Postgres can't be reached.

@@ -77,18 +77,24 @@ class Receiver:
 
     Attributes:
         posts: what it got, in order.
+        gets: the paths that it was asked for, in order.
         answer: what it answers next.
         released: set when it ends, so that an answer that waits need not wait any longer.
     """
 
     def __init__(self) -> None:
         self.posts: list[Post] = []
+        self.gets: list[str] = []
         self.answer: Answer = status(204)
         self.released = threading.Event()
         receiver = self
 
         class Handler(Request):
             protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                receiver.gets.append(self.path)
+                receiver.answer(self)
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))

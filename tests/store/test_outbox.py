@@ -180,7 +180,7 @@ def test_a_stand_in_says_for_whom_and_why_and_comes_once(subject: Outbox, engine
 
 
 def test_what_is_put_in_is_taken_at_once_and_left_alone_by_others(subject: Outbox, engine: sa.Engine) -> None:
-    row = subject.put("chat", {"episode": "test/1", "kind": "test", "says": "hello"}, NOW, lease=LEASE)
+    row = subject.put_leased("chat", {"episode": "test/1", "kind": "test", "says": "hello"}, NOW, lease=LEASE)
     assert claim(subject) == []
     subject.delivered(row, NOW, {"ts": "1"})
     assert [(one.kind, one.delivered_at, one.receipt) for one in rows(engine)] == [("test", NOW, {"ts": "1"})]
@@ -294,7 +294,7 @@ def test_many_claimers_at_once_are_each_given_others(engine: sa.Engine, database
         lambda subject: subject.pending(NOW),
         lambda subject: subject.states(),
         lambda subject: subject.channels(),
-        lambda subject: subject.put("chat", {"episode": "e", "kind": "test"}, NOW, lease=LEASE),
+        lambda subject: subject.put("chat", {"episode": "e", "kind": "test"}, NOW),
     ],
     ids=["claim", "gather", "pending", "states", "channels", "put"],
 )
