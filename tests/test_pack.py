@@ -161,13 +161,19 @@ def compares(rule: Rule, dimension: str) -> bool:
 
 
 def history(rule: Rule, stop: datetime) -> History:
-    """Two series of some days, of which the second gets worse at ``WORSE_AT``, as this rule sees it."""
+    """Two series of some days, of which the second gets worse at ``WORSE_AT``, as this rule sees it.
+
+    A rule over a dimension sees as many of both as it takes to tell its values from chance.
+    """
     series = Series()
-    for number in (1, 2):
+    over = getattr(rule, "over", "")
+    pairs = 10 if over else 1
+    for number in [1, 2] * pairs:
         values = {name: f"a {name}" for name in DIMENSIONS}
+        values |= {over: f"{len(series.ids)}"} if over else {}
         # A rule that does not compare versions sees both series as one, and it gets worse as a whole.
         values |= {name: pair[number - 1] for name, pair in VERSIONS.items() if compares(rule, name)}
-        series.add(number, [values[name] for name in DIMENSIONS])
+        series.add(len(series.ids) + 1, [values[name] for name in DIMENSIONS])
     minutes = np.arange(int(BEGIN.timestamp()), int(stop.timestamp()), 60)
     if stop < WORSE_AT + DAY:
         minutes = minutes[abs((minutes - int(stop.timestamp())) % DAY_S - DAY_S / 2) > DAY_S / 2 - 5 * 3600]
@@ -178,7 +184,8 @@ def history(rule: Rule, stop: datetime) -> History:
         np.array([counted(rule, columns, bad=False), counted(rule, columns, bad=True)])[which.astype(int)]
         for which in (worse & (not alone), worse)
     ]
-    table = Table(columns, np.repeat([1, 2], len(minutes)), np.tile(minutes, 2), np.concatenate(rows))
+    whose = np.repeat(np.arange(2 * pairs) + 1, len(minutes))
+    table = Table(columns, whose, np.tile(minutes, 2 * pairs), np.concatenate(rows * pairs))
     some = table.values.any(axis=1)
     return History(
         series,

@@ -29,6 +29,7 @@ from monitor.rules.model import (
     ThresholdRule,
 )
 from monitor.rules.ranks import bounds
+from monitor.rules.shrunk import prior
 from monitor.store import Batch, PostgresStore, connect
 from monitor.store.alerts import Incident
 from monitor.store.counters import Counters
@@ -447,6 +448,38 @@ def share(size: int, calls: float, failures: float) -> np.ndarray:
     return np.array([comb(x, k) * comb(n - x, size - k) / comb(n, size) for k in range(size + 1)])
 
 
+def test_the_p95_of_groups_is_of_their_rates_each_drawn_towards_all(counters: Counters) -> None:
+    rule = ThresholdRule(
+        alert="A", metric="errors", statistic="group_p95", over="model_served", by=("service",), above=0.5,
+        window="1h", minimum_calls=10, runbook_url="x",
+    )  # fmt: skip
+    reading, labels = read(counters, rule)
+    assert reading.value is not None
+    for n, (service,) in enumerate(labels):
+        some = [counts(END - HOUR, END, service=service, model=model) for model in "ab"]
+        calls, failures = np.array(some).T
+        of = np.zeros(2, np.int64)
+        assert reading.value[n] == prior(calls, failures, of, 1).shrunk(calls, failures, of).max()
+
+
+def test_a_quarter_hour_of_a_group_is_a_trial_as_often_now_as_then(counters: Counters) -> None:
+    rule = errors(statistic="group_p95", over="model_served", by=(), minimum_calls=10, severity="ticket")
+    reading, _ = read(counters, rule)
+    baseline = reading.compared.baseline
+    quarters = [
+        counts(start, start + 15 * MINUTE, model=model)[0]
+        for model in "ab"
+        for k in range(1, 8)
+        for quarter in range(4)
+        if (start := NOON - k * DAY + quarter * 15 * MINUTE)
+    ]
+    assert baseline.calls.tolist() == [sum(calls >= 1 for calls in quarters)]
+    assert 0 < baseline.rate[0] < 0.1
+    assert reading.window.calls.tolist() == [8], "two models, four quarter hours"
+    assert reading.came is not None
+    assert reading.came.tolist() == [counts(END - HOUR, END)[0]]
+
+
 def test_under_load_are_the_minutes_as_busy_as_the_busiest_of_other_days(counters: Counters) -> None:
     reading, labels = read(counters, errors(statistic="rate_at_load"))
     for n, (service,) in enumerate(labels):
@@ -492,6 +525,10 @@ KINDS: dict[str, Rule] = {
     "percentile regression": errors(metric="duration"),
     "buckets": errors(statistic="bucket_p95"),
     "under load": errors(statistic="rate_at_load"),
+    "groups": errors(statistic="group_p95", over="model_served", severity="ticket"),
+    "groups, a limit": ThresholdRule(
+        alert="A", metric="errors", statistic="group_p95", over="route", above=0.1, runbook_url="x"
+    ),
     "burn rate": BurnRateRule(alert="A", metric="errors", objective=0.9, runbook_url="x"),
     "absence": AbsenceRule(alert="A", absent="content", runbook_url="x"),
     "blip": BlipRule(alert="A", metric="errors", runbook_url="x"),

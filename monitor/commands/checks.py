@@ -107,7 +107,7 @@ def _stored(settings: Settings, rules: Sequence[Rule]) -> Mapping[str, Sequence[
 
 def _said(rule: Rule, label_sets: Sequence[Traffic]) -> dict[str, Any]:
     """Everything that is said of a rule; ``label_sets`` are the smallest first."""
-    from monitor.rules.model import AbsenceRule
+    from monitor.rules.model import AbsenceRule, kind
     from monitor.rules.named import STATISTICS, statistic
     from monitor.rules.sight import against, budget, effect, warnings, watches
 
@@ -120,6 +120,7 @@ def _said(rule: Rule, label_sets: Sequence[Traffic]) -> dict[str, Any]:
     return {
         "alert": rule.alert,
         "severity": rule.severity,
+        "kind": kind(rule),
         "watches": watches(rule),
         "statistic": named,
         "definition": STATISTICS[named] if named else "",
@@ -150,6 +151,7 @@ def _table(said: Sequence[Mapping[str, Any]]) -> Table:
         rows = rows[:1] if rows[0] == rows[-1] else rows
         for n, row in enumerate(rows):
             rise = row.get("smallest_rise") or {}
+            unknown = "can't say" if row and one["kind"] == "regression" else ""
             first = (
                 f"{one['alert']} ({one['severity']})",
                 one["watches"],
@@ -160,8 +162,8 @@ def _table(said: Sequence[Mapping[str, Any]]) -> Table:
                 *(first if n == 0 else ("",) * len(first)),
                 f"{row['calls_per_minute']:.3g}" if row else "",
                 f"{row['rate']:.2%}" if rise else "",
-                _times(rise, "in_an_hour"),
-                _times(rise, "in_a_day"),
+                _times(rise, "in_an_hour") or unknown,
+                _times(rise, "in_a_day") or unknown,
             )
     return table
 

@@ -20,10 +20,10 @@ def read_buckets(view: View, rule: RegressionRule) -> Reading:
     key = ("buckets", view.size, valid.tobytes())
     if key not in view.own:
         view.own[key] = _usual(view, rule, valid)
-    usual, found = view.own[key]
+    usual, rate, found = view.own[key]
     learned = np.isfinite(found.rate)
-    found, levels = view.kept(found, usual.size, usual.most, usual.rate)
-    usual = Buckets(*levels)
+    found, levels = view.kept(found, usual.size, usual.most, rate)
+    usual, rate = Buckets(levels[0], levels[1]), levels[2]
     start, end = view.window(rule)
     table = view.spans.minutes(start, end)
     calls, failures = (view.grid(table, start, rule.window_length, rows) for rows in view.rows(rule, table))
@@ -35,14 +35,15 @@ def read_buckets(view: View, rule: RegressionRule) -> Reading:
         window=Counted(*full),
         came=calls.sum(axis=1),
         buckets=usual,
+        usual=rate,
         value=p95(*groups, usual.size) / usual.size,
         past_value=usual.most / usual.size,
         compared=Compared(found, found.rate, np.zeros(view.size), learned, levels, hourly=True),
     )
 
 
-def _usual(view: View, rule: RegressionRule, valid: Bools) -> tuple[Buckets, Baseline]:
-    """What buckets are at this hour of the last days, and how many are above their p95."""
+def _usual(view: View, rule: RegressionRule, valid: Bools) -> tuple[Buckets, Floats, Baseline]:
+    """What buckets are at this hour of the last days, the rate of all calls, and how many are high."""
     size = view.size
     days = np.zeros((2, size, HOUR_DAYS, HOUR // MINUTE))
     for k, (start, table) in enumerate(view.spans.past_minutes()):
@@ -55,11 +56,11 @@ def _usual(view: View, rule: RegressionRule, valid: Bools) -> tuple[Buckets, Bas
     calls, failures = gather(days[0], days[1], np.repeat(of[:, None], HOUR_DAYS, axis=1))
     flat = size, HOUR_DAYS * (HOUR // MINUTE)
     most = p95(calls.reshape(flat), failures.reshape(flat), of)
-    usual = Buckets(np.where(np.isnan(most), np.inf, of), most, rate)
+    usual = Buckets(np.where(np.isnan(most), np.inf, of), most)
     count, over = (one.sum(axis=2) for one in exceeding(calls, failures, usual))
     past = np.zeros((2, size, DAYS))
     past[:, :, :HOUR_DAYS] = count, over
-    return usual, of_windows(past[0], past[1])
+    return usual, rate, of_windows(past[0], past[1])
 
 
 def _newest(calls: Floats, failures: Floats, size: Floats) -> tuple[Floats, Floats]:

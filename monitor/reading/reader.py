@@ -12,6 +12,7 @@ from monitor.reading.absence import read_absence
 from monitor.reading.buckets import read_buckets
 from monitor.reading.busy import read_busy
 from monitor.reading.days import read_days
+from monitor.reading.groups import group_p95, read_groups
 from monitor.reading.percentiles import read_percentile
 from monitor.reading.rates import baseline, of_days
 from monitor.reading.spans import MINUTE, Rollups, Spans
@@ -45,6 +46,8 @@ class Reader:
         self._spans = Spans(counters, needs(rules)[0], needs_by_minute(rules))
         self._groups: dict[str, Groups] = {}
         self._of: dict[str, Groups] = {}
+        #: Of a rule over a dimension: its values.
+        self._over: dict[str, Groups] = {}
         #: What is kept of each rule until the hour is over.
         self._own: dict[str, dict[Any, Any]] = {}
 
@@ -83,6 +86,10 @@ class Reader:
                 return read_buckets(view, rule)
             case RegressionRule(statistic="rate_at_load"):
                 return read_busy(view, rule)
+            case RegressionRule(statistic="group_p95"):
+                return read_groups(view, rule, self._over[rule.key])
+            case ThresholdRule(statistic="group_p95"):
+                return _counted(view, rule, value=group_p95(view, rule, self._over[rule.key]))
             case ThresholdRule():
                 return _threshold(view, rule)
             case BurnRateRule():
@@ -102,6 +109,10 @@ class Reader:
             self._own.pop(rule.key, None)
         series = self._spans.series()
         groups.grow(series.ids, series.columns)
+        if isinstance(rule, (ThresholdRule, RegressionRule)) and rule.over:
+            by = (*by_of(rule), rule.over)
+            over = self._over.setdefault(rule.key, Groups(by, values_of(rule.where)))
+            over.grow(series.ids, series.columns)
         if isinstance(rule, (ThresholdRule, RegressionRule, BurnRateRule, BlipRule)) and rule.of:
             of = self._of.setdefault(rule.key, Groups((), values_of(rule.of)))
             of.grow(series.ids, series.columns)

@@ -95,10 +95,20 @@ class View:
             failures = calls - failures
         return calls, failures
 
-    def grid(self, table: Table, start: datetime, length: timedelta, values: Floats) -> Floats:
-        """What rows by the minute add up to in each minute of so long from ``start`` on, ``[S, M]``."""
+    def grid(
+        self,
+        table: Table,
+        start: datetime,
+        length: timedelta,
+        values: Floats,
+        groups: Groups | None = None,
+    ) -> Floats:
+        """What rows by the minute add up to in each minute of so long from ``start`` on, ``[S, M]``.
+
+        With ``groups`` of those and not of the label sets.
+        """
         place = (table.bucket - int(start.timestamp())) // 60
-        return self.groups.totals(table.series_id, place, values, length // MINUTE).T
+        return (groups or self.groups).totals(table.series_id, place, values, length // MINUTE).T
 
     def calls(self, start: datetime, stop: datetime) -> Floats:
         """All calls of a span, whether they count or not."""

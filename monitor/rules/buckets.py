@@ -35,8 +35,6 @@ class Buckets(msgspec.Struct, frozen=True):
     """Calls; infinite where nothing is known, so that no bucket is ever full."""
     most: Floats
     """Failures that 95 of 100 usual buckets have at most."""
-    rate: Floats
-    """The usual rate of the calls."""
 
 
 def sizes(rate: Floats, minimum_calls: float) -> Floats:

@@ -26,8 +26,9 @@ LONGEST = DAYS * 1440
 
 _HOURS = 24
 
-#: Most levels that are kept beside a baseline: the bucket of a percentile is one.
-LEVELS = 3
+#: Most levels that are kept beside a baseline: the bucket of a percentile is one, groups have four.
+LEVELS = 4
+
 _FIELDS = ("rate", "error", "drift", "calls")
 
 

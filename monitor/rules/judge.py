@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import structs
 
+from monitor.rules import buckets, shrunk
 from monitor.rules.baseline import Baseline
-from monitor.rules.buckets import FEWEST, Buckets, exceeding, fill
+from monitor.rules.buckets import Buckets, exceeding, fill
 from monitor.rules.compare import of_value
 from monitor.rules.detector import Lane, lanes_of, step
 from monitor.rules.gates import Gates, enough, recovered, risen
@@ -85,6 +86,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """The rule's window."""
     came: Floats | None = None
     """All calls of the window, where those that are counted are fewer, or are buckets."""
+    usual: Floats | None = None
+    """The usual rate of the calls, where what is counted are buckets or groups."""
     buckets: Buckets | None = None
     """Of ``bucket_p95``: how large buckets are. Then ``window`` and ``short`` count buckets, and ``minute``
     the calls that fill them."""
@@ -161,9 +164,10 @@ def _filled(memory: Memory, minute: Counted, buckets: Buckets) -> Counted:
 
 
 def gates_of(rule: RegressionRule) -> Gates:
-    """What a rise must be, beyond evidence, for this rule to fire; of buckets some are enough."""
-    if rule.statistic == "bucket_p95":
-        return Gates(rule.relative, rule.absolute, FEWEST, 0.0)
+    """What a rise must be, beyond evidence, for this rule to fire; of buckets and groups some are enough."""
+    fewest = {"bucket_p95": buckets.FEWEST, "group_p95": shrunk.FEWEST}.get(rule.statistic or "")
+    if fewest is not None:
+        return Gates(rule.relative, rule.absolute, fewest, 0.0)
     return Gates(rule.relative, rule.absolute, rule.minimum_calls)
 
 

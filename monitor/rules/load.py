@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from math import inf
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from monitor.rules.model import (
     RuleFile,
     Statistic,
     ThresholdRule,
+    kind,
     lanes,
 )
 from monitor.rules.named import BY_MINUTE, PERCENTILES, statistic
@@ -40,6 +42,10 @@ WITHOUT_SERIES = frozenset({"dead_letters"})
 
 #: Longest time that a rule may look at: baselines reach 28 days back.
 LONGEST_WINDOW_S = 3 * 86_400
+
+
+#: A blip raises the quarter hours of all groups until the last of them is over; what is longer is none.
+GROUPS_WAIT = timedelta(minutes=20)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -81,7 +87,7 @@ def load_rules(paths: Sequence[Path], *, channels: Collection[str] | None) -> Ru
                     )
                 names[rule.alert] = line
                 for severity, key in foreign_to_its_kind(rule):
-                    message = f"alert {rule.alert!r}: rules of kind {_kind(rule)} have no {key!r}"
+                    message = f"alert {rule.alert!r}: rules of kind {kind(rule)} have no {key!r}"
                     raise located.error(message, *place, severity, key)
                 for one in lanes(rule):
                     _check(one, located, place, channels)
@@ -197,8 +203,11 @@ def _check_metric(rule: Measured, refuse: Refuse) -> None:
 
 def _check_statistic(rule: Measured, measured: Metric, refuse: Refuse) -> None:
     chosen = statistic(rule)
+    _check_over(rule, refuse)
     if measured.is_rate and chosen in BY_MINUTE and rule.metric not in WITHOUT_SERIES:
-        if not isinstance(rule, RegressionRule):
+        if not isinstance(rule, RegressionRule) and not (
+            isinstance(rule, ThresholdRule) and chosen == "group_p95"
+        ):
             raise refuse(
                 f"{chosen} compares minutes with those of past days: say kind: regression", "statistic"
             )
@@ -212,8 +221,24 @@ def _check_statistic(rule: Measured, measured: Metric, refuse: Refuse) -> None:
     if chosen not in allowed:
         why = _why_not(rule, measured, chosen)
         raise refuse(
-            f"{rule.metric} has no {chosen} in a {_kind(rule)} rule{why}: {' or '.join(allowed)}", "statistic"
+            f"{rule.metric} has no {chosen} in a {kind(rule)} rule{why}: {' or '.join(allowed)}", "statistic"
         )
+
+
+def _check_over(rule: Measured, refuse: Refuse) -> None:
+    grouped = rule.statistic == "group_p95"
+    if grouped != bool(rule.over):
+        raise refuse("over says whose values are the groups of group_p95, and belongs to it alone", "over")
+    if not grouped:
+        return
+    _check_dimensions((rule.over,), "over", refuse)
+    if rule.over in rule.by:
+        raise refuse(f"an alert by {rule.over} has one {rule.over}: leave it out of by", "over")
+    if isinstance(rule, RegressionRule) and (rule.severity == "page" or rule.pending_for < GROUPS_WAIT):
+        message = "group_p95 takes a blip of all groups for a rise: say severity: ticket and for: 20m"
+        raise refuse(message, "statistic")
+    if isinstance(rule, RegressionRule) and rule.window_length.total_seconds() != 3600:
+        raise refuse("group_p95 compares an hour with that of other days: leave window out", "window")
 
 
 def _why_not(rule: Measured, measured: Metric, chosen: Statistic) -> str:
@@ -223,10 +248,6 @@ def _why_not(rule: Measured, measured: Metric, chosen: Statistic) -> str:
     if rule.metric == "cost_of_requests" and chosen in PERCENTILES:
         return ", as a request's calls lie in several minutes; those of calls are of cost"
     return ""
-
-
-def _kind(rule: Rule) -> str:
-    return str(type(rule).__struct_config__.tag)
 
 
 def _check_threshold(rule: ThresholdRule, refuse: Refuse) -> None:

@@ -21,7 +21,9 @@ from monitor.rules.inhibit import Inhibition
 Severity = Literal["page", "ticket", "info"]
 
 #: What is said of the metric: ``rules.named`` has what each is.
-Statistic = Literal["rate", "bucket_p95", "rate_at_load", "call_p95", "p50", "p90", "p95", "p99", "mean"]
+Statistic = Literal[
+    "rate", "bucket_p95", "rate_at_load", "call_p95", "group_p95", "p50", "p90", "p95", "p99", "mean"
+]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -128,6 +130,8 @@ class _Measured(Common, frozen=True, kw_only=True):
     metric: str
     statistic: Statistic | None = None
     """Left out: ``rate`` of a rate, ``p95`` of durations, ``mean`` of other values."""
+    over: str = ""
+    """For ``group_p95``: the dimension whose values are the groups."""
     of: dict[str, str | tuple[str, ...]] = {}
     """For the metric ``share``: which of the calls are counted."""
 
@@ -185,10 +189,11 @@ class RegressionRule(_Windowed, frozen=True, kw_only=True, tag="regression", tag
         """Whether traffic that moved is told apart from rates that changed.
 
         A fixed rate has no series behind it, other versions have others than one's own, and the p95 of
-        buckets does not follow from the rates of the series in them.
+        buckets or groups does not follow from the rates of the series in them.
         """
         given = self.baseline if isinstance(self.baseline, Baseline) else Baseline()
-        return given.fixed is None and given.version is None and self.statistic != "bucket_p95"
+        of_parts = self.statistic in ("bucket_p95", "group_p95")
+        return given.fixed is None and given.version is None and not of_parts
 
     @property
     def _usual_gates(self) -> Gates:
@@ -269,6 +274,11 @@ def by_of(rule: Rule) -> tuple[str, ...]:
     baseline = getattr(rule, "baseline", None)
     version = baseline.version if isinstance(baseline, Baseline) else None
     return (*rule.by, version) if version else rule.by
+
+
+def kind(rule: Rule) -> str:
+    """The kind of a rule as rule files say it."""
+    return str(type(rule).__struct_config__.tag)
 
 
 def lanes(rule: Rule) -> tuple[Rule, ...]:

@@ -18,6 +18,10 @@ STATISTICS: dict[Statistic, str] = {
         "The rate that 95 of 100 buckets are at or below, where a bucket is always the same number of calls, "
         "so many that 5 failures are usual in it."
     ),
+    "group_p95": (
+        "The rate that 95 of 100 values of a dimension are at or below, where each counts once and its rate "
+        "is drawn towards that of all as far as its calls are few."
+    ),
     "rate_at_load": (
         "Calls that fail over all that count, of those minutes alone in which at least as many calls were in "
         "flight as in the busiest twentieth of the minutes at this time of day."
@@ -29,7 +33,7 @@ STATISTICS: dict[Statistic, str] = {
 PERCENTILES: dict[Statistic, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "call_p95": 0.95}
 
 #: Those that are made of single minutes, compared with the minutes of this hour on the last seven days.
-BY_MINUTE = frozenset({"bucket_p95", "rate_at_load"})
+BY_MINUTE = frozenset({"bucket_p95", "rate_at_load", "group_p95"})
 
 
 def statistic(rule: Measured) -> Statistic:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from monitor.phrases import measure
-from monitor.rules.buckets import Buckets
 from monitor.rules.judge import Counted, Reading
 from monitor.rules.memory import Memory
 from monitor.rules.metric import METRICS
@@ -68,8 +67,8 @@ def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str,
             lane.name: [round(float(memory.evidence.score[i, n]), 2), lane.threshold]
             for n, lane in enumerate(memory.lanes)
         }
-    if reading.buckets is not None and "value" in numbers:
-        return _explain_buckets(reading, reading.buckets, i, (calls, failures), numbers)
+    if isinstance(rule, RegressionRule) and reading.usual is not None and "baseline_value" in numbers:
+        return _explain_trials(rule, reading, i, (calls, failures), numbers)
     if "baseline_value" in numbers:
         sure = _bounds(reading, i, numbers)
         before, value = (measure(numbers[name], unit) for name in ("baseline_value", "value"))
@@ -78,21 +77,20 @@ def _explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str,
     return f"{rate:.2%} → {now:.2%} over {calls} calls{loaded}", numbers
 
 
-def _explain_buckets(
-    reading: Reading, buckets: Buckets, i: int, counts: tuple[int, int], numbers: dict[str, Any]
+def _explain_trials(
+    rule: RegressionRule, reading: Reading, i: int, counts: tuple[int, int], numbers: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """The same of buckets, of which the counts are; the numbers of calls are of the window."""
+    """The same of buckets or groups, of which the counts are; the numbers of calls are of the window."""
+    number, above = counts
     came = 0 if reading.came is None else int(reading.came[i])
-    numbers |= {
-        "window": {"calls": came},
-        "baseline": None,
-        "ratio": None,
-        "usual_rate": float(buckets.rate[i]),
-        "buckets": {"calls": int(buckets.size[i]), "number": counts[0], "above": counts[1]},
-    }
+    usual = float("nan") if reading.usual is None else float(reading.usual[i])
+    numbers |= {"window": {"calls": came}, "baseline": None, "ratio": None}
+    numbers |= {"usual_rate": usual, "trials": {"number": number, "above": above}}
+    of = f"quarter hours of a {rule.over}"
+    if reading.buckets is not None:
+        of = f"buckets of {int(reading.buckets.size[i])} calls"
     p95 = f"p95 {numbers['baseline_value']:.2%} → {numbers['value']:.2%}"
-    many = f"{counts[1]} of {counts[0]} above the usual p95"
-    return f"{p95} of buckets of {int(buckets.size[i])} calls, {many}", numbers
+    return f"{p95}, {above} of {number} {of} above the usual p95", numbers
 
 
 def _explain_absence(rule: AbsenceRule, reading: Reading, i: int) -> tuple[str, dict[str, Any]]:

@@ -117,13 +117,16 @@ def budget(rule: Rule) -> float | None:
 def effect(rule: Rule, traffic: Traffic) -> Effect | None:
     """The smallest rise that a rule tells at this traffic, on a series that does not drift; its margins too.
 
-    ``None`` where that can't be said beforehand: of limits, absence, and of means, whose spread is unknown.
+    ``None`` where that can't be said beforehand: of limits and absence, and of means and groups, whose spread
+    is unknown.
     """
     if not isinstance(rule, RegressionRule) or traffic.calls_per_minute <= 0 or traffic.rate >= 1:
         return None
     if rule.evidence == "cusum":
         traffic = Traffic(traffic.calls_per_minute, max(traffic.rate, min(rule.absolute, LEAST_RATE)))
     if traffic.rate <= 0:
+        return None
+    if statistic(rule) == "group_p95":
         return None
     if statistic(rule) == "bucket_p95":
         return Effect(_of_buckets(rule, traffic, HOUR), _of_buckets(rule, traffic, DAY))
@@ -193,7 +196,8 @@ def _condition(rule: Measured) -> str:
             percentile = named in BEYOND
             points = rule.absolute if unit and not percentile else rule.absolute * 100
             name = unit if unit and not percentile else "points"
-            what = "calls" if percentile else "buckets" if named == "bucket_p95" else ""
+            trials = {"bucket_p95": "buckets", "group_p95": f"quarter hours of a {rule.over}"}
+            what = "calls" if percentile else trials.get(named, "")
             beyond = f" more {what} beyond it" if what else ""
             return f"{rule.worse} by {rule.relative:.0%} and {points:.3g} {name}{beyond}"
 

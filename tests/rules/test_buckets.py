@@ -16,10 +16,6 @@ def row(*values: float) -> Floats:
     return np.array([values], np.float64)
 
 
-def usual_of(size: Floats, most: Floats) -> Buckets:
-    return Buckets(size, most, np.array([0.02]))
-
-
 def world(calls_a_minute: float, rate: float, minutes: int, seed: int) -> tuple[Floats, Floats]:
     """A series whose rate never changes."""
     random = np.random.default_rng(seed)
@@ -42,7 +38,7 @@ def test_an_empty_minute_is_no_bucket_and_no_rate_of_zero() -> None:
     with_gaps = gather(row(50, 0, 50, 0, 0, 50), row(2, 0, 3, 0, 0, 4), size)
     without = gather(row(50, 50, 50), row(2, 3, 4), size)
     assert p95(*with_gaps, size) == p95(*without, size) == 4
-    usual = usual_of(size, np.array([2.0]))
+    usual = Buckets(size, np.array([2.0]))
     assert [one.sum() for one in exceeding(*with_gaps, usual)] == [3, 2]
 
 
@@ -56,7 +52,7 @@ def test_of_full_buckets_the_p95_is_the_order_statistic_and_is_not_interpolated(
 @given(st.integers(20, 200), st.data())
 def test_of_more_calls_than_a_bucket_holds_every_choice_counts_alike(calls: int, data: st.DataObject) -> None:
     failures, most = data.draw(st.integers(0, calls)), data.draw(st.integers(0, 20))
-    count, over = exceeding(row(calls), row(failures), usual_of(np.array([20.0]), np.array([float(most)])))
+    count, over = exceeding(row(calls), row(failures), Buckets(np.array([20.0]), np.array([float(most)])))
     ways = sum(comb(failures, k) * comb(calls - failures, 20 - k) for k in range(most + 1, 21))
     chance = ways / comb(calls, 20)
     assert count[0, 0] == calls // 20
@@ -76,7 +72,7 @@ def test_the_bucket_p95_of_a_constant_world_does_not_depend_on_traffic() -> None
 
 @pytest.mark.parametrize("traffic", [20.0, 200.0, 2000.0])
 def test_in_a_constant_world_one_in_twenty_buckets_is_above_the_p95_at_any_traffic(traffic: float) -> None:
-    usual = usual_of(np.array([250.0]), np.array([9.0]))
+    usual = Buckets(np.array([250.0]), np.array([9.0]))
     calls, failures = world(traffic, 0.02, int(1_500_000 / traffic), seed=6)
     count, over = (one.sum() for one in exceeding(*gather(calls, failures, usual.size), usual))
     exact = 1 - sum(comb(250, k) * 0.02**k * 0.98 ** (250 - k) for k in range(10))
@@ -89,11 +85,11 @@ def test_a_label_set_without_a_past_has_no_buckets() -> None:
     size = np.array([np.inf])
     groups = gather(calls, failures, size)
     assert np.isnan(p95(*groups, size)).all()
-    assert [one.sum() for one in exceeding(*groups, usual_of(size, np.array([np.nan])))] == [0, 0]
+    assert [one.sum() for one in exceeding(*groups, Buckets(size, np.array([np.nan])))] == [0, 0]
 
 
 def test_many_failures_of_large_buckets_are_counted_without_underflow() -> None:
-    usual = usual_of(np.array([5_000.0]), np.array([2_560.0]))
+    usual = Buckets(np.array([5_000.0]), np.array([2_560.0]))
     _, over = exceeding(row(50_000, 50_000), row(25_000, 26_500), usual)
     assert over[0, 0] / 10 < 0.06
     assert over[0, 1] / 10 > 0.9

@@ -282,8 +282,9 @@ def test_missing_minutes_change_no_evidence(calls: int, share: float, minutes: i
 
 def in_buckets(size: float = 250.0, most: float = 9.0) -> dict[str, Any]:
     """A rule's usual buckets, one in twenty of which is above the p95."""
-    of = Buckets(np.array([size]), np.array([most]), np.array([0.02]))
-    return {"buckets": of, "compared": against(0.05), "value": np.array([0.05]), "past_value": most / of.size}
+    of = Buckets(np.array([size]), np.array([most]))
+    found = {"value": np.array([0.05]), "past_value": most / of.size, "usual": np.array([0.02])}
+    return {"buckets": of, "compared": against(0.05), **found}
 
 
 def of_buckets(minutes: Sequence[tuple[float, float]]) -> tuple[list[Verdict], Memory]:
@@ -340,9 +341,20 @@ def test_what_is_said_of_buckets_has_the_statistic_and_how_large_they_are() -> N
     reading = read(counted((20, 8)), came=np.array([5_000.0]), **in_buckets())
     verdicts(rule, reading, memory)
     said, numbers = explain(rule, memory, reading, 0)
-    usual = "p95 3.60% → 5.00% of buckets of 250 calls, 8 of 20 above the usual p95"
+    usual = "p95 3.60% → 5.00%, 8 of 20 buckets of 250 calls above the usual p95"
     assert said == f"{usual}, traffic that moved included"
     assert (numbers["statistic"], numbers["definition"]) == ("bucket_p95", STATISTICS["bucket_p95"])
+
+
+def test_what_is_said_of_groups_is_how_many_of_their_quarter_hours_were_high() -> None:
+    rule = regression(statistic="group_p95", over="route", severity="ticket")
+    memory = Memory(lanes_for(rule))
+    reading = read(counted((40, 8)), came=np.array([5_000.0]), **{**in_buckets(), "buckets": None})
+    verdicts(rule, reading, memory)
+    said, numbers = explain(rule, memory, reading, 0)
+    usual = "p95 3.60% → 5.00%, 8 of 40 quarter hours of a route above the usual p95"
+    assert said == f"{usual}, traffic that moved included"
+    assert (numbers["window"], numbers["trials"]) == ({"calls": 5_000}, {"number": 40, "above": 8})
 
 
 def test_minutes_below_the_load_are_no_evidence_in_either_direction() -> None:

@@ -330,6 +330,25 @@ _FISHER = {"evidence": "fisher", "baseline": "{previous: 24h}"}
                 {"baseline": "weekly"},
             )
         ],
+        ("regression", {"statistic": "group_p95"}, "over says whose values are the groups of group_p95"),
+        ("threshold", {"over": "route"}, "over says whose values are the groups of group_p95"),
+        *[
+            (kind, {"statistic": "group_p95", "over": "route", **said}, expected)
+            for kind, said, expected in (
+                ("regression", {"over": "tier"}, "unknown dimension 'tier'"),
+                ("regression", {"by": "[route]"}, "an alert by route has one route: leave it out of by"),
+                ("regression", {"for": "20m"}, "group_p95 takes a blip of all groups for a rise"),
+                ("regression", {"severity": "ticket"}, "group_p95 takes a blip of all groups for a rise"),
+                (
+                    "regression",
+                    {"severity": "ticket", "for": "20m", "window": "2h"},
+                    "group_p95 compares an hour with that of other days: leave window out",
+                ),
+                ("burn_rate", {"objective": "0.99"}, "group_p95 compares minutes with those of past days"),
+                ("blip", {}, "group_p95 compares minutes with those of past days"),
+                ("threshold", {"metric": "duration"}, "duration has no group_p95 in a threshold rule"),
+            )
+        ],
         ("regression", {"metric": "duration", "statistic": "bucket_p95"}, "duration has no bucket_p95"),
         (
             "regression",

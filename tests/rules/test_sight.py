@@ -43,6 +43,11 @@ WORDS = {
         regression(statistic="bucket_p95", margin=Margin(relative=2, absolute=0.1)),
         "bucket_p95 of errors, higher by 200% and 10 points more buckets beyond it, by service",
     ),
+    "groups": (
+        regression(statistic="group_p95", over="route", margin=Margin(relative=1, absolute=0.05)),
+        "group_p95 of errors, higher by 100% and 5 points more quarter hours of a route beyond it,"
+        " by service",
+    ),
     "under load": (
         regression(statistic="rate_at_load"),
         "rate_at_load of errors, higher by 25% and 0.5 points, by service",
@@ -152,10 +157,11 @@ def test_under_load_only_a_twentieth_of_the_minutes_can_be_counted_on() -> None:
         made(ThresholdRule, above=0.1),
         made(AbsenceRule, absent="calls"),
         regression(metric="cost", evidence="days"),
+        regression(statistic="group_p95", over="route"),
     ],
-    ids=["limit", "absence", "mean"],
+    ids=["limit", "absence", "mean", "groups"],
 )
-def test_of_limits_absence_and_means_nothing_is_said_beforehand(rule: Rule) -> None:
+def test_of_limits_absence_means_and_groups_nothing_is_said_beforehand(rule: Rule) -> None:
     assert effect(rule, Traffic(200.0, 0.02)) is None
 
 
