@@ -39,6 +39,7 @@ from monitor.durations import seconds
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.evaluation import Evaluator
 from monitor.heartbeat import Heartbeat
+from monitor.hook_api import hooks_route
 from monitor.letter_topic import LetterTopic
 from monitor.notify import Delivery
 from monitor.notify.alertmanager import AlertmanagerChannel
@@ -60,6 +61,7 @@ from monitor.store.outbox import Outbox
 from monitor.store.rollups import MINUTE_WAITS
 from monitor.store.silences import Silences
 from monitor.store.suspects import suspect
+from monitor.store.views import Views
 from monitor.web import WebServer, build_app
 from monitor.web.api import api_routes
 from monitor.web.auth import Guard
@@ -147,6 +149,7 @@ class Service:
             )
             routes = [
                 deploys,
+                hooks_route(config.channels, Alerts(engine), Views(engine), self._clock),
                 *api_routes(desk, guard, [DEPLOYS]),
                 *page_routes(desk, guard, self._clock, config.web.url),
             ]

@@ -31,8 +31,13 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dedup_key(self) -> str:
-        """The identity of the episode for receivers that keep incidents: 32 hexadecimal digits."""
-        return hashlib.sha256(self.page.episode.encode()).hexdigest()[:32]
+        """The identity of the episode for receivers that keep incidents: see ``dedup_key``."""
+        return dedup_key(self.page.episode)
+
+
+def dedup_key(episode: str) -> str:
+    """What an episode is known by where its own name is too long or says too much: 32 hexadecimal digits."""
+    return hashlib.sha256(episode.encode()).hexdigest()[:32]
 
 
 class TryLater(Transient):

@@ -41,17 +41,17 @@ class TooLarge(Exception):
     """The body has more bytes than it may have: the rest was not read."""
 
 
-async def body(request: Request) -> bytes:
+async def body(request: Request, limit: int = MAX_BODY) -> bytes:
     """The body.
 
     Raises:
-        TooLarge: it is.
+        TooLarge: it has more bytes than that.
     """
     read = b""
     async for chunk in request.stream():
         read += chunk
-        if len(read) > MAX_BODY:
-            raise TooLarge(f"at most {MAX_BODY:,} bytes")
+        if len(read) > limit:
+            raise TooLarge(f"at most {limit:,} bytes")
     return read
 
 
