@@ -137,6 +137,8 @@ class RetentionConfig(_Section, frozen=True, kw_only=True):
     calls: Duration = "30d"
     rollups: Duration = "396d"
     dead_letters: Duration = "90d"
+    events: Duration = "30d"
+    """Changes of state of labels that no alert was about; those of alerts are kept."""
 
 
 class WebConfig(_Section, frozen=True, kw_only=True):
@@ -470,6 +472,7 @@ _DURATIONS = (
     ("ingest", "record_timeout", "1s", "30s"),
     ("retention", "rollups", "1d", "3650d"),
     ("retention", "dead_letters", "1d", "3650d"),
+    ("retention", "events", "1d", "3650d"),
     # Ten batches of parts may follow one another in one turn, which has to end within a minute.
     ("judge", "wait", "100ms", "5s"),
     ("control", "rollup_interval", "100ms", "1h"),

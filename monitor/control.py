@@ -29,6 +29,7 @@ from monitor.letter_topic import LetterTopic
 from monitor.notify import Delivery
 from monitor.rules.watermark import STALLS_AFTER, Watermark, watermark
 from monitor.scorers.fallback.requests import relate
+from monitor.store.alerts import Alerts
 from monitor.store.database import transient_if_unreachable
 from monitor.store.letters import expire, key_of, mark_sent, unsent
 from monitor.store.outbox import Outbox
@@ -57,6 +58,9 @@ SLICES_AT_ONCE = 50
 LETTERS_DELETED = 5_000
 LETTERS_SENT = 50
 ROUNDS = 100
+
+#: Changes of state that one statement deletes.
+EVENTS_DELETED = 5_000
 
 #: How long a slice takes, about: nobody else can recompute meanwhile.
 SLICE_S = 1.0
@@ -297,6 +301,18 @@ def expire_letters(engine: sa.Engine, clock: Clock, *, keep: timedelta) -> None:
         deleted.append(expire(engine, before, LETTERS_DELETED))
     if deleted[0]:
         log.info("dead letters", deleted=sum(deleted))
+
+
+def expire_events(alerts: Alerts, clock: Clock, *, keep: timedelta) -> None:
+    """Delete the changes of state without an alert whose time is over: some at once, so that nothing waits.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    before = clock.now() - keep
+    for _ in range(ROUNDS):
+        if alerts.expire_events(before, EVENTS_DELETED) < EVENTS_DELETED:
+            return
 
 
 def send_letters(engine: sa.Engine, topic: LetterTopic) -> None:

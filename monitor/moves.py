@@ -13,7 +13,7 @@ from monitor.reading import by_of
 from monitor.rules.judge import Bools, Codes, Reading
 from monitor.rules.memory import NEVER, Memory
 from monitor.rules.model import Rule
-from monitor.rules.states import CODE, STATE_CODE, STATES, VERDICTS, Standing, State, Verdict, follow
+from monitor.rules.states import CODE, STATE_CODE, STATES, STAY, VERDICTS, Standing, State, Verdict, follow
 from monitor.store.alerts import fingerprint
 
 #: Gives a sentence about a label set, and the numbers that it rests on.
@@ -74,7 +74,7 @@ def follow_all(
     codes = np.asarray(verdicts, np.int64)
     now = int(minute.timestamp()) // 60
     memory.settle(np.flatnonzero(memory.is_new), _SETTLED[codes], now)
-    still = _QUIET[memory.state, codes] & ~memory.open
+    still = (_QUIET[memory.state, codes] & ~memory.open) | _hesitates(memory, codes, now)
     moved = []
     for i in np.flatnonzero(~still).tolist():
         before = memory.standing(i)
@@ -91,6 +91,16 @@ def follow_all(
     if reading is not None:
         freeze(memory, reading, memory.open | (memory.state == STATE_CODE[State.PENDING]), now)
     return moved
+
+
+def _hesitates(memory: Memory, codes: Codes, now: int) -> Bools:
+    """Which would go from one state without an alert to another, but were not so for long enough."""
+    other = _WITHOUT_ALERT[memory.state] & ~memory.open & (codes != CODE[Verdict.BREACH])
+    other &= _SETTLED[codes] != memory.state
+    began = np.where(memory.other_since == NEVER, now, memory.other_since)
+    memory.other_since = np.where(other, began, NEVER)
+    waits: Bools = other & (now - began < STAY)
+    return waits
 
 
 def freeze(memory: Memory, reading: Reading, resting: Bools, now: int) -> None:
@@ -138,6 +148,10 @@ _SETTLED[CODE[Verdict.INSUFFICIENT]] = STATE_CODE[State.INSUFFICIENT_DATA]
 _SETTLED[CODE[Verdict.UNLEARNED]] = STATE_CODE[State.INSUFFICIENT_DATA]
 _SETTLED[CODE[Verdict.NO_DATA]] = STATE_CODE[State.NO_DATA]
 _SETTLED[CODE[Verdict.MISSING]] = STATE_CODE[State.MISSING_SERIES]
+
+_WITHOUT_ALERT = np.array(
+    [one in {State.NORMAL, State.INSUFFICIENT_DATA, State.NO_DATA, State.MISSING_SERIES} for one in STATES]
+)
 
 _QUIET = np.zeros((len(STATES), len(VERDICTS)), bool)
 for _state, _verdict in _STILL:

@@ -25,6 +25,7 @@ from monitor.control import (
     IngestWatch,
     Schedule,
     deliver,
+    expire_events,
     expire_letters,
     look_after_outbox,
     maintain,
@@ -288,6 +289,11 @@ class Service:
             lambda: expire_letters(
                 engine, clock, keep=timedelta(seconds=seconds(config.retention.dead_letters))
             ),
+        )
+        schedule.add(
+            "events",
+            MAINTENANCE_S,
+            lambda: expire_events(alerts, clock, keep=timedelta(seconds=seconds(config.retention.events))),
         )
         if config.ingest.dead_letter_topic is not None:
             topic = LetterTopic(config.ingest.dead_letter_topic, config.kafka.client)

@@ -125,6 +125,7 @@ _OVERRIDES: list[tuple[str, str, tuple[str, ...], object]] = [
     ("RETENTION__CALLS", "60d", ("retention", "calls"), "60d"),
     ("RETENTION__ROLLUPS", "800d", ("retention", "rollups"), "800d"),
     ("RETENTION__DEAD_LETTERS", "9d", ("retention", "dead_letters"), "9d"),
+    ("RETENTION__EVENTS", "9d", ("retention", "events"), "9d"),
     ("WEB__HOST", "0.0.0.0", ("web", "host"), "0.0.0.0"),
     ("WEB__PORT", "0", ("web", "port"), 0),
     ("WEB__TOKEN", "0123456789012345", ("web", "token"), "0123456789012345"),

@@ -23,6 +23,7 @@ from monitor.control import (
     IngestWatch,
     Schedule,
     deliver,
+    expire_events,
     look_after_outbox,
     maintain,
     recompute,
@@ -31,8 +32,9 @@ from monitor.control import (
 from monitor.errors import Transient
 from monitor.notify import Delivery, Notification
 from monitor.store import Batch, OffsetMove, PostgresStore, connect
+from monitor.store.alerts import Alerts
 from monitor.store.outbox import Outbox
-from monitor.store.tables import dirty_minutes
+from monitor.store.tables import alert_events, dirty_minutes
 from monitor.telemetry import ControlMetrics
 from tests.examples import NOON, PARTITION, scored
 from tests.town import Town, threshold
@@ -158,6 +160,30 @@ def test_a_log_that_is_never_read_stands_still_once_that_lasts(engine: sa.Engine
     assert stands == [False, False, False, True]
     clock.advance(timedelta(minutes=10))
     assert not ingest.look().stands, "another replica led meanwhile, and this one has only begun to look"
+
+
+def test_changes_of_state_without_an_alert_are_kept_for_their_time_and_those_of_alerts_for_good(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "EVENTS_DELETED", 2)
+    town, clock = Town(engine, threshold(by=("service",))), ManualClock(NOON + timedelta(days=31))
+    town.calls(10, 60)
+    assert town.evaluate() == 1
+    (of_alert,) = (row.event_id for row in town.rows(alert_events))
+    old = {
+        "from_state": "normal",
+        "to_state": "no_data",
+        "reason": "no calls",
+        "rule": "High",
+        "fingerprint": "x",
+    }
+    rows = [{**old, "at": at, "labels": {}, "evidence": {}} for at in [NOON] * 5 + [NOON + timedelta(days=3)]]
+    with engine.begin() as connection:
+        connection.execute(sa.insert(alert_events), rows)
+    expire_events(Alerts(engine), clock, keep=timedelta(days=30))
+    left = town.rows(alert_events)
+    assert [row.event_id == of_alert for row in left] == [True, False]
+    assert left[1].at == NOON + timedelta(days=3)
 
 
 def test_it_is_a_warning_where_calls_come_later_than_rules_wait(engine: sa.Engine) -> None:

@@ -13,7 +13,7 @@ from monitor.rules.detector import PAGE_LANES
 from monitor.rules.judge import Compared, Counted, Reading
 from monitor.rules.memory import NEVER, Memory
 from monitor.rules.model import ThresholdRule
-from monitor.rules.states import CODE, VERDICTS, Standing, State, Verdict, follow
+from monitor.rules.states import CODE, STAY, VERDICTS, Standing, State, Verdict, follow
 from monitor.store.alerts import fingerprint
 
 MINUTE = timedelta(minutes=1)
@@ -57,6 +57,7 @@ def moved_by(
 def test_all_label_sets_at_once_move_as_each_by_itself(verdict: Verdict) -> None:
     under = rule(for_="2m", keep="2m")
     memory = remembered(*EVERY)
+    memory.other_since[:] = AT_NOON - STAY
     moved = moved_by(memory, *[verdict] * len(EVERY), under=under)
     alone = [follow(one, verdict, under, AT_NOON) for one in EVERY]
     assert [memory.standing(n) for n in range(len(EVERY))] == [step.standing for step in alone]
@@ -72,6 +73,29 @@ def test_the_same_verdict_again_moves_nothing(verdict: Verdict) -> None:
     memory = remembered(Standing())
     moved_by(memory, verdict)
     assert [moved_by(memory, verdict, after=n) for n in (1, 2, 3)] == [[], [], []]
+
+
+def test_traffic_that_is_just_enough_or_just_not_is_no_row_each_time() -> None:
+    memory = remembered(Standing(State.NORMAL, AT_NOON - 9))
+    verdicts = [Verdict.INSUFFICIENT, Verdict.NO_DATA, Verdict.CLEAR, Verdict.INSUFFICIENT] * 60
+    assert [one for n, said in enumerate(verdicts) for one in moved_by(memory, said, after=n)] == []
+
+
+def test_a_state_without_an_alert_is_another_once_it_was_otherwise_for_half_an_hour() -> None:
+    memory = remembered(Standing(State.NORMAL, AT_NOON - 9))
+    moved = {n: moved_by(memory, Verdict.INSUFFICIENT, after=n) for n in range(STAY + 5)}
+    assert [n for n, some in moved.items() if some] == [STAY]
+    assert moved[STAY][0].after == Standing(State.INSUFFICIENT_DATA, AT_NOON + STAY)
+
+
+def test_what_is_bad_waits_for_no_state() -> None:
+    memory = remembered(Standing(State.NO_DATA, AT_NOON - 9))
+    assert moved_by(memory, Verdict.CLEAR) == []
+    ((one,), (end,)) = (
+        moved_by(memory, said, after=n) for n, said in ((1, Verdict.BREACH), (2, Verdict.CLEAR))
+    )
+    assert (one.before.state, one.after.state) == (State.NO_DATA, State.FIRING)
+    assert end.after.state is State.NORMAL
 
 
 def test_one_that_moved_is_known_by_its_rule_and_labels() -> None:

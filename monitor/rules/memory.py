@@ -41,6 +41,7 @@ class Memory:
         evidence: what the detector has gathered.
         state: codes of ``STATES``.
         onset: where the evidence of an open alert began.
+        other_since: since when each would be in another state, where neither has an alert.
         frozen: what open alerts were opened against.
         well_calls, well_failures: what was seen since it was last bad.
         held_calls, held_failures: of a bucket that is not full yet.
@@ -57,6 +58,7 @@ class Memory:
         self._breached = np.empty(0, np.int64)
         self._clear_since = np.empty(0, np.int64)
         self.onset = np.empty(0, np.int64)
+        self.other_since = np.empty(0, np.int64)
         self.frozen = Frozen()
         self.well_calls = np.empty(0, np.float64)
         self.well_failures = np.empty(0, np.float64)
@@ -166,7 +168,7 @@ class Memory:
         return memory
 
 
-_ARRAYS = ("state", "_since", "_open", "_breached", "_clear_since", "onset")
+_ARRAYS = ("state", "_since", "_open", "_breached", "_clear_since", "onset", "other_since")
 _FLOATS = {
     "well_calls": 0.0,
     "well_failures": 0.0,

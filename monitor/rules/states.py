@@ -19,6 +19,11 @@ from monitor.rules.model import Rule
 GAP = 5
 
 
+#: Minutes that a label set without an alert must be otherwise before its state is: traffic that is just
+#: enough for a rule, or just not, would change it hundreds of times a day.
+STAY = 30
+
+
 class State(StrEnum):
     """Where a label set stands."""
 

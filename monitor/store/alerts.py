@@ -193,6 +193,22 @@ class Alerts:
         with transient_if_unreachable(), self._engine.begin() as connection:
             return [Incident(**row._mapping) for row in connection.execute(query)]
 
+    def expire_events(self, before: datetime, limit: int) -> int:
+        """Delete at most ``limit`` events of before that no alert is about; gives how many.
+
+        Raises:
+            Transient: Postgres can't be reached.
+        """
+        event = alert_events.c
+        over = (
+            sa.select(event.event_id)
+            .where(event.alert_id.is_(None), event.at < before)
+            .order_by(event.at)
+            .limit(limit)
+        )
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return connection.execute(sa.delete(alert_events).where(event.event_id.in_(over))).rowcount
+
     def told(self, episode: str) -> list[str]:
         """The channels that were given anything about an episode, sorted.
 
