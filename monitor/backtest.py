@@ -44,6 +44,8 @@ class Backtest(msgspec.Struct, frozen=True):
     """Keys of the rules that were tried."""
     fired: tuple[Fired, ...]
     deploys: tuple[Marker, ...] = ()
+    label_sets: dict[str, int] = {}
+    """How many label sets each rule was tried on, by its key."""
 
     def went_on(self, one: Fired) -> bool:
         """Whether it fired before already."""

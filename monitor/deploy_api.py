@@ -7,7 +7,7 @@ refused. The body is bounded before it is read.
 from __future__ import annotations
 
 import hmac
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -19,19 +19,17 @@ from starlette.routing import Route
 
 from monitor.clock import Clock
 from monitor.errors import Transient
-from monitor.store.deploys import Deploy, add
+from monitor.store.deploys import LONGEST, Deploy, add, check
 from monitor.web.openapi import Endpoint
 
 #: Bytes that a request may have.
 MAX_BODY = 16_384
-#: How far back a deploy may lie that is told now, and how far ahead.
-OLDEST, NEWEST = timedelta(days=366), timedelta(days=1)
 
 # One line of text: what is shown in a table, and what Postgres takes.
 _LINE = r"^[^\x00-\x1f\x7f]*\Z"
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=_LINE)]
-_Text = Annotated[str, msgspec.Meta(max_length=256, pattern=_LINE)]
-_Comment = Annotated[str, msgspec.Meta(max_length=2_048, pattern=_LINE)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST["service"], pattern=_LINE)]
+_Text = Annotated[str, msgspec.Meta(max_length=LONGEST["environment"], pattern=_LINE)]
+_Comment = Annotated[str, msgspec.Meta(max_length=LONGEST["comment"], pattern=_LINE)]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -85,8 +83,6 @@ def deploys_route(engine: sa.Engine, clock: Clock, token: str | None) -> Route:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _refused(400, str(error))
         at = posted.at or now
-        if not now - OLDEST <= at <= now + NEWEST:
-            return _refused(400, "`at` must be within the last year, and at most a day ahead")
         deploy = Deploy(
             at=at,
             service=posted.service,
@@ -95,6 +91,10 @@ def deploys_route(engine: sa.Engine, clock: Clock, token: str | None) -> Route:
             comment=posted.comment,
             source="http",
         )
+        try:
+            check(deploy, now)
+        except ValueError as error:
+            return _refused(400, str(error))
         try:
             id_, new = await run_in_threadpool(add, engine, deploy)
         except Transient:

@@ -57,6 +57,10 @@ class Simulation:
             yield minute + MINUTE, self._judge(minute)
             minute += MINUTE
 
+    def label_sets(self, rule: Rule) -> int:
+        """How many label sets of a rule there were so far."""
+        return len(self._memories[rule.key].labels)
+
     def _judge(self, minute: datetime) -> list[Moved]:
         self._reader.at(minute)
         incidents = [*self._past, *self._incidents.values()]

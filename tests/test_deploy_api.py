@@ -93,6 +93,17 @@ def test_the_same_deploy_again_is_answered_with_the_same_id(post: Post, engine: 
     assert len(stored(engine)) == 1
 
 
+@pytest.mark.parametrize("name", ["service", "version"])
+@pytest.mark.parametrize("text", ["  ", "\u2003", "a\x85b"])
+def test_what_the_command_refuses_is_refused_here_too(
+    post: Post, engine: sa.Engine, name: str, text: str
+) -> None:
+    answer = post({**GOOD, name: text})
+    assert answer.status_code == 400
+    assert f"`{name}` must" in answer.json()["error"]
+    assert stored(engine) == []
+
+
 def test_without_a_configured_token_nothing_is_taken(closed: Post, engine: sa.Engine) -> None:
     answer = closed()
     assert answer.status_code == 403

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 #: The usual rate that is assumed where none is given and none is known.
 RATE = 0.02
+
+#: Calls a minute that one label set could have at most.
+MOST_CALLS = 1e9
 
 
 def check(
@@ -51,6 +55,10 @@ def check(
     from monitor.rules import load_rules
     from monitor.rules.reach import of_nobody
 
+    if calls_per_minute is not None and not calls_per_minute <= MOST_CALLS:
+        raise typer.BadParameter(f"at most {MOST_CALLS:,.0f}", param_hint="--calls-per-minute")
+    if isnan(rate):
+        raise typer.BadParameter("a share of calls, from 0 to 1", param_hint="--rate")
     settings = load_settings(config) if config or not files else None
     if files:
         loaded = load_rules(files, channels=settings.config.channels if settings else None)
@@ -141,6 +149,7 @@ def _said(rule: Rule, label_sets: Sequence[Traffic]) -> dict[str, Any]:
 
 def _table(said: Sequence[Mapping[str, Any]]) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("rule", "watches", "against", "a week", "calls/min", "usual", "in 1 h", "in 24 h"):
@@ -159,7 +168,7 @@ def _table(said: Sequence[Mapping[str, Any]]) -> Table:
                 "" if budget is None else f"≤ {budget:.2g}",
             )
             table.add_row(
-                *(first if n == 0 else ("",) * len(first)),
+                *(Text(cell) if n == 0 else "" for cell in first),
                 f"{row['calls_per_minute']:.3g}" if row else "",
                 f"{row['rate']:.2%}" if rise else "",
                 _times(rise, "in_an_hour") or unknown,

@@ -35,17 +35,20 @@ def deploy(
 
     The same service, environment, version and time again is the same deploy, and prints the same id.
     """
-    from monitor.store.deploys import Deploy, add
+    from monitor.store.deploys import Deploy, add, check
 
-    if not (service.strip() and version.strip()):
-        raise typer.BadParameter("give a service and a version, not an empty text")
+    now = SystemClock().now()
     marker = Deploy(
-        at=at or SystemClock().now(),
+        at=at or now,
         service=service,
         version=version,
         environment=environment,
         comment=comment,
     )
+    try:
+        check(marker, now)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     with database(load_settings(config)) as engine:
         id_, new = add(engine, marker)
     if not new:

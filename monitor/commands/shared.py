@@ -90,3 +90,11 @@ def moment(text: str) -> datetime:
     if abs(at - SystemClock().now()) > FURTHEST:
         raise typer.BadParameter(f"{text} is more than ten years from now")
     return at
+
+
+def check_utf8(*texts: str) -> None:
+    """Refuse arguments that are not UTF-8: Python keeps their bytes as halves of characters."""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter("an argument is not UTF-8") from None

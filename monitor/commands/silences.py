@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from monitor.clock import SystemClock
-from monitor.commands.shared import ConfigOption, database, duration, load_settings, moment
+from monitor.commands.shared import ConfigOption, check_utf8, database, duration, load_settings, moment
 from monitor.rules.matchers import Matchers, alert_labels, match, parse, selecting
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def add(
         raise typer.BadParameter("it would end before it starts")
     if not comment.strip():
         raise typer.BadParameter("say why", param_hint="--comment")
+    check_utf8(*matchers, comment, author or "")
     settings = load_settings(config)
     with database(settings) as engine:
         id_ = Silences(engine).add(
@@ -121,7 +122,10 @@ def list_(
 
 @app.command()
 def expire(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID…", help="Which ones, by their ids.")] = None,
+    ids: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="ID…", min=1, max=2**63 - 1, help="Which ones, by their ids."),
+    ] = None,
     matching: Annotated[
         list[str] | None,
         typer.Option(

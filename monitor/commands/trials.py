@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from msgspec import structs
 
 from monitor.clock import SystemClock
 from monitor.commands.shared import ConfigOption, database, duration, load_settings, moment
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from monitor.backtest import Backtest, Fired
     from monitor.moves import Moved
     from monitor.rules import Rule
-
-#: Margins that ``--tune`` tries, as shares of the baseline's rate.
-MARGINS = (0.1, 0.15, 0.25, 0.5, 0.75, 1.0, 2.0)
 
 #: How far back a backtest looks.
 SINCE = timedelta(days=7)
@@ -79,6 +77,7 @@ def backtest(
     Nothing is told to anybody, and nothing is stored.
     """
     from monitor import backtest as backtests
+    from monitor.commands.tuning import in_words, tuned
     from monitor.rules import load_rules
 
     settings = load_settings(config)
@@ -87,11 +86,24 @@ def backtest(
     if unknown := sorted(set(only or ()) - known):
         raise typer.BadParameter(f"no rule is called {', '.join(unknown)}", param_hint="--only")
     tried = [rule for rule in given if not only or rule.alert in only]
-    stop = (until or SystemClock().now()).astimezone(UTC).replace(second=0, microsecond=0)
-    start = stop - (since or SINCE)
+    stop = (until or SystemClock().now()).replace(second=0, microsecond=0)
+    start = stop - (SINCE if since is None else since)
+    if start > stop - timedelta(minutes=1):
+        raise typer.BadParameter("a minute is the least", param_hint="--since")
+    if not 0 <= budget < inf:
+        raise typer.BadParameter("alerts a week, 0 or more", param_hint="--budget")
+    if svg and tune:
+        raise typer.BadParameter("--tune draws no picture", param_hint="--svg")
+    if svg:
+        _check_writable(svg)
     with database(settings) as engine:
         if tune:
-            typer.echo(_tuned(engine, tried, start, stop, budget))
+            margins = tuned(tried, partial(_run, engine, start=start, stop=stop), budget)
+            if as_json:
+                sys.stdout.buffer.write(msgspec.json.encode(margins) + b"\n")
+            else:
+                lines = [in_words(one) for one in margins]
+                typer.echo("\n".join(lines) or "none of these rules is a regression")
             return
         result = _run(engine, tried, start, stop)
     if svg:
@@ -104,6 +116,14 @@ def backtest(
     console = Console()
     console.print(_often(result))
     console.print(_when(result) if result.fired else "Nothing would have fired.")
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse a file that can't be written before the work is done for it."""
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise typer.BadParameter(f"{path} can't be written: {error.strerror}", param_hint="--svg") from None
 
 
 def _run(engine: sa.Engine, rules: Sequence[Rule], start: datetime, stop: datetime) -> Backtest:
@@ -137,45 +157,13 @@ def _run(engine: sa.Engine, rules: Sequence[Rule], start: datetime, stop: dateti
 
         found = fired(judged(), since=start)
     markers = tuple(Marker(one.at, one.service, one.version) for one in between(engine, start, stop))
-    return Backtest(start, stop, tuple(rule.key for rule in simulation.rules), found, markers)
-
-
-def _tuned(engine: sa.Engine, rules: Sequence[Rule], start: datetime, stop: datetime, budget: float) -> str:
-    """For each regression the smallest margin that stays within the budget, and what each margin would do."""
-    from monitor.rules.model import Margin, RegressionRule
-
-    regressions = [rule for rule in rules if isinstance(rule, RegressionRule)]
-    variants = [
-        structs.replace(
-            rule,
-            alert=f"{rule.alert} at {relative:g}",
-            margin=Margin(relative=relative, absolute=rule.absolute),
-        )
-        for rule in regressions
-        for relative in MARGINS
-    ]
-    result = _run(engine, variants, start, stop)
-    lines = []
-    for rule in regressions:
-        rates = {
-            relative: result.per_week(f"{rule.alert} at {relative:g}/{rule.severity}") for relative in MARGINS
-        }
-        sets = {
-            tuple(one.labels.items())
-            for one in result.fired
-            if one.rule.startswith(f"{rule.alert} at ") and one.severity == rule.severity
-        }
-        fitting = [relative for relative, rate in rates.items() if rate <= budget * max(len(sets), 1)]
-        said = ", ".join(f"{relative:g}: {rate:.1f}" for relative, rate in rates.items())
-        proposal = (
-            f"margin: {{relative: {fitting[0]:g}}}" if fitting else "no margin of these is within the budget"
-        )
-        lines.append(f"{rule.alert} ({rule.severity}): {proposal}\n  alerts a week by margin: {said}")
-    return "\n".join(lines) or "none of these rules is a regression"
+    label_sets = {rule.key: simulation.label_sets(rule) for rule in simulation.rules}
+    return Backtest(start, stop, tuple(label_sets), found, markers, label_sets)
 
 
 def _often(result: Backtest) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=f"{result.start:%Y-%m-%d %H:%M} to {result.stop:%Y-%m-%d %H:%M} UTC", box=None)
     table.add_column("rule")
@@ -184,12 +172,13 @@ def _often(result: Backtest) -> Table:
     for rule in result.rules:
         own = [one for one in result.fired if f"{one.rule}/{one.severity}" == rule]
         lasted = sum((result.length(one) for one in own), timedelta())
-        table.add_row(rule, str(len(own)), f"{result.per_week(rule):.1f}", _length(lasted))
+        table.add_row(Text(rule), str(len(own)), f"{result.per_week(rule):.1f}", _length(lasted))
     return table
 
 
 def _when(result: Backtest) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title="When", box=None)
     for name in ("fired (UTC)", "for", "rule", "labels", "why", "deploy before"):
@@ -199,10 +188,10 @@ def _when(result: Backtest) -> Table:
         table.add_row(
             f"{one.start:%Y-%m-%d %H:%M}",
             _lasted(one, result),
-            f"{one.rule}/{one.severity}",
-            ", ".join(f"{name}={value}" for name, value in one.labels.items()) or "everything",
-            one.reason,
-            f"{marker.service} {marker.version} {marker.at:%H:%M}" if marker else "",
+            Text(f"{one.rule}/{one.severity}"),
+            Text(", ".join(f"{name}={value}" for name, value in one.labels.items()) or "everything"),
+            Text(one.reason),
+            Text(f"{marker.service} {marker.version} {marker.at:%H:%M}" if marker else ""),
         )
     return table
 

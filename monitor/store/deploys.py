@@ -7,6 +7,7 @@ rollups, ``between`` and ``nearest`` give them to tables and pages.
 # ruff: noqa: S608 - every statement is built from our own closed lists
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
@@ -38,6 +39,16 @@ _COUNTED_WITHIN = timedelta(days=1)
 _COMMITTED_WITHIN = timedelta(minutes=2)
 
 
+#: How far back a deploy may lie that is told now, and how far ahead.
+OLDEST, NEWEST = timedelta(days=366), timedelta(days=1)
+
+#: Characters that each text of a marker may have.
+LONGEST = {"service": 256, "version": 256, "environment": 256, "comment": 2_048}
+
+#: What is no part of one line of text, as a table shows it and Postgres takes it.
+_NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
 class Deploy(msgspec.Struct, frozen=True, kw_only=True):
     """One marker. An empty ``environment`` stands for all of them.
 
@@ -53,6 +64,20 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True):
     source: DeploySource = "command"
     dimension: str = ""
     subject: str = ""
+
+
+def check(deploy: Deploy, now: datetime) -> None:
+    """Raise ``ValueError`` for a marker that nobody can have meant; says what would be right."""
+    for name, longest in LONGEST.items():
+        text = getattr(deploy, name)
+        if len(text) > longest:
+            raise ValueError(f"`{name}` may have at most {longest:,} characters, not {len(text):,}")
+        if _NO_LINE.search(text):
+            raise ValueError(f"`{name}` must be one line of text, without control characters")
+        if name in ("service", "version") and not text.strip():
+            raise ValueError(f"`{name}` must not be empty")
+    if not now - OLDEST <= deploy.at <= now + NEWEST:
+        raise ValueError("`at` must be within the last year, and at most a day ahead")
 
 
 def add(engine: sa.Engine, deploy: Deploy) -> tuple[int, bool]:

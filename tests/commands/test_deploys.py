@@ -38,6 +38,34 @@ def test_a_wrong_use_is_explained(llm_monitor: Run, arguments: list[str]) -> Non
     assert (done.exit_code, done.stdout) == (2, "")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["check\nout", "v8"], "`service` must be one line of text"),
+        (["checkout", "v\x1b[31m8"], "`version` must be one line of text"),
+        (["checkout", "v\udcff"], "`version` must be one line of text"),
+        (["checkout", "v8", "--comment", "x" * 100_000], "`comment` may have at most 2,048 characters"),
+        (["c" * 257, "v8"], "`service` may have at most 256 characters, not 257"),
+        (["  ", "v8"], "`service` must not be empty"),
+        (["checkout", " \u2003"], "`version` must not be empty"),
+        (["checkout", "v8", "--at", "0001-01-01"], "more than ten years from now"),
+        (["checkout", "v8", "--at", "9999-12-31T23:59:59-14:00"], "out of range"),
+        (["checkout", "v8", "--at", (NOW - 400 * DAY).isoformat()], "`at` must be within the last year"),
+    ],
+    ids=[
+        *("newline", "escape", "surrogate", "long-comment", "long", "blank", "blank-version"),
+        *("year-1", "year-10000", "old"),
+    ],
+)
+def test_a_marker_that_nobody_can_have_meant_is_refused(
+    llm_monitor: Run, engine: sa.Engine, arguments: list[str], says: str
+) -> None:
+    done = llm_monitor("deploy", *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert says in " ".join(done.stderr.replace("│", " ").split())
+    assert between(engine, NOW - 9_000 * DAY, NOW + 9_000 * DAY) == []
+
+
 def test_list_shows_the_newest_first_and_whence_it_is_known(llm_monitor: Run, engine: sa.Engine) -> None:
     add(engine, Deploy(at=NOW - DAY, service="checkout", version="v7", comment="[red]x[/red]"))
     seen = Deploy(at=NOW, service="cart", environment="production", version="p2")

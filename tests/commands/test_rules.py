@@ -141,6 +141,78 @@ def test_tune_proposes_the_smallest_margin_within_the_budget(
     assert "Worse (page): margin: {relative: 0.1}" in done.stdout
 
 
+def test_the_budget_is_for_the_label_sets_there_are_not_for_those_that_fired(
+    llm_monitor: Run, town: Town, rules: Path
+) -> None:
+    for ago in range(120, 0, -4):
+        town.calls(98, 2, ago=ago * MINUTE, service="calm")
+    arguments = ["--rules", str(rules), "--since", "1h", "--until", NOON.isoformat(), "--tune", "--json"]
+    done = llm_monitor("rules", "backtest", *arguments, "--budget", "100")
+    (found,) = json.loads(done.stdout)
+    assert (found["rule"], found["severity"], found["label_sets"]) == ("Worse", "page", 2)
+    assert found["alerts_a_week"]["0.1"] == 168.0
+    assert found["proposed"] == 0.1, "168 a week are within 100 of each of two label sets"
+
+
+def test_margins_of_rules_whose_names_are_like_variants_are_told_apart(
+    llm_monitor: Run, town: Town, rules: Path
+) -> None:
+    other = WORSE.replace("alert: Worse", "alert: Worse at 0.1").replace(
+        "minimum_calls: 20", "minimum_calls: 99999"
+    )
+    two = (
+        WORSE.partition("      - alert: Never")[0]
+        + other.partition("    rules:\n")[2].partition("      - alert: Never")[0]
+    )
+    rules.write_text(two)
+    arguments = ["--rules", str(rules), "--since", "1h", "--until", NOON.isoformat(), "--tune"]
+    done = llm_monitor("rules", "backtest", *arguments)
+    assert "Worse (page): no margin of these is within the budget" in done.stdout
+    said = "Worse at 0.1 (page): margin: {relative: 0.1}, if every alert of this time was a false one"
+    assert said in done.stdout
+
+
+def test_without_history_no_margin_is_proposed(llm_monitor: Run, engine: sa.Engine, rules: Path) -> None:
+    done = llm_monitor("rules", "backtest", "--rules", str(rules), "--since", "1h", "--tune")
+    assert done.stdout == "Worse (page): no history\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--since", "0s"], "a minute is the least"),
+        (["--since", "99999999999w"], "is more than ten years"),
+        (["--until", "0001-01-02"], "more than ten years from now"),
+        (["--until", "9999-12-31T23:59:59-14:00"], "out of range"),
+        (["--budget", "-1"], "alerts a week, 0 or more"),
+        (["--budget", "nan"], "alerts a week, 0 or more"),
+        (["--tune", "--svg", "x.svg"], "--tune draws no picture"),
+        (["--svg", "/nonexistent/a.svg"], "can't be written: No such file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_could_not_be_tried_is_refused_before_any_work(
+    llm_monitor: Run, rules: Path, arguments: list[str], says: str
+) -> None:
+    done = llm_monitor("rules", "backtest", "--rules", str(rules), *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert says in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("name", ["shop[/v1]", "[red]shop", "[/]"])
+def test_a_label_is_no_markup(llm_monitor: Run, engine: sa.Engine, rules: Path, name: str) -> None:
+    town = Town(engine)
+    for ago in range(120, 0, -4):
+        town.calls(60, 40 if 12 < ago <= 20 else 2, ago=ago * MINUTE, service=name)
+    add(engine, Deploy(at=NOON - 25 * MINUTE, service=name, version="[/v8]"))
+    done = llm_monitor(
+        "rules", "backtest", "--rules", str(rules), "--since", "1h", "--until", NOON.isoformat()
+    )
+    assert done.exit_code == 0
+    for text in (f"service={name}", "[/v8]"):
+        assert text in done.stdout
+
+
 def test_a_rule_that_is_not_there_is_refused(llm_monitor: Run, rules: Path) -> None:
     done = llm_monitor("rules", "backtest", "--rules", str(rules), "--only", "Wrose")
     assert done.exit_code == 2

@@ -101,3 +101,32 @@ def test_a_database_that_is_away_leaves_the_words(llm_monitor: Run, monkeypatch:
     assert done.exit_code == 0
     assert "without traffic, give --calls-per-minute: " in done.stderr
     assert "IngestStalled (page)" in done.stdout
+
+
+def test_a_value_of_a_rule_is_no_markup(llm_monitor: Run, tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        "groups:\n  - name: a\n    rules:\n      - {alert: A, kind: threshold, metric: errors, above: 0.1,"
+        " where: {route: '[/v1]'}, runbook_url: x}\n"
+    )
+    done = llm_monitor("rules", "check", str(path))
+    assert done.exit_code == 0
+    assert "[/v1]" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--calls-per-minute", "1e300"], ["--calls-per-minute", "nan"], ["--rate", "nan"]],
+    ids=" ".join,
+)
+def test_traffic_that_nobody_has_is_refused(llm_monitor: Run, arguments: list[str]) -> None:
+    assert llm_monitor("rules", "check", "alerts", *arguments).exit_code == 2
+
+
+def test_an_inhibition_of_alerts_that_no_rule_of_the_files_has_is_said(
+    llm_monitor: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text("inhibit:\n  - {source: [alertname=Nope], target: [alertname=AlsoNope]}\n")
+    done = llm_monitor("rules", "check", str(path))
+    assert "an inhibition mutes nothing: source: no rule has such alerts" in done.stderr

@@ -204,6 +204,19 @@ def test_a_silence_that_can_not_be_read_any_more_is_listed_and_can_be_ended(
     assert llm_monitor("silence", "expire", str(id_)).stdout == f"expired {id_}\n"
 
 
+@pytest.mark.parametrize("id_", ["99999999999999999999", "0", str(2**63)])
+def test_an_id_that_no_silence_can_have_is_refused(llm_monitor: Run, id_: str) -> None:
+    assert "is not in" in refused(llm_monitor, "expire", id_)
+
+
+@pytest.mark.parametrize("place", [0, 2, 4], ids=["matcher", "comment", "author"])
+def test_what_is_not_utf8_is_refused(llm_monitor: Run, engine: sa.Engine, place: int) -> None:
+    arguments = ["service=a", "--comment", "why", "--author", "ann", "--for", "1h"]
+    arguments[place] += "\udcff"
+    assert "an argument is not UTF-8" in refused(llm_monitor, "add", *arguments)
+    assert Silences(engine).all() == []
+
+
 def test_expire_of_nothing_fails(llm_monitor: Run, engine: sa.Engine) -> None:
     done = llm_monitor("silence", "expire", "--matching", "service=a")
     assert (done.exit_code, done.stdout) == (1, "")
