@@ -62,7 +62,8 @@ def test_an_incident_of_one_day_is_no_habit() -> None:
 def test_the_usual_rate_of_past_days_is_their_median(seed: int) -> None:
     rng = np.random.default_rng(seed)
     calls = rng.integers(0, 3, (4, DAYS)) * 100.0
-    failures = np.minimum(rng.poisson(5, (4, DAYS)) * rng.choice([1, 10], (4, DAYS)), calls)
+    came = rng.poisson(5, (4, DAYS)) * rng.choice([1, 10], (4, DAYS))
+    failures = np.minimum(came, calls).astype(np.float64)
     usual = np.array(
         [
             np.median((x / np.maximum(n, 1))[n > 0]) if n.any() else 0.0
