@@ -61,7 +61,7 @@ def test_an_incident_of_one_day_is_no_habit() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_the_usual_rate_of_past_days_is_their_median(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    calls = rng.integers(0, 3, (4, DAYS)) * 100.0
+    calls = np.asarray(100 * rng.integers(0, 3, (4, DAYS)), np.float64)
     came = rng.poisson(5, (4, DAYS)) * rng.choice([1, 10], (4, DAYS))
     failures = np.minimum(came, calls).astype(np.float64)
     usual = np.array(
