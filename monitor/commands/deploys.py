@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from monitor.clock import SystemClock
-from monitor.commands.shared import ConfigOption, database, duration, load_settings, moment
+from monitor.commands.shared import ConfigOption, check_utf8, database, duration, load_settings, moment
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,6 +72,7 @@ def list_(
 
     from monitor.store.deploys import between
 
+    check_utf8(service, environment)
     now, span = SystemClock().now(), since or timedelta(days=7)
     with database(load_settings(config)) as engine:
         # One that is told ahead of its time is listed too.

@@ -72,7 +72,7 @@ def add(
         raise typer.BadParameter("it would end before it starts")
     if not comment.strip():
         raise typer.BadParameter("say why", param_hint="--comment")
-    check_utf8(*matchers, comment, author or "")
+    check_utf8(comment, author or "")
     settings = load_settings(config)
     with database(settings) as engine:
         id_ = Silences(engine).add(
@@ -158,6 +158,7 @@ def expire(
 
 def _parsed(texts: Sequence[str], *, every: bool) -> Matchers:
     """The matchers of the command line; ``every`` says whether they may select everything."""
+    check_utf8(*texts)
     first, *others = texts or ("",)
     if first and not any(sign in first for sign in '=!~{"'):
         first = f"alertname={first}"

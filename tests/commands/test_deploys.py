@@ -66,6 +66,11 @@ def test_a_marker_that_nobody_can_have_meant_is_refused(
     assert between(engine, NOW - 9_000 * DAY, NOW + 9_000 * DAY) == []
 
 
+@pytest.mark.parametrize("option", ["--service", "--environment"])
+def test_what_is_not_utf8_is_no_service(llm_monitor: Run, option: str) -> None:
+    assert llm_monitor("deploys", "list", option, "\udcff").exit_code == 2
+
+
 def test_list_shows_the_newest_first_and_whence_it_is_known(llm_monitor: Run, engine: sa.Engine) -> None:
     add(engine, Deploy(at=NOW - DAY, service="checkout", version="v7", comment="[red]x[/red]"))
     seen = Deploy(at=NOW, service="cart", environment="production", version="p2")

@@ -214,6 +214,8 @@ def test_what_is_not_utf8_is_refused(llm_monitor: Run, engine: sa.Engine, place:
     arguments = ["service=a", "--comment", "why", "--author", "ann", "--for", "1h"]
     arguments[place] += "\udcff"
     assert "an argument is not UTF-8" in refused(llm_monitor, "add", *arguments)
+    for asked in (["list", "service=~\udcff"], ["expire", "--matching", "service=\udcff"]):
+        assert "an argument is not UTF-8" in refused(llm_monitor, *asked)
     assert Silences(engine).all() == []
 
 
