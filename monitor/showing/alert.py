@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import structs
@@ -76,14 +77,33 @@ def acknowledgement(who: Acknowledged) -> values.Acknowledgement:
     return values.Acknowledgement(by=who.by, at=who.at, source=who.source)
 
 
-def proof(row: AlertRow, rule: Rule | None, now: datetime, dashboard: str, course: Course | None) -> Proof:
-    """What an alert rests on. How bad it was at its worst is read off the picture, once it is over."""
+def proof(
+    row: AlertRow,
+    rule: Rule | None,
+    now: datetime,
+    *,
+    dashboard: str,
+    told: Mapping[str, Any] | None,
+    course: Course | None,
+) -> Proof:
+    """What an alert rests on.
+
+    Args:
+        row: the alert.
+        rule: of which it is; ``None`` where the configuration has it no more.
+        now: what time it is.
+        dashboard: the address of the Grafana dashboard.
+        told: what was said of it when it ended, if it was; else its worst is read off the picture.
+        course: the picture.
+    """
     found = msgspec.convert(page(row, rule, now, dashboard), Proof, from_attributes=True)
     if row.resolved_at is None:
         return found
+    if told is not None:
+        return structs.replace(found, ended=msgspec.convert(told, Ended))
     began = row.onset_at or row.started_at
-    during = [one for one in (course.points if course else ()) if began <= one.at < row.resolved_at]
-    worst = max((one.value for one in during if one.value is not None), default=None)
+    during = [one.value for one in (course.points if course else ()) if began <= one.at < row.resolved_at]
+    worst = max((value for value in during if value is not None), default=None)
     ended = Ended(lasted_s=(row.resolved_at - (row.fired_at or row.started_at)).total_seconds(), peak=worst)
     return structs.replace(found, ended=ended)
 

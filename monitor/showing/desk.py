@@ -123,7 +123,14 @@ class Showing:
             **structs.asdict(showing.summed_up(row, rule, now, taken)),
             episode=row.episode,
             reason=events[-1].reason if events else "",
-            proof=showing.proof(row, rule, now, self._dashboard, drawn),
+            proof=showing.proof(
+                row,
+                rule,
+                now,
+                dashboard=self._dashboard,
+                told=self._views.ended(alert_id) if row.resolved_at else None,
+                course=drawn,
+            ),
             course=drawn,
             gathered=evidence,
             events=tuple(

@@ -126,6 +126,18 @@ class Views:
         with transient_if_unreachable(), self._engine.begin() as connection:
             return [DeliveryRow(**row._mapping) for row in connection.execute(newest)][::-1]
 
+    def ended(self, alert_id: int) -> dict[str, Any] | None:
+        """What was told of how bad an alert was when it ended; ``None`` where that was told of another."""
+        query = (
+            sa.select(outbox.c.payload["ended"])
+            .where(outbox.c.alert_id == alert_id, outbox.c.kind == "resolve")
+            .order_by(outbox.c.outbox_id.desc())
+            .limit(1)
+        )
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            found: dict[str, Any] | None = connection.execute(query).scalar_one_or_none()
+            return found
+
     def hours(self, start: datetime, stop: datetime, counters: Sequence[str]) -> list[HourRow]:
         """The sums of counters by service and hour, from ``start`` (a full hour) to before ``stop``.
 
