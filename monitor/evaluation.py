@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import zip_longest
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,7 +31,7 @@ from monitor.rules import Rules
 from monitor.rules.judge import judge, lanes_for
 from monitor.rules.matchers import selecting
 from monitor.rules.memory import Labels, Memory
-from monitor.rules.model import AbsenceRule, Rule
+from monitor.rules.model import AbsenceRule, Rule, watches_itself
 from monitor.rules.reason import explain
 from monitor.rules.states import CODE, VERDICTS, Standing, State, Verdict
 from monitor.store.alerts import (
@@ -43,7 +45,7 @@ from monitor.store.alerts import (
     Telling,
 )
 from monitor.store.counters import Counters
-from monitor.store.outbox import Destination
+from monitor.store.outbox import ChannelState, Destination
 from monitor.store.silences import Silence, Silences
 from monitor.telling import Alert, Message, again, labels_of, tell
 
@@ -79,6 +81,7 @@ class Evaluator:
         routing: which alerts go where.
         metrics: where to count.
         dashboard: the address of the Grafana dashboard, for links to it; empty for none.
+        channels: how the channels that are configured do.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Evaluator:
         routing: Routing,
         metrics: telemetry.ControlMetrics,
         dashboard: str = "",
+        channels: Callable[[], Sequence[ChannelState]] = tuple,
     ) -> None:
         self._rules = {rule.key: rule for rule in rules.rules}
         self._inhibitions = rules.inhibitions
@@ -102,6 +106,7 @@ class Evaluator:
         self._routing = routing
         self._metrics = metrics
         self._dashboard = dashboard
+        self._channels = channels
         self._memories: dict[str, Memory] = {}
         #: The last minute that each rule was judged by, and the one that is stored.
         self._at: dict[str, datetime | None] = {}
@@ -132,7 +137,7 @@ class Evaluator:
 
     def _due(self, last: datetime) -> list[datetime]:
         """The minutes that are closed and not evaluated yet, oldest first."""
-        known = [at for key, at in self._at.items() if at and not _watches(self._rules[key])]
+        known = [at for key, at in self._at.items() if at and not watches_itself(self._rules[key])]
         # All go on together: one that comes back after a while does not keep the others waiting.
         first = max(known) + MINUTE if known else last
         if last - first > LONGEST_CATCH_UP:
@@ -180,7 +185,7 @@ class Evaluator:
         moved, failed = [], []
         for key, rule in self._rules.items():
             at = self._at[key]
-            if not _watches(rule) and (at is None or at < minute):
+            if not watches_itself(rule) and (at is None or at < minute):
                 try:
                     moved += self._judge(rule, self._memories[key], minute, incidents)
                 except MonitorError:
@@ -211,21 +216,31 @@ class Evaluator:
         )
 
     def _watch(self, minute: datetime, stalled: bool) -> list[Moved]:
-        """Judge, by the clock, whether the log is read: while it is not, no minute closes."""
+        """Judge, by the clock, whether the log is read: while it is not, no minute closes.
+
+        And whether the channels take what they are given.
+        """
         moved = []
-        verdict, why = (
-            (Verdict.BREACH, "the log is not read any further")
-            if stalled
-            else (Verdict.CLEAR, "the log is read")
-        )
+        why = "the log is not read any further" if stalled else "the log is read"
         for key, rule in self._rules.items():
             memory, at = self._memories[key], self._at[key]
-            if _watches(rule):
+            if watches_itself(rule):
                 if at is not None and at >= minute:
                     continue
-                memory.grow([()])
-                self._metrics.evaluations.labels(rule.alert, verdict).inc()
-                moved += follow_all(rule, memory, [CODE[verdict]], None, minute, lambda _: (why, {}))
+                found = self._seen(rule, why, stalled, minute + MINUTE)
+                memory.grow([*memory.labels, *(one for one in found if one not in memory.labels)])
+                seen = [found.get(one, (False, "it is configured no more")) for one in memory.labels]
+                verdicts = [Verdict.BREACH if bad else Verdict.CLEAR for bad, _ in seen]
+                for verdict in verdicts:
+                    self._metrics.evaluations.labels(rule.alert, verdict).inc()
+                moved += follow_all(
+                    rule,
+                    memory,
+                    [CODE[verdict] for verdict in verdicts],
+                    None,
+                    minute,
+                    partial(_said, [said for _, said in seen]),
+                )
                 self._at[key] = minute
             elif memory.stale is not stalled and at is not None:
                 memory.stale = stalled
@@ -234,6 +249,21 @@ class Evaluator:
                 reason = "every state is held" if stalled else "evaluated again"
                 moved.append(Moved(rule, {}, before, after, f"{why}: {reason}", about_alert=False))
         return moved
+
+    def _seen(self, rule: Rule, why: str, stalled: bool, now: datetime) -> dict[Labels, tuple[bool, str]]:
+        """Of each label set of a rule about the monitor itself, whether it is bad, and in words how it is."""
+        if not isinstance(rule, AbsenceRule) or rule.absent == "watermark":
+            return {(): (stalled, why)}
+        found: dict[Labels, tuple[bool, str]] = {}
+        for one in self._channels():
+            since = one.failing_since
+            said = (
+                "it takes what it is given"
+                if since is None
+                else f"{one.error}, since {since:%Y-%m-%d %H:%M} UTC"
+            )
+            found[one.channel,] = (since is not None and since <= now - rule.window_length, said)
+        return found
 
     def _evaluate(self, minute: datetime, now: datetime, judged: Callable[[datetime], list[Moved]]) -> int:
         """Judge one minute and store what was found; if that fails, nothing of it is remembered."""
@@ -267,7 +297,7 @@ class Evaluator:
             if (judged := self._at[key]) is not None and (judged != expected[key] or key in stirred)
         ]
         before = [self._alert(row) for row in self._alerts.open(resolved_since=at - LONGEST_REOPENING)]
-        now, messages = tell(self._after(before, moved, at), self._muting(at), self._inhibitions, at)
+        now, messages = tell(self._after(before, moved, at), self._muting(now_), self._inhibitions, at)
         states = {one.fingerprint: one.state for one in before if one.state != "resolved"}
         return Evaluated(
             memories,
@@ -444,11 +474,6 @@ def _labels_of(rule: Rule, row: AlertRow) -> Labels:
     return tuple(row.labels[name] for name in by_of(rule))
 
 
-def _watches(rule: Rule) -> bool:
-    """Whether a rule is about the log itself, and not about what is in it."""
-    return isinstance(rule, AbsenceRule) and rule.absent == "watermark"
-
-
 def _moved(alert: Alert, one: Moved, at: datetime) -> Alert:
     fires_now, ended = one.fired, one.state == "resolved"
     return structs.replace(
@@ -512,6 +537,10 @@ def _is_about(rule: Rule | None, labels: Mapping[str, str]) -> bool:
     if rule is None or {*by_of(rule)} != labels.keys():
         return False
     return all(labels[name] in values for name, values in values_of(rule.where).items() if name in labels)
+
+
+def _said(words: Sequence[str], i: int) -> tuple[str, Mapping[str, Any]]:
+    return words[i], {}
 
 
 def _minute(at: datetime) -> datetime:

@@ -205,6 +205,7 @@ class Service:
             routing_of(config.routes, tuple(channels), channels.keys() - standing.keys()),
             metrics,
             config.grafana.dashboard,
+            lambda: [one for one in outbox.states() if one.channel in channels],
         )
         delivery = Delivery(
             outbox,

@@ -16,7 +16,7 @@ from monitor.moves import Moved, follow_all
 from monitor.reading import MINUTE, Reader
 from monitor.rules.judge import judge, lanes_for
 from monitor.rules.memory import Memory
-from monitor.rules.model import AbsenceRule, Rule
+from monitor.rules.model import Rule, watches_itself
 from monitor.rules.reason import explain
 from monitor.store.alerts import Incident
 
@@ -42,9 +42,7 @@ class Simulation:
     """
 
     def __init__(self, rules: Sequence[Rule], history: History) -> None:
-        self.rules = [
-            rule for rule in rules if not (isinstance(rule, AbsenceRule) and rule.absent == "watermark")
-        ]
+        self.rules = [rule for rule in rules if not watches_itself(rule)]
         self._reader = Reader(history, self.rules)
         self._memories = {rule.key: Memory(lanes_for(rule)) for rule in self.rules}
         self._incidents: dict[str, Incident] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from monitor.reading import by_of, needs, values_of
 from monitor.rules.grouping import Groups
 from monitor.rules.metric import METRICS
-from monitor.rules.model import AbsenceRule, RegressionRule, Rule
+from monitor.rules.model import AbsenceRule, RegressionRule, Rule, watches_itself
 from monitor.rules.named import statistic
 from monitor.rules.sight import BEYOND, Traffic
 from monitor.store.counters import Counters, Floats, Table
@@ -38,7 +38,7 @@ def traffic(counters: Counters, rules: Sequence[Rule], stop: datetime) -> dict[s
         per_minute = calls[some] / (SPAN / timedelta(minutes=1))
         pairs = zip(per_minute.tolist(), share[some].tolist(), strict=True)
         found[rule.key] = sorted((Traffic(*pair) for pair in pairs), key=lambda one: one.calls_per_minute)
-        if isinstance(rule, AbsenceRule) and rule.absent == "watermark":
+        if watches_itself(rule):
             found[rule.key] = []
     return found
 

@@ -20,6 +20,7 @@ from monitor.rules.model import Baseline, Margin, RegressionRule, ThresholdRule
 from monitor.store import Batch, PostgresStore
 from monitor.store.alerts import Alerts
 from monitor.store.counters import Counters
+from monitor.store.outbox import Outbox
 from monitor.store.rollups import recompute_dirty
 from monitor.store.silences import Silences
 from monitor.store.tables import alerts, dead_letters, outbox
@@ -39,6 +40,7 @@ class Town:
         self.engine = engine
         self.routing = Routing(routes, CHANNELS)
         self.store = PostgresStore(engine)
+        self.silences = Silences(engine)
         self.registry = CollectorRegistry()
         self.metrics = ControlMetrics(self.registry)
         self.evaluator = self.replica(*rules)
@@ -54,6 +56,7 @@ class Town:
             Silences(where),
             self.routing,
             self.metrics,
+            channels=Outbox(where).states,
         )
 
     def calls(

@@ -29,6 +29,7 @@ from monitor.rules.model import (
     ThresholdRule,
     kind,
     lanes,
+    watches_itself,
 )
 from monitor.rules.named import BY_MINUTE, PERCENTILES, statistic
 from monitor.rules.reach import OF_EVERY_ALERT, foreign_to_its_kind, of_nobody, out_of_reach
@@ -155,8 +156,8 @@ def _check(
             _check_burn_rate(rule, refuse)
         case BlipRule():
             _check_blip(rule, refuse)
-        case AbsenceRule(absent="watermark") if rule.by or rule.where:
-            raise refuse("the watermark belongs to no series: leave 'by' and 'where' out", "absent")
+        case AbsenceRule() if watches_itself(rule) and (rule.by or rule.where):
+            raise refuse(f"the {rule.absent} belongs to no series: leave 'by' and 'where' out", "absent")
     if (found := out_of_reach(rule)) is not None:
         raise refuse(*found)
 

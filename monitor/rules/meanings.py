@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from monitor.rules.metric import METRICS
-from monitor.rules.model import AbsenceRule, Baseline, BlipRule, BurnRateRule, RegressionRule, Rule
+from monitor.rules.model import (
+    AbsenceRule,
+    Baseline,
+    BlipRule,
+    BurnRateRule,
+    RegressionRule,
+    Rule,
+    watches_itself,
+)
 from monitor.rules.named import STATISTICS, statistic
 
 #: Of each thing that may be absent, how a title begins, and what it means.
@@ -14,6 +22,7 @@ _ABSENT = {
         "Calls without their input and output, which they have at this time on other days.",
     ),
     "watermark": ("the log is not read", "Calls are not read any further: what happens now is not seen."),
+    "delivery": ("notifications fail", "A channel does not take what it is given: nobody hears by it."),
 }
 
 
@@ -54,7 +63,7 @@ def compared_with(rule: Rule) -> str:
     if isinstance(rule, BlipRule):
         return _SEASONAL
     if isinstance(rule, AbsenceRule):
-        return "this time of day on the last 28 days" if rule.absent != "watermark" else ""
+        return "this time of day on the last 28 days" if not watches_itself(rule) else ""
     if not isinstance(rule, RegressionRule):
         return ""
     if rule.evidence == "days":

@@ -227,9 +227,10 @@ class AbsenceRule(Common, frozen=True, kw_only=True, tag="absence", tag_field="k
 
     ``calls``: none in the window where the baseline expects ``minimum_calls``. ``content``: calls come, none
     with its input and output, where they used to have them. ``watermark``: the log is not read any further.
+    ``delivery``: a channel has not taken what it was given for the window; one alert for each channel.
     """
 
-    absent: Literal["calls", "content", "watermark"]
+    absent: Literal["calls", "content", "watermark", "delivery"]
     window: Duration = "10m"
 
     @property
@@ -269,8 +270,15 @@ class RuleFile(_Strict, frozen=True, kw_only=True):
     inhibit: tuple[Inhibition, ...] = ()
 
 
+def watches_itself(rule: Rule) -> bool:
+    """Whether a rule is about the monitor itself, and not about calls: then it is judged by the clock."""
+    return isinstance(rule, AbsenceRule) and rule.absent in ("watermark", "delivery")
+
+
 def by_of(rule: Rule) -> tuple[str, ...]:
-    """The dimensions whose values tell the label sets of a rule apart."""
+    """The labels whose values tell the label sets of a rule apart."""
+    if isinstance(rule, AbsenceRule) and rule.absent == "delivery":
+        return ("channel",)
     baseline = getattr(rule, "baseline", None)
     version = baseline.version if isinstance(baseline, Baseline) else None
     return (*rule.by, version) if version else rule.by

@@ -27,6 +27,7 @@ from monitor.rules.model import (
     RegressionRule,
     Rule,
     ThresholdRule,
+    watches_itself,
 )
 from monitor.rules.named import BY_MINUTE, PERCENTILES, statistic
 from monitor.rules.slow import SHIFTED
@@ -63,8 +64,9 @@ def watches(rule: Rule) -> str:
             "calls": "that calls come",
             "content": "that calls come with their answers",
             "watermark": "that the log is read",
+            "delivery": f"that every channel takes what it is given, within {rule.window}",
         }[rule.absent]
-        return what if rule.absent == "watermark" else f"{what} within {rule.window}{_by(rule)}"
+        return what if watches_itself(rule) else f"{what} within {rule.window}{_by(rule)}"
     named = statistic(rule)
     of = "share of calls: " if named == "rate" else f"{named} of "
     return f"{of}{rule.metric}, {_condition(rule)}{_by(rule)}"
@@ -78,7 +80,7 @@ def against(rule: Rule) -> str:
 
 def _past(rule: Rule) -> str:
     if isinstance(rule, BlipRule | AbsenceRule):
-        return "" if isinstance(rule, AbsenceRule) and rule.absent == "watermark" else "this time of day"
+        return "" if watches_itself(rule) else "this time of day"
     if not isinstance(rule, RegressionRule):
         return ""
     if rule.evidence == "days":
@@ -154,9 +156,8 @@ def warnings(rule: Rule, traffic: Traffic) -> list[str]:
     )
     if isinstance(rule, BlipRule):
         window = 1
-    watermark = isinstance(rule, AbsenceRule) and rule.absent == "watermark"
     calls = traffic.calls_per_minute * window
-    if not watermark and calls < rule.minimum_calls:
+    if not watches_itself(rule) and calls < rule.minimum_calls:
         found.append(f"it sees {calls:.0f} calls where it needs {rule.minimum_calls}: it would say nothing")
     if not isinstance(rule, AbsenceRule) and rule.statistic == "bucket_p95" and 0 < traffic.rate < 1:
         buckets = calls / bucket_size(rule, traffic.rate)

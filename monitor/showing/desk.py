@@ -14,7 +14,7 @@ from monitor.durations import seconds
 from monitor.notify.page import Page
 from monitor.reading import MINUTE, by_of, values_of
 from monitor.rules.matchers import selecting
-from monitor.rules.model import AbsenceRule, Baseline, Rule
+from monitor.rules.model import Baseline, Rule, watches_itself
 from monitor.rules.watermark import watermark
 from monitor.showing import alert as showing
 from monitor.showing.course import course, gathered, span_of
@@ -206,8 +206,8 @@ class Showing:
         )
 
     def _draw(self, row: AlertRow, rule: Rule | None, now: datetime) -> tuple[Course | None, Gathered | None]:
-        """The picture of an alert and its evidence; nothing where its rule is gone, or is about the log."""
-        if rule is None or (isinstance(rule, AbsenceRule) and rule.absent == "watermark"):
+        """The picture of an alert and its evidence; nothing where its rule is gone, or is about us."""
+        if rule is None or watches_itself(rule):
             return None, None
         began = row.onset_at or row.started_at
         until = min(now, row.resolved_at + AFTER) if row.resolved_at else now
