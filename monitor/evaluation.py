@@ -387,7 +387,7 @@ class Evaluator:
             if (who := taken.get(message.episode)) is not None and not message.reopened:
                 said = Acknowledgement(by=who.by, at=who.at, source=who.source)
                 page = structs.replace(page, acknowledged=said)
-            destinations = self._route(lead).destinations(now)
+            destinations = self._destinations(message.members, now)
             if lead.state == "resolved":
                 # Whoever heard of it hears of its end, whatever the routes say by now.
                 routed = {one.channel: one for one in destinations}
@@ -404,6 +404,14 @@ class Evaluator:
                 )
             )
         return tellings
+
+    def _destinations(self, alerts: Sequence[Alert], now: datetime) -> list[Destination]:
+        """Where these alerts go, each channel once: a storm may be of several teams."""
+        found: dict[str, Destination] = {}
+        for route in dict.fromkeys(self._route(one) for one in alerts):
+            for one in route.destinations(now):
+                found.setdefault(one.channel, one)
+        return list(found.values())
 
     def _repeat(self, now: datetime) -> None:
         """Tell again of what still fires, where a route says so and nobody takes care of it."""

@@ -23,7 +23,14 @@ from monitor.rules.contributors import contributors
 from monitor.rules.histogram import place
 from monitor.rules.meanings import compared_with
 from monitor.rules.metric import METRICS, Metric
-from monitor.rules.model import AbsenceRule, Baseline, Measured, RegressionRule, ThresholdRule
+from monitor.rules.model import (
+    AbsenceRule,
+    Baseline,
+    Measured,
+    RegressionRule,
+    ThresholdRule,
+    watches_itself,
+)
 from monitor.rules.named import statistic
 from monitor.rules.peaks import worst
 from monitor.rules.spread import spread
@@ -99,7 +106,7 @@ class Prover:
 
     def _proof(self, alert: Alert, at: datetime) -> dict[str, Any]:
         rule = alert.rule
-        if rule is None:
+        if rule is None or watches_itself(rule):
             return {}
         least = rule.window_length if isinstance(rule, AbsenceRule) else SHORT
         length = min(max(at - alert.onset_at if alert.onset_at else least, least), LONGEST)

@@ -1,15 +1,18 @@
 """Decides who is told what: the alerts there are in, what mutes each and the messages that are due out. Pure.
 
 Alerts of one rule in one service and environment that fire together are one episode: told once, with a table
-of all of them; one that joins is an update, and the end is told when the last of them has ended. What a
+of all of them; one that joins is an update, and the end is told when the last of them has ended. When one
+rule fires in many places within minutes, that is one episode too. What a
 silence or another alert mutes is not told; it is once nothing mutes it any more, if it is still bad.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import msgspec
 from msgspec import structs
@@ -22,6 +25,9 @@ from monitor.store.alerts import fingerprint
 
 #: The labels by which alerts of one rule are one episode; whatever else they differ in is in its table.
 EPISODE_BY = ("service", "environment")
+
+#: Episodes of one rule that begin within a while and are told one by one; what comes beyond is one storm.
+APART, WHILE = 5, timedelta(minutes=10)
 
 #: Rows of the table in a message; of more it says how many.
 TABLE = 20
@@ -71,6 +77,8 @@ class Message(msgspec.Struct, frozen=True):
     """Whether this episode was told before."""
     reopened: bool = False
     """Whether it had ended."""
+    members: tuple[Alert, ...] = ()
+    """All its alerts, those beyond the table too."""
 
 
 class Silence(Protocol):
@@ -100,16 +108,17 @@ def tell(
     """
     mutes = _mutes([one for one in alerts if one.fires], silences, inhibitions)
     before = {one.episode: one for one in alerts if one.told}
-    now, news = [], set()
-    episodes = _Episodes(alerts, at)
-    for one in alerts:
-        if one.fires:
-            one = structs.replace(one, muted_by=mutes.get(one.fingerprint))
-            # What was muted and is good again by now is no news.
-            if not one.told and one.muted_by is None and one.standing != State.RECOVERING:
-                one = structs.replace(one, told=True, episode=episodes.of(one))
-                news.add(one.fingerprint)
-        now.append(one)
+    now = [structs.replace(one, muted_by=mutes.get(one.fingerprint)) if one.fires else one for one in alerts]
+    # What was muted and is good again by now is no news.
+    news = {
+        one.fingerprint: one
+        for one in now
+        if one.fires and not one.told and one.muted_by is None and one.standing != State.RECOVERING
+    }
+    episodes = _Episodes(alerts, list(news.values()), at)
+    for n, one in enumerate(now):
+        if one.fires and one.fingerprint in news:
+            now[n] = structs.replace(one, told=True, episode=episodes.of(one))
     messages = []
     for episode in dict.fromkeys(one.episode for one in now if one.told and one.episode):
         members = [one for one in now if one.told and one.episode == episode]
@@ -159,30 +168,50 @@ def _mutes(
 class _Episodes:
     """Which episode an alert joins, or the name of a new one."""
 
-    def __init__(self, alerts: Sequence[Alert], at: datetime) -> None:
+    def __init__(self, alerts: Sequence[Alert], news: Sequence[Alert], at: datetime) -> None:
         self._at = at
-        self._going = {}
+        self._going: dict[str, str] = {}
+        self._storms: dict[str, str] = {}
+        groups, lately = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
         for one in sorted(alerts, key=lambda one: one.since):
             reopens_for = one.rule.reopens_for if one.rule else timedelta()
             if one.told and one.episode and (one.fires or (one.resolved_at or at) + reopens_for >= at):
                 self._going[_group(one)] = one.episode
+                groups[one.episode].add(_group(one))
+                if len(groups[one.episode]) > 1:
+                    self._storms[_rule(one)] = one.episode
+                elif one.since >= at - WHILE:
+                    lately[_rule(one)].add(_group(one))
+        for one in news:
+            lately[_rule(one)].add(_group(one))
+        for rule, begun in lately.items():
+            if len(begun) > APART:
+                self._storms.setdefault(rule, f"{rule}/{int(at.timestamp())}")
 
     def of(self, alert: Alert) -> str:
         """The episode of an alert that is to be told."""
         group = _group(alert)
         # Named by when it is told: one that began with it, but was muted, may be told after its end.
-        return self._going.setdefault(group, f"{group}/{int(self._at.timestamp())}")
+        new = self._storms.get(_rule(alert), f"{group}/{int(self._at.timestamp())}")
+        return self._going.setdefault(group, new)
+
+
+def _rule(alert: Alert) -> str:
+    """What the storms of an alert are named by: its rule."""
+    return f"{alert.name}/{alert.severity}"
 
 
 def _group(alert: Alert) -> str:
     """What the episodes of an alert have in common: its rule, and where it is."""
-    where = [f"{name}={alert.labels[name]}" for name in EPISODE_BY if name in alert.labels]
-    return "/".join([alert.name, alert.severity, *where])
+    # Quoted, so that no value can look like two labels.
+    where = [f"{name}={quote(alert.labels[name], safe='')}" for name in EPISODE_BY if name in alert.labels]
+    return "/".join([_rule(alert), *where])
 
 
 def _message(episode: str, lead: Alert, members: Sequence[Alert], *, update: bool) -> Message:
     others = [one for one in members if one is not lead]
-    return Message(episode, lead, (lead, *others[: TABLE - 1]), max(0, len(members) - TABLE), update)
+    table = (lead, *others[: TABLE - 1])
+    return Message(episode, lead, table, max(0, len(members) - TABLE), update, members=tuple(members))
 
 
 def again(alerts: Sequence[Alert], episode: str) -> Message | None:

@@ -189,3 +189,18 @@ def test_what_ends_is_told_to_whoever_heard_even_if_the_routes_are_others_by_now
         ("oncall", "trigger"),
         ("oncall", "resolve"),
     ]
+
+
+def test_a_storm_of_several_teams_is_told_to_all_of_them(engine: sa.Engine) -> None:
+    teams = [RouteConfig(match=(f'service="s{n}"',), channels=(name,)) for n, name in enumerate(CHANNELS)]
+    town = Town(engine, threshold(by=("service",)))
+    town.routing = routing_of([*teams, RouteConfig(channels=("oncall",))], CHANNELS)
+    town.evaluator = town.replica(threshold(by=("service",)))
+    for n in range(8):
+        town.calls(10, 30, service=f"s{n}")
+    town.evaluate()
+    assert sorted((row.channel, row.kind) for row in town.rows(outbox)) == [
+        ("chat", "trigger"),
+        ("log", "trigger"),
+        ("oncall", "trigger"),
+    ]

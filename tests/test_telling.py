@@ -15,7 +15,7 @@ from msgspec import structs
 from monitor.rules.inhibit import Inhibition
 from monitor.rules.model import ThresholdRule
 from monitor.rules.states import State
-from monitor.telling import TABLE, Alert, Message, tell
+from monitor.telling import APART, TABLE, Alert, Message, tell
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -285,6 +285,50 @@ def test_a_storm_of_a_thousand_is_one_message_with_a_table_and_more_and_drops_no
     at = NOON + MINUTE
     _, [message] = told([ended(one, at) for one in now], at)
     assert (len(message.table), message.more, message.lead.state) == (TABLE, 1_000 - TABLE, "resolved")
+
+
+def places(count: int, at: datetime = NOON) -> list[Alert]:
+    return [fires(at, service=f"s{n}", environment="production") for n in range(count)]
+
+
+def test_one_rule_that_fires_in_many_places_at_once_is_one_episode() -> None:
+    now, [message] = told(places(40))
+    assert {one.episode for one in now} == {message.episode}
+    assert (len(message.table), message.more, len(message.members)) == (TABLE, 40 - TABLE, 40)
+    at = NOON + MINUTE
+    _, [ending] = told([ended(one, at) for one in now], at)
+    assert (ending.episode, ending.lead.state) == (message.episode, "resolved")
+
+
+def test_a_few_places_are_told_one_by_one() -> None:
+    _, messages = told(places(APART))
+    assert len(messages) == APART
+
+
+def test_a_storm_that_grows_is_told_apart_at_first_and_then_as_one() -> None:
+    alerts, messages = told(places(3))
+    assert len(messages) == 3
+    at = NOON + 2 * MINUTE
+    alerts, messages = told([*alerts, *places(30, at)[3:]], at)
+    assert [(len(one.members), one.update) for one in messages] == [(27, False)]
+    later = at + timedelta(hours=3)
+    _, messages = told([*alerts, fires(later, service="late", environment="production")], later)
+    assert [(len(one.members), one.update) for one in messages] == [(28, True)]
+
+
+def test_places_that_fail_hours_apart_are_no_storm() -> None:
+    alerts: list[Alert] = []
+    for n in range(2 * APART):
+        at = NOON + n * timedelta(hours=1)
+        alerts, messages = told([*alerts, fires(at, service=f"s{n}", environment="production")], at)
+        assert len(messages) == 1
+    assert len({one.episode for one in alerts}) == 2 * APART
+
+
+def test_no_value_of_a_label_looks_like_two_labels() -> None:
+    one = fires(service="a/environment=b", environment="c")
+    other = fires(service="a", environment="b/environment=c")
+    assert len({alert.episode for alert in told([one, other])[0]}) == 2
 
 
 moments = st.lists(

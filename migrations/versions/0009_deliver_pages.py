@@ -14,7 +14,8 @@ branch_labels = None
 depends_on = None
 
 #: A notification may be of no event (a repeat, a test, a digest), be held for a digest, or be told by a later
-#: one of the same episode. The receipt is what the channel wants to know again.
+#: one of the same episode. The receipt is what the channel wants to know again. A transition is told a channel
+#: once, whoever finds it.
 OUTBOX = """
 ALTER TABLE outbox
     DROP CONSTRAINT outbox_event_id_channel_instead_of_key,
@@ -29,6 +30,8 @@ DROP INDEX outbox_due_idx;
 CREATE INDEX outbox_due_idx ON outbox (channel, next_attempt_at)
     WHERE delivered_at IS NULL AND failed_at IS NULL AND superseded_at IS NULL;
 CREATE INDEX outbox_created_at_idx ON outbox (created_at);
+CREATE UNIQUE INDEX outbox_told_key ON outbox (event_id, channel, instead_of, kind)
+    WHERE kind IN ('trigger', 'update', 'resolve');
 """
 
 #: Who takes care of an episode.

@@ -255,7 +255,10 @@ def enqueue(
     alert_id: int | None = None,
     instead_of: str = "",
 ) -> list[int]:
-    """Write one for each destination, in the transaction of what it tells of; gives their numbers."""
+    """Write one for each destination, in the transaction of what it tells of; gives their numbers.
+
+    A transition that a channel was told of already is not told again.
+    """
     if not destinations:
         return []
     rows = [
@@ -273,8 +276,8 @@ def enqueue(
         }
         for one in destinations
     ]
-    inserting = insert(outbox).returning(outbox.c.outbox_id, sort_by_parameter_order=True)
-    return list(connection.execute(inserting, rows).scalars())
+    inserting = insert(outbox).values(rows).on_conflict_do_nothing().returning(outbox.c.outbox_id)
+    return list(connection.execute(inserting).scalars())
 
 
 def _touch(row: OutboxRow) -> sa.Update:

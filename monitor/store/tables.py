@@ -438,6 +438,16 @@ outbox = sa.Table(
         postgresql_where=sa.text("delivered_at IS NULL AND failed_at IS NULL AND superseded_at IS NULL"),
     ),
     sa.Index(None, "created_at"),
+    # A transition is told a channel once, whoever finds it.
+    sa.Index(
+        "outbox_told_key",
+        "event_id",
+        "channel",
+        "instead_of",
+        "kind",
+        unique=True,
+        postgresql_where=sa.text("kind IN ('trigger', 'update', 'resolve')"),
+    ),
 )
 
 # Who takes care of an episode, while it goes on.

@@ -444,7 +444,11 @@ _FISHER = {"evidence": "fisher", "baseline": "{previous: 24h}"}
             ("blip", {"minutes": str(minutes), "of_minutes": str(of)}, _MINUTES)
             for minutes, of in ((0, 3), (4, 3), (2, 61))
         ],
-        ("absence", {"absent": "sleep"}, "it can't be 'sleep'; it can be calls, content, watermark"),
+        (
+            "absence",
+            {"absent": "sleep"},
+            "it can't be 'sleep'; it can be calls, content, delivery, watermark",
+        ),
         *[
             (
                 "absence",
