@@ -37,6 +37,10 @@ class Played:
         if self.at % 60 == 59:
             self._highest[self.at // 60] = np.quantile(self.rates(60), 0.95, axis=0)
 
+    def arrive(self, at: int, calls: Floats, failures: Floats) -> None:
+        """What belongs to a minute that was played, and comes now."""
+        self._sums[:, at + 1 : self.at + 2] += np.stack([calls, failures])[:, None]
+
     def window(self, minutes: int, before: int = 0) -> tuple[Floats, Floats]:
         """Calls and failures of so many minutes that ended so many minutes ago, ``[S]`` each."""
         end = max(0, self.at + 1 - before)

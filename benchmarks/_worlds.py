@@ -24,8 +24,8 @@ HISTORY_DAYS = 28
 DRIFTS = ((0.06, 30.0), (0.06, 720.0))
 RHO = 0.001
 
-#: Share of a minute's calls that arrive after its evaluation.
-LATE = 0.02
+#: Share of a minute's calls that arrive after its evaluation, and how many minutes after it.
+LATE, LATE_BY = 0.02, 3
 
 
 class Cell(NamedTuple):
@@ -42,11 +42,13 @@ class Cell(NamedTuple):
 
 
 class Minute(NamedTuple):
-    """What an evaluation sees of one minute, ``[S]`` each."""
+    """What an evaluation sees of one minute, and what comes ``LATE_BY`` minutes later; ``[S]`` each."""
 
     at: int
     calls: Floats
     failures: Floats
+    late_calls: Floats
+    late_failures: Floats
 
 
 class Worlds:
@@ -89,14 +91,20 @@ class Worlds:
             self._record(at, calls, failures)
             on_time = self._random.binomial(failures, 1 - LATE)
             others = self._random.binomial(calls - failures, 1 - LATE)
-            yield Minute(at, (on_time + others).astype(np.float64), on_time.astype(np.float64))
+            seen, bad = (on_time + others).astype(np.float64), on_time.astype(np.float64)
+            yield Minute(at, seen, bad, calls - seen, failures - bad)
 
     def past(self, at: int) -> tuple[Floats, Floats, float]:
         """Calls and failures ``[S, 28, 3]`` around ``at`` on past days, and the share of the hour."""
-        hour = at // 60 + HISTORY_DAYS * 24
-        wanted = hour - 24 * np.arange(1, HISTORY_DAYS + 1)[:, None] + np.arange(-1, 2)
+        wanted = self.past_hours(at)
         slots = np.where(wanted >= 0, self.hours[:, :, np.maximum(wanted, 0)], 0.0)
         return slots[0], slots[1], at % 60 / 60
+
+    def past_hours(self, at: int) -> npt.NDArray[np.int64]:
+        """The hours around ``at`` on past days, ``[28, 3]``, places in ``hours``; negative: before them."""
+        hour = at // 60 + HISTORY_DAYS * 24
+        wanted: npt.NDArray[np.int64] = hour - 24 * np.arange(1, HISTORY_DAYS + 1)[:, None] + np.arange(-1, 2)
+        return wanted
 
     def _record(self, at: int, calls: npt.NDArray[np.int64], failures: npt.NDArray[np.int64]) -> None:
         hour = at // 60 + HISTORY_DAYS * 24

@@ -1,9 +1,11 @@
 """How often the detector cries wolf, and how soon it tells a rise, beside what people use and the floor.
 
 ``python -m benchmarks.detection [--series 100] [--weeks 1] [--seed N] [--for 0]``. It plays the worlds of
-``_worlds`` minute by minute to the product's own code (baseline, evidence, gates, the lane of days) with its
-one untouched default; 2 % of the calls arrive too late to be judged. Whatever fires where nothing changed is
-a false alarm; episodes less than an hour apart are one (six hours for tickets, which a person closes by day).
+``_worlds`` minute by minute to the product's own code with its one untouched default: baselines without past
+incidents, what an open alert was opened against, evidence, gates, ``judge``, the states with ``for`` and
+``keep_firing_for``, and the rule of days. 2 % of the calls arrive after their minute was judged. A series is
+one model, prompt and route, so there is no mix. Whatever fires where nothing changed is a false alarm;
+episodes less than an hour apart are one (six hours for tickets, which a person closes by day).
 """
 
 from __future__ import annotations
@@ -11,24 +13,33 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks._rivals import RIVALS, Played
-from benchmarks._worlds import DAY, HISTORY_DAYS, Cell, Worlds
-from monitor.rules.baseline import Baseline, seasonal
-from monitor.rules.detector import BUDGET, PAGE_LANES, TICKET_LANES, Evidence, Lane, step
+from benchmarks._worlds import DAY, HISTORY_DAYS, LATE_BY, Cell, Minute, Worlds
+from monitor.moves import follow_all
+from monitor.reading.rates import floored
+from monitor.rules.baseline import Baseline, of_windows, seasonal
+from monitor.rules.detector import BUDGET
 from monitor.rules.floor import least_delay
-from monitor.rules.gates import PAGE_GATES, TICKET_GATES, Gates, enough, risen
-from monitor.rules.slow import SHIFTED, shift
+from monitor.rules.judge import Compared, Counted, Reading, judge, lanes_for
+from monitor.rules.memory import NEVER, Memory
+from monitor.rules.model import RegressionRule, Severity
+from monitor.rules.slow import shift
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-TRAFFIC, RISES = (20.0, 200.0, 2000.0), (1.15, 1.5, 2.0, 5.0)
+#: When the first minute that is judged begins; a midnight.
+BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
+
+TRAFFIC, BASES, RISES = (20.0, 200.0, 2000.0), (0.005, 0.02, 0.08), (1.15, 1.5, 2.0, 5.0)
 
 #: Best cells of the reference's table (b), bursty world, base 2 %: minutes (median, p90).
 BEST = {
@@ -50,64 +61,128 @@ class Tally:
         self._from = np.where(worlds.change > 1, worlds.changed_at, 0)[:, None]
         self._gap = gap
 
-    def add(self, at: int, fired: Bools) -> None:
-        """``[S, columns]`` of one minute."""
-        self.episodes += fired & (at - self._last > self._gap)
-        self._last = np.where(fired, at, self._last)
-        now = fired & (at >= self._from) & ~np.isfinite(self.delay)
+    def add(self, at: int, fires: Bools) -> None:
+        """Which fire in one minute, ``[S, columns]``."""
+        self.episodes += fires & (at - self._last > self._gap)
+        self._last = np.where(fires, at, self._last)
+        now = fires & (at >= self._from) & ~np.isfinite(self.delay)
         self.delay = np.where(now, at + 1 - self._from, self.delay)
 
 
 class Ours:
-    """The product's rule at one severity, minute by minute."""
+    """The product's rules of one severity: by the minute, and for tickets by days too."""
 
-    def __init__(self, series: int, lanes: Sequence[Lane], gates: Gates, *, page: bool, held: int) -> None:
-        self._lanes, self._gates, self._page, self._held = lanes, gates, page, held
-        self._evidence = Evidence.empty(series, lanes)
-        self._streak: Floats = np.zeros(series)
-        self._shifted = np.zeros(series, dtype=bool)
+    def __init__(self, worlds: Worlds, severity: Severity, held: int) -> None:
+        common = {
+            "alert": "A",
+            "metric": "errors",
+            "by": ("service",),
+            "severity": severity,
+            "for_": f"{held}m",
+            "runbook_url": "x",
+        }
+        self._worlds = worlds
+        self._minutes = Alone(RegressionRule(**common), worlds)  # type: ignore[arg-type]
+        self._days: Alone | None = None
+        if severity == "ticket":
+            self._days = Alone(RegressionRule(**common, evidence="days"), worlds)  # type: ignore[arg-type]
 
-    def fires(
-        self, worlds: Worlds, played: Played, baseline: Baseline, minute: tuple[Floats, Floats]
-    ) -> Bools:
-        """Whether it fires after this minute."""
-        self._evidence = step(self._evidence, *minute, baseline, self._lanes)
-        told = risen(self._evidence, *played.window(5), self._lanes, self._gates, waits=self._page)
-        told &= enough(*played.window(60), baseline.rate, self._gates)
-        if not self._page:
-            if played.at % 60 == 0:
-                self._shifted = _day_is_shifted(worlds, played.at, self._gates)
-            told |= self._shifted
-        self._streak = np.where(told, self._streak + 1, 0)
-        return self._streak > self._held
+    def fires(self, played: Played, minute: Minute) -> Bools:
+        """Which have an open alert after this minute."""
+        self._minutes.play(_by_minute(self._minutes, self._worlds, played, minute), minute.at)
+        if self._days is None:
+            return self._minutes.memory.open
+        # The same for the whole hour: what is read to its beginning.
+        if minute.at % 60 == 0:
+            self._days.play(_by_days(self._days, self._worlds, minute.at), minute.at)
+        return self._minutes.memory.open | self._days.memory.open
 
 
-def _day_is_shifted(worlds: Worlds, at: int, gates: Gates) -> Bools:
+class Alone:
+    """One rule, what it remembers, and the hours in which its alerts were open.
+
+    Args:
+        rule: whose.
+        worlds: whose series are its label sets.
+    """
+
+    def __init__(self, rule: RegressionRule, worlds: Worlds) -> None:
+        self.rule = rule
+        self.memory = Memory(lanes_for(rule))
+        self.memory.grow([(str(n),) for n in range(worlds.series)])
+        self.incidents = np.zeros((worlds.series, worlds.hours.shape[2]), bool)
+
+    def play(self, reading: Reading, at: int) -> None:
+        """Judge a minute and go on."""
+        verdicts = judge(self.rule, self.memory, reading)
+        follow_all(
+            self.rule, self.memory, verdicts, reading, BEGIN + timedelta(minutes=at), lambda _: ("", {})
+        )
+        hour, begin = at // 60 + HISTORY_DAYS * 24, int(BEGIN.timestamp()) // 60
+        for i in np.flatnonzero(self.memory.open).tolist():
+            onset = int(self.memory.onset[i])
+            first = hour if onset == NEVER else max(0, (onset - begin) // 60 + HISTORY_DAYS * 24)
+            self.incidents[i, first : hour + 1] = True
+
+
+def _by_minute(alone: Alone, worlds: Worlds, played: Played, minute: Minute) -> Reading:
+    calls, failures, fraction = worlds.past(minute.at)
+    wanted = worlds.past_hours(minute.at)
+    touched = np.any(alone.incidents[:, np.maximum(wanted, 0)] & (wanted >= 0), axis=2)
+    found = seasonal(calls, failures, fraction, valid=~touched)
+    usual = _kept(alone, found, minute.at)
+    nothing = np.zeros(worlds.series)
+    return Reading(
+        minute=Counted(minute.calls, minute.failures),
+        short=Counted(*played.window(5)),
+        window=Counted(*played.window(60)),
+        compared=Compared(
+            usual, floored(alone.rule, usual.rate), nothing, np.isfinite(found.rate), hourly=True
+        ),
+    )
+
+
+def _by_days(alone: Alone, worlds: Worlds, at: int) -> Reading:
     end = at // 60 + HISTORY_DAYS * 24
-    days = [worlds.hours[:, :, max(0, end - 24 * k - 24) : end - 24 * k].sum(axis=2) for k in range(29)]
+    spans = [slice(max(0, end - 24 * k - 24), end - 24 * k) for k in range(HISTORY_DAYS + 1)]
+    days = [worlds.hours[:, :, span].sum(axis=2) for span in spans]
     # The oldest day begins before history does while less than a day was played.
-    days[28] *= end >= 29 * 24
+    days[-1] *= end >= (HISTORY_DAYS + 1) * 24
+    valid = ~np.stack([alone.incidents[:, span].any(axis=1) for span in spans[1:]], axis=-1)
     (calls, failures), past = days[0], np.stack(days[1:], axis=-1)
-    score, usual = shift(calls, failures, past[0], past[1])
-    now = failures / np.maximum(calls, 1.0)
-    large: Bools = (now >= usual * (1 + gates.relative)) & (now - usual >= gates.absolute)
-    return large & (score >= SHIFTED)
+    found = of_windows(past[0], past[1], valid=valid)
+    usual, same = _kept(alone, found, at), np.ones(worlds.series)
+    counted = Counted(calls, failures)
+    return Reading(
+        minute=counted,
+        short=counted,
+        window=counted,
+        beyond=shift(calls, failures, usual, same),
+        compared=Compared(usual, usual.rate, same * 0, np.isfinite(found.rate)),
+    )
+
+
+def _kept(alone: Alone, found: Baseline, at: int) -> Baseline:
+    baseline, _ = alone.memory.frozen.kept(found, (), int(BEGIN.timestamp()) // 60 + at)
+    return baseline
 
 
 def play(worlds: Worlds, *, held: int, rivals: bool) -> tuple[Tally, Tally, list[Tally]]:
     """Play every minute: what pages, what writes tickets, and each rival (usual threshold first)."""
     played = Played(worlds.days * DAY, worlds.series)
-    page = Ours(worlds.series, PAGE_LANES, PAGE_GATES, page=True, held=held)
-    ticket = Ours(worlds.series, TICKET_LANES, TICKET_GATES, page=False, held=held)
+    page, ticket = Ours(worlds, "page", held), Ours(worlds, "ticket", held)
     pages, tickets = Tally(worlds, 1), Tally(worlds, 1, gap=360)
     others = [Tally(worlds, 1 + len(rival.tried)) for rival in RIVALS] if rivals else []
-    for at, calls, failures in worlds.minutes():
-        played.add(calls, failures)
-        if at % 10 == 0:
-            baseline = seasonal(*worlds.past(at))
+    coming: deque[Minute] = deque()
+    for minute in worlds.minutes():
+        at = minute.at
+        played.add(minute.calls, minute.failures)
+        coming.append(minute)
+        if len(coming) > LATE_BY:
+            late = coming.popleft()
+            played.arrive(late.at, late.late_calls, late.late_failures)
         for ours, tally in ((page, pages), (ticket, tickets)):
-            fired = ours.fires(worlds, played, baseline, (calls, failures))
-            tally.add(at, fired[:, None])
+            tally.add(at, ours.fires(played, minute)[:, None])
         if others and at >= DAY // 4:
             hour = at // 60 + HISTORY_DAYS * 24 - 168
             before = worlds.hours[1, :, hour] / np.maximum(worlds.hours[0, :, hour], 1.0)
@@ -119,18 +194,19 @@ def play(worlds: Worlds, *, held: int, rivals: bool) -> tuple[Tally, Tally, list
 
 
 def quiet_cells(series: int) -> list[Cell]:
-    """Nothing changes in these: every world and traffic at 2 %, other rates at 200 calls a minute."""
-    cells = [Cell(world, t, 0.02, series) for world in ("plain", "bursty", "weekly") for t in TRAFFIC]
-    cells += [
-        Cell(world, 200.0, base, series) for world in ("plain", "bursty", "weekly") for base in (0.005, 0.08)
+    """Nothing changes in these: every world, traffic and rate; and blips that last."""
+    cells = [
+        Cell(world, t, base, series)
+        for world in ("plain", "bursty", "weekly")
+        for base in BASES
+        for t in TRAFFIC
     ]
     return cells + [Cell("bursty", t, 0.02, series, blip=(4, 8)) for t in TRAFFIC]
 
 
 def changed_cells(series: int) -> list[Cell]:
     """The rate rises in these; the world is the bursty one."""
-    cells = [Cell("bursty", t, 0.02, series, rise) for rise in RISES for t in TRAFFIC]
-    return cells + [Cell("bursty", 200.0, base, series, rise) for base in (0.005, 0.08) for rise in RISES[1:]]
+    return [Cell("bursty", t, base, series, rise) for base in BASES for rise in RISES for t in TRAFFIC]
 
 
 def alarms(tally: Tally, worlds: Worlds, cell: int, column: int = 0) -> tuple[float, float]:
@@ -181,7 +257,7 @@ def report(out: Callable[[str], None], quiet: Worlds, changed: Worlds, *, held: 
         floor = least_delay(cell.traffic, cell.base, cell.change)
         best = BEST.get((cell.traffic, cell.change)) if cell.base == 0.02 else None
         beside = f"  best {span(best[0])} / {span(best[1])}" if best else ""
-        if cell.change == RISES[0]:
+        if cell.change == RISES[0] and cell.base == 0.02:
             beside = f"  best {BEST_CAUGHT[cell.traffic]:.0%} within 24 h"
         name = f"{cell.traffic:5.0f}/min {cell.base:6.1%} x{cell.change:<4}"
         out(
