@@ -22,7 +22,8 @@ def explain(rule: Rule, memory: Memory, reading: Reading, i: int) -> tuple[str, 
         named = statistic(rule)
         numbers |= {"statistic": named, "definition": STATISTICS[named]}
     if isinstance(rule, RegressionRule) and np.isfinite(reading.compared.baseline.rate[i]):
-        moved = float(reading.compared.mix[i])
+        # Of what is worse when it is lower, the others are counted.
+        moved = float(reading.compared.mix[i]) * (-1 if rule.worse == "lower" else 1)
         apart = rule.tells_mix_apart and METRICS[rule.metric].is_rate
         numbers["mix"] = moved if apart else None
         if not rule.tells_mix_apart:

@@ -413,6 +413,15 @@ def test_traffic_that_moved_is_reported() -> None:
     assert said == "2.80% → 7.60% over 5000 calls, of which +4.74% is traffic that moved"
 
 
+def test_traffic_that_moved_is_reported_of_what_is_worse_when_it_is_lower_too() -> None:
+    rule, reading = regression(worse="lower"), read(counted((5_000, 380)), compared=of_mix(MOVED))
+    memory = Memory(lanes_for(rule))
+    verdicts(rule, reading, memory)
+    said, numbers = explain(rule, memory, reading, 0)
+    assert numbers["mix"] == pytest.approx(-0.048, abs=0.001)
+    assert said == "97.20% → 92.40% over 5000 calls, of which -4.74% is traffic that moved"
+
+
 def test_a_model_that_became_worse_is_a_breach_though_traffic_moved_too() -> None:
     assert BREACH in judged([(500.0, 500 * float(MOVED @ (USUAL * 2)))] * 60, of_mix(MOVED))
 
