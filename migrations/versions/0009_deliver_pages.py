@@ -14,8 +14,8 @@ branch_labels = None
 depends_on = None
 
 #: A notification may be of no event (a repeat, a test, a digest), be held for a digest, or be told by a later
-#: one of the same episode. The receipt is what the channel wants to know again. A transition is told a channel
-#: once, whoever finds it.
+#: one of the same episode. The receipt is what the channel wants to know again. A transition is told a
+#: channel once, whoever finds it.
 OUTBOX = """
 ALTER TABLE outbox
     DROP CONSTRAINT outbox_event_id_channel_instead_of_key,
