@@ -39,7 +39,10 @@ def read_percentile(view: View, rule: RegressionRule) -> Reading:
     found, (level,) = view.kept(found, np.where(bucket == NO_BUCKET, np.nan, bucket))
     bucket = np.where(np.isnan(level), NO_BUCKET, np.nan_to_num(level)).astype(np.int64)
     counted = [_over(view, rule, bucket, end - length, end) for length in (MINUTE, SHORT, rule.window_length)]
-    moved = found.rate * (_index(view, rule, bucket, valid) - 1)
+    key = ("above", size, valid.tobytes(), bucket.tobytes())
+    if spanned or key not in view.own:
+        view.own[key] = _usual_mix(view, rule, bucket, valid)
+    moved = found.rate * (_index(view, rule, view.own[key]) - 1)
     return Reading(
         minute=counted[0],
         short=counted[1],
@@ -53,17 +56,18 @@ def read_percentile(view: View, rule: RegressionRule) -> Reading:
     )
 
 
-def _index(view: View, rule: RegressionRule, bucket: Ints, valid: Bools) -> Floats:
-    """How many times as many calls are expected above the bucket, of the mix of this minute, ``[S]``.
-
-    Each series counts with the share of its own calls that are usually above it.
-    """
+def _usual_mix(view: View, rule: RegressionRule, bucket: Ints, valid: Bools) -> mix.Mix:
+    """Of each series its values, and how many of them are usually above the bucket."""
     rows, day = _past_values(view, rule)
     instance = view.groups.instances(rows.series_id)
     some = learned(valid, instance, day)
     over = rows.value_bucket[some] > bucket[instance[some]]
     n = rows.n[some].astype(np.float64)
-    past = mix.added_up(rows.series_id[some], view.groups.instances, n, n * over)
+    return mix.added_up(rows.series_id[some], view.groups.instances, n, n * over)
+
+
+def _index(view: View, rule: RegressionRule, past: mix.Mix) -> Floats:
+    """How many times as many calls are expected above the bucket, of the mix of this minute, ``[S]``."""
     now = view.spans.histograms(view.spans.minute, view.spans.end, of_metric(METRICS[rule.metric]))
     present = now.series_id, view.groups.instances(now.series_id), now.n.astype(np.float64)
     return mix_index(past=past, now=present, size=view.size)
