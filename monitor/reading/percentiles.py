@@ -39,10 +39,10 @@ def read_percentile(view: View, rule: RegressionRule) -> Reading:
     found, (level,) = view.kept(found, np.where(bucket == NO_BUCKET, np.nan, bucket))
     bucket = np.where(np.isnan(level), NO_BUCKET, np.nan_to_num(level)).astype(np.int64)
     counted = [_over(view, rule, bucket, end - length, end) for length in (MINUTE, SHORT, rule.window_length)]
-    key = ("above", size, valid.tobytes(), bucket.tobytes())
-    if spanned or key not in view.own:
-        view.own[key] = _usual_mix(view, rule, bucket, valid)
-    moved = found.rate * (_index(view, rule, view.own[key]) - 1)
+    above = ("above", size, valid.tobytes(), bucket.tobytes())
+    if spanned or above not in view.own:
+        view.own[above] = _usual_mix(view, rule, bucket, valid)
+    moved = found.rate * (_index(view, rule, view.own[above]) - 1)
     return Reading(
         minute=counted[0],
         short=counted[1],
