@@ -22,11 +22,9 @@ from msgspec import structs
 from monitor import telemetry
 from monitor.errors import MonitorError
 from monitor.moves import Moved, follow_all
-from monitor.notify.page import Acknowledgement
-from monitor.paging import page_of
 from monitor.proof import Prover
 from monitor.reading import MINUTE, Reader, by_of, values_of
-from monitor.routing import Route, Routing
+from monitor.routing import Routing
 from monitor.rules import Rules
 from monitor.rules.judge import judge, lanes_for
 from monitor.rules.matchers import selecting
@@ -42,12 +40,12 @@ from monitor.store.alerts import (
     Event,
     Incident,
     StoredMemory,
-    Telling,
 )
 from monitor.store.counters import Counters
-from monitor.store.outbox import ChannelState, Destination
+from monitor.store.outbox import ChannelState
 from monitor.store.silences import Silence, Silences
-from monitor.telling import Alert, Message, again, labels_of, tell
+from monitor.teller import Teller
+from monitor.telling import Alert, tell
 
 log = structlog.get_logger("monitor.evaluation")
 
@@ -103,9 +101,8 @@ class Evaluator:
         self._prover = prover
         self._alerts = alerts
         self._silences = silences
-        self._routing = routing
         self._metrics = metrics
-        self._dashboard = dashboard
+        self._teller = Teller(alerts, routing, dashboard)
         self._channels = channels
         self._memories: dict[str, Memory] = {}
         #: The last minute that each rule was judged by, and the one that is stored.
@@ -132,7 +129,8 @@ class Evaluator:
                     moved += self._evaluate(minute, now, self._count)
                 self._metrics.evaluated.set((minute + MINUTE).timestamp())
             moved += self._evaluate(_minute(now) - MINUTE, now, lambda minute: self._watch(minute, stalled))
-            self._repeat(now)
+            if self._teller.repeats:
+                self._teller.repeat([self._alert(row) for row in self._alerts.open()], now)
         return moved
 
     def _due(self, last: datetime) -> list[datetime]:
@@ -313,7 +311,7 @@ class Evaluator:
                 for one, was in zip(now, before, strict=False)
                 if one.reason == _GONE
             ],
-            self._tellings(messages, at, now_),
+            self._teller.tellings(messages, at, now_),
         )
 
     def _muting(self, at: datetime) -> list[Silence]:
@@ -376,73 +374,6 @@ class Evaluator:
             else one
             for one in now
         ]
-
-    def _tellings(self, messages: Sequence[Message], at: datetime, now: datetime) -> list[Telling]:
-        """What goes to whom, of what is found of a minute that ends at ``at``."""
-        taken = self._alerts.acknowledged([one.episode for one in messages]) if messages else {}
-        tellings = []
-        for message in messages:
-            lead = message.lead
-            page = page_of(message, at, dashboard=self._dashboard)
-            if (who := taken.get(message.episode)) is not None and not message.reopened:
-                said = Acknowledgement(by=who.by, at=who.at, source=who.source)
-                page = structs.replace(page, acknowledged=said)
-            destinations = self._destinations(message.members, now)
-            if lead.state == "resolved":
-                # Whoever heard of it hears of its end, whatever the routes say by now.
-                routed = {one.channel: one for one in destinations}
-                told = self._alerts.told(message.episode)
-                destinations = [routed.get(name, Destination(name)) for name in told]
-            tellings.append(
-                Telling(
-                    fingerprint=lead.fingerprint,
-                    episode=message.episode,
-                    kind=page.kind,
-                    destinations=destinations,
-                    payload=page.to_json(),
-                    ends_acknowledgement=message.reopened or lead.state == "resolved",
-                )
-            )
-        return tellings
-
-    def _destinations(self, alerts: Sequence[Alert], now: datetime) -> list[Destination]:
-        """Where these alerts go, each channel once: a storm may be of several teams."""
-        found: dict[str, Destination] = {}
-        for route in dict.fromkeys(self._route(one) for one in alerts):
-            for one in route.destinations(now):
-                found.setdefault(one.channel, one)
-        return list(found.values())
-
-    def _repeat(self, now: datetime) -> None:
-        """Tell again of what still fires, where a route says so and nobody takes care of it."""
-        alerts = [self._alert(row) for row in self._alerts.open()]
-        messages = [again(alerts, name) for name in dict.fromkeys(one.episode for one in alerts) if name]
-        routes = {one.episode: (one, self._route(one.lead)) for one in messages if one is not None}
-        repeating = {name: (one, route) for name, (one, route) in routes.items() if route.repeat is not None}
-        if not repeating:
-            return
-        taken, told_at = self._alerts.acknowledged(repeating), self._alerts.told_at(repeating)
-        for name, (message, route) in repeating.items():
-            assert route.repeat is not None  # noqa: S101 - filtered above
-            since = now - route.repeat
-            due = [
-                one
-                for one in route.destinations(now)
-                if name not in taken and told_at.get((name, one.channel), now) <= since
-            ]
-            if due:
-                page = structs.replace(page_of(message, now, dashboard=self._dashboard), kind="repeat")
-                telling = Telling(
-                    fingerprint=message.lead.fingerprint,
-                    episode=name,
-                    kind="repeat",
-                    destinations=due,
-                    payload=page.to_json(),
-                )
-                self._alerts.repeat(telling, now, since)
-
-    def _route(self, alert: Alert) -> Route:
-        return self._routing.route(labels_of(alert), alert.rule.channels if alert.rule else ())
 
 
 def definition(rule: Rule) -> str:

@@ -77,6 +77,11 @@ class Routing:
         self._only = everywhere if only is None else only
         self._routes = tuple(map(self._restricted, routes or [Route((), tuple(everywhere))]))
 
+    @property
+    def repeats(self) -> bool:
+        """Whether anything is ever told again."""
+        return any(one.repeat is not None for one in self._routes)
+
     def route(self, labels: Mapping[str, str], own: Sequence[str] = ()) -> Route:
         """The route of an alert: over its rule's ``own`` channels where it names some, else by its labels.
 

@@ -214,9 +214,10 @@ def _message(episode: str, lead: Alert, members: Sequence[Alert], *, update: boo
     return Message(episode, lead, table, max(0, len(members) - TABLE), update, members=tuple(members))
 
 
-def again(alerts: Sequence[Alert], episode: str) -> Message | None:
-    """What is to be said of an episode that was told before; ``None`` where nothing of it is to be told."""
-    firing = [
-        one for one in alerts if one.episode == episode and one.fires and one.told and one.muted_by is None
-    ]
-    return _message(episode, firing[0], firing, update=True) if firing else None
+def again(alerts: Sequence[Alert]) -> list[Message]:
+    """What is to be said of every episode that was told before and goes on, as it is now."""
+    firing = defaultdict[str, list[Alert]](list)
+    for one in alerts:
+        if one.episode and one.fires and one.told and one.muted_by is None:
+            firing[one.episode].append(one)
+    return [_message(episode, members[0], members, update=True) for episode, members in firing.items()]
