@@ -29,8 +29,11 @@ def traffic(counters: Counters, rules: Sequence[Rule], stop: datetime) -> dict[s
     table = counters.sums(stop - SPAN, stop, columns)
     series = counters.series()
     _, letters = counters.dead_letters(stop - SPAN, stop)
-    found = {}
+    found: dict[str, list[Traffic]] = {}
     for rule in rules:
+        if watches_itself(rule):
+            found[rule.key] = []
+            continue
         groups = Groups(by_of(rule), values_of(rule.where))
         groups.grow(series.ids, series.columns)
         calls, share = _counted(rule, groups, table, float(letters.sum()))
@@ -38,8 +41,6 @@ def traffic(counters: Counters, rules: Sequence[Rule], stop: datetime) -> dict[s
         per_minute = calls[some] / (SPAN / timedelta(minutes=1))
         pairs = zip(per_minute.tolist(), share[some].tolist(), strict=True)
         found[rule.key] = sorted((Traffic(*pair) for pair in pairs), key=lambda one: one.calls_per_minute)
-        if watches_itself(rule):
-            found[rule.key] = []
     return found
 
 
