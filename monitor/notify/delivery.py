@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -158,18 +159,24 @@ class Delivery:
                 if self._paused.get(name, now) > now:
                     break
                 due = self._outbox.claim(name, now, lease=LEASE, limit=AT_ONCE)
-                list(pool.map(self.attempt, due))
+                list(pool.map(partial(self.attempt, until=now + LEASE / 2), due))
                 attempts += len(due)
                 if len(due) < AT_ONCE:
                     break
         return attempts
 
-    def attempt(self, row: Due) -> str | None:
+    def attempt(self, row: Due, until: datetime | None = None) -> str | None:
         """Try one notification that was claimed; gives why it was not delivered, ``None`` if it was.
+
+        From ``until`` on it is left alone: a process that was frozen since it claimed the row may be about to
+        say what another has said meanwhile, or what is over.
 
         Raises:
             Transient: the outbox can't be reached; it will be tried again after its lease.
         """
+        if until is not None and self._clock.now() >= until:
+            log.warning("notification left to whoever claims it next", channel=row.channel)
+            return "the lease is over"
         channel = self._channels.get(row.channel)
         try:
             if channel is None:

@@ -412,6 +412,19 @@ def test_a_crash_between_sending_and_noting_sends_the_same_id_again_and_only_aft
     assert len(set(oncall.ids)) == 1
 
 
+def test_one_that_was_frozen_between_claim_and_send_says_nothing_that_is_over(alerts: Alerts) -> None:
+    fire(alerts, "oncall")
+    frozen, other = Notes(), Notes()
+    post = Post(alerts, {"oncall": frozen})
+    (row,) = post.outbox.claim("oncall", post.clock.now(), lease=LEASE)
+    resolve(alerts, "oncall")
+    second = Post(alerts, {"oncall": other})
+    assert second.deliver(LEASE) == 1
+    post.clock.advance(LEASE)
+    assert post.delivery.attempt(row, until=NOW + LEASE / 2) == "the lease is over"
+    assert (frozen.titles, other.titles) == ([], ["A resolved"])
+
+
 def test_two_deliverers_at_once_tell_each_change_once(alerts: Alerts, database: str) -> None:
     count = 40
     for number in range(count):
