@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from monitor.notify.page import Page
-from monitor.store.alerts import AlertChange, Alerts
+from monitor.store.alerts import AlertChange, Alerts, Evaluated
 from tests.faults.proof import PATIENCE_S, Row
 from tests.integration.running import Running
 from tests.notify.pages import page
@@ -155,7 +155,9 @@ class Paging:
         self.service.wait_for("everything to be delivered", nothing_waits, within=PATIENCE_S)
 
     def _change(self, episodes: list[str], state: str, before: str | None) -> None:
-        now, alerts = datetime.now(UTC), Alerts(self.service.engine)
+        # In one transaction, so that one pass finds them all.
+        now, found = datetime.now(UTC), []
+        firing = state == "firing"
         for name in episodes:
             change = AlertChange(
                 rule=name,
@@ -167,7 +169,6 @@ class Paging:
                 at=now,
                 episode=name,
             )
-            firing = state == "firing"
             said = page(
                 kind="trigger" if firing else "resolve",
                 status=state,
@@ -176,7 +177,13 @@ class Paging:
                 started_at=now,
                 at=now,
             )
-            assert alerts.commit(evaluated(change, channels=["oncall"], payload=said.to_json()), now)
+            found.append(evaluated(change, channels=["oncall"], payload=said.to_json()))
+        whole = Evaluated(
+            changes=[change for one in found for change in one.changes],
+            events=[event for one in found for event in one.events],
+            tellings=[telling for one in found for telling in one.tellings],
+        )
+        assert Alerts(self.service.engine).commit(whole, now)
 
     def _made(self) -> Running:
         return Running(

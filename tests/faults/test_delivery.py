@@ -37,6 +37,18 @@ def paging(
         yield running
 
 
+def test_a_leader_killed_between_send_and_mark_loses_nothing(paging: Paging, long_form: bool) -> None:
+    with paging.of("SIGKILL of the leader between send and mark"):
+        for _ in range(20 if long_form else 2):
+            paging.hold()
+            paging.fire(AT_ONCE)
+            paging.wait_for_posts(AT_ONCE)
+            paging.service.kill()
+            paging.answer()
+            paging.service.start()
+            paging.times += 1
+
+
 def test_a_receiver_whose_answers_the_network_drops_is_told_once(paging: Paging, long_form: bool) -> None:
     with paging.of("the receiver's answer dropped by the network"):
         for _ in range(10 if long_form else 2):
