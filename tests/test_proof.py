@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from monitor.notify.page import Page, read_page
 from monitor.notify.words import plain
-from monitor.records import JsonOutcome, Usage
+from monitor.records import CallError, ErrorCategory, JsonOutcome, Status, Usage
 from monitor.rules.model import AbsenceRule, Baseline
 from monitor.store import connect
 from monitor.store.deploys import Deploy, add
@@ -206,6 +206,20 @@ def test_of_costs_it_is_told_who_spends_more_by_sums(engine: sa.Engine) -> None:
     assert "route a: over 50 calls (1,000 tokens, usually 10 tokens), 49,500 tokens more than usual" in plain(
         page
     )
+
+
+def test_a_rule_on_rate_limits_fires_on_those_and_not_on_timeouts(engine: sa.Engine) -> None:
+    town = Town(engine, threshold(metric="errors.rate_limit", by=("service",)))
+    for service, category in (("shop", ErrorCategory.RATE_LIMIT), ("desk", ErrorCategory.TIMEOUT)):
+        error = CallError(f"{category}!", category)
+        town.calls(50, service=service, route="a")
+        town.calls(50, service=service, route="b", status=Status.ERROR, error=error)
+    town.calls(1, service="shop", route="b", status=Status.ERROR, error=error)
+    page = told(town)
+    assert town.states() == {"shop": "firing"}
+    assert page.title.startswith("errors rate_limit")
+    assert {(one.outcome, one.detail) for one in page.examples} == {("rate_limit", "rate_limit!")}
+    assert [(one.dimension, one.value, one.failures) for one in page.contributors] == [("route", "b", 50)]
 
 
 def test_dead_letters_are_told_by_reason(engine: sa.Engine) -> None:

@@ -125,6 +125,17 @@ groups:
 """
 
 
+@pytest.mark.parametrize(("counter", "alerts"), [("errors_rate_limit", [{}]), ("errors_timeout", [])])
+def test_a_series_has_errors_of_a_class(tmp_path: Path, counter: str, alerts: list[object]) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES.replace("json.failed", "errors.rate_limit"))
+    path = tmp_path / "rules.test.yaml"
+    values = {"calls": "100x40", "errors": "50x40", counter: "50x40"}
+    check = {"at": "20m", "alert": "Broken", "alerts": alerts}
+    test = {"name": "n", "series": [{"labels": {"service": "shop"}, "values": values}], "checks": [check]}
+    path.write_text(json.dumps({"rules": ["rules.yaml"], "tests": [test]}))
+    assert run_tests(path) == (1, [])
+
+
 @pytest.mark.parametrize(
     ("errors", "check"),
     [

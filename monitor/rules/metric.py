@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import msgspec
 
-from monitor.records import ABSTENTIONS, CAPTURES, GOOD, OUTCOMES
+from monitor.records import ABSTENTIONS, CAPTURES, GOOD, OUTCOMES, ErrorCategory
 
 
 class Metric(msgspec.Struct, frozen=True):
     """A rate, or the mean of a measured value, over counters of ``rollup_1m``.
 
     ``unit`` is empty for a rate. ``histogram`` names the histogram of a measured value. ``score`` is the
-    column of ``calls`` that decides whether one is counted: a score that has one of ``outcomes``, a flag that
-    is false, a graded risk that is high; ``None`` for errors and dead letters.
+    column of ``calls`` that decides whether one is counted: a score or class of errors that is one of
+    ``outcomes``, a flag that is false, a graded risk that is high; ``None`` for errors and dead letters.
     """
 
     name: str
@@ -72,13 +72,20 @@ _MEASURED = {
 }
 
 #: Every metric by name: ``share`` (of all calls, those that the rule's ``of`` names), ``errors``,
-#: ``dead_letters``, ``uncaptured.input`` (and output, tools, schema), ``requests.failed`` and
-#: ``requests.rescued`` (of requests, not of attempts), ``tools.risky`` and ``grounding.risky`` (of the calls
-#: that have a graded risk, those where it is high), measured values (``duration``, ``cost``, …), and
-#: ``<score>.<outcome>``, ``<score>.failed``, ``<score>.unknown`` for each score.
+#: ``errors.<category>`` for each ``ErrorCategory``, ``dead_letters``, ``uncaptured.input`` (and output,
+#: tools, schema), ``requests.failed`` and ``requests.rescued`` (of requests, not of attempts),
+#: ``tools.risky`` and ``grounding.risky`` (of the calls that have a graded risk, those where it is high),
+#: measured values (``duration``, ``cost``, …), and ``<score>.<outcome>``, ``<score>.failed``,
+#: ``<score>.unknown`` for each score.
 METRICS: dict[str, Metric] = {
     "share": Metric("share", ("calls",), ("calls",)),
     "errors": Metric("errors", ("errors",), ("calls",)),
+    **{
+        f"errors.{category}": Metric(
+            f"errors.{category}", (f"errors_{category}",), ("calls",), "error_category", (category.value,)
+        )
+        for category in ErrorCategory
+    },
     "dead_letters": Metric("dead_letters", ("dead_letters",), ("dead_letters", "calls")),
     **{
         f"uncaptured.{what}": Metric(

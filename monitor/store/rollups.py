@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.records import CAPTURES, OUTCOMES
+from monitor.records import CAPTURES, OUTCOMES, ErrorCategory
 from monitor.store import requests
 from monitor.store.database import transient_if_unreachable
 from monitor.store.requests import Decide
@@ -109,6 +109,12 @@ _COUNTERS = {
         for outcome in outcomes
     },
     **{f"uncaptured_{what}": f"count(*) FILTER (WHERE NOT captured_{what})" for what in CAPTURES},
+    # A failure that nobody named is of class ``other``, as in ``tables.ERROR_CLASS``.
+    **{
+        f"errors_{category}": "count(*) FILTER (WHERE status = 'error'"
+        f" AND coalesce(error_category, 'other') = '{category}')"
+        for category in ErrorCategory
+    },
     **SUMS,
 }
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from monitor.records import CAPTURES, DIMENSIONS, OUTCOMES, RISKY
+from monitor.records import CAPTURES, DIMENSIONS, OUTCOMES, RISKY, ErrorCategory
 
 metadata = sa.MetaData(
     naming_convention={
@@ -157,11 +157,19 @@ calls = sa.Table(
 #: The id of a call's request, whichever column keeps it.
 REQUEST: sa.ColumnElement[str] = sa.func.coalesce(calls.c.request_id, calls.c.trace_id, calls.c.call_id)
 
+#: The class of a failed call's error; a failure that nobody named is of class ``other``.
+ERROR_CLASS: sa.ColumnElement[str] = sa.func.coalesce(
+    calls.c.error_category, sa.literal_column(f"'{ErrorCategory.OTHER}'")
+)
+
 #: One counter for each outcome of each score, in the order of ``OUTCOMES``: ``json_not_json``, …
 OUTCOME_COLUMNS = tuple(f"{score}_{outcome}" for score, outcomes in OUTCOMES.items() for outcome in outcomes)
 
 #: Counters of the calls that lack what a format may leave out, by what that is: ``uncaptured_input``, …
 UNCAPTURED_COLUMNS = tuple(f"uncaptured_{what}" for what in CAPTURES)
+
+#: One counter for each class of errors, in the order of ``ErrorCategory``: ``errors_rate_limit``, …
+ERROR_COLUMNS = tuple(f"errors_{category}" for category in ErrorCategory)
 
 #: What a rollup counts and sums besides, each with the SQL that makes it of the minute's calls.
 SUMS = {
@@ -216,7 +224,10 @@ _SUM_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
 
 #: Every counter and sum of a rollup but ``calls``.
 COUNTED = tuple(
-    sorted((*OUTCOME_COLUMNS, *UNCAPTURED_COLUMNS, *SUMS), key=lambda name: name not in _SUM_TYPES)
+    sorted(
+        (*OUTCOME_COLUMNS, *UNCAPTURED_COLUMNS, *ERROR_COLUMNS, *SUMS),
+        key=lambda name: name not in _SUM_TYPES,
+    )
 )
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from monitor.records import DIMENSIONS, RISKY
 from monitor.store.database import transient_if_unreachable
-from monitor.store.tables import REQUEST, calls, dead_letters, series
+from monitor.store.tables import ERROR_CLASS, REQUEST, calls, dead_letters, series
 
 TimeSpan = tuple[datetime, datetime]
 
@@ -114,6 +114,8 @@ class Windows:
         With ``above``, ``score`` is what was measured, and those are meant whose value is higher; it is their
         detail, and the outcome its name. Without a score but with an outcome, every call is meant.
 
+        With ``error_category`` as the score, errors of these classes are meant.
+
         A score may also be a flag, where calls without it are meant, or a graded risk, where those are meant
         that have a high one; then the outcome is the name that is given to that.
 
@@ -130,8 +132,11 @@ class Windows:
         if score is None and outcomes:
             outcome, detail, matches = sa.literal(outcomes[0]), sa.null(), sa.true()
         elif score is None:
-            outcome, detail = sa.func.coalesce(calls.c.error_category, "other"), calls.c.error_type
+            outcome, detail = ERROR_CLASS, calls.c.error_type
             matches = calls.c.status == "error"
+        elif score == "error_category":
+            outcome, detail = ERROR_CLASS, calls.c.error_type
+            matches = (calls.c.status == "error") & outcome.in_(outcomes)
         elif above is not None:
             outcome, detail = sa.literal(outcomes[0]), sa.cast(calls.c[score], sa.Text)
             matches = calls.c[score] > above

@@ -151,6 +151,11 @@ def test_a_statistic_that_is_left_out_is_what_the_metric_has(
             ":6: alert 'Broken': unknown metric 'json.faild'; did you mean 'json.failed'?",
         ),
         (
+            "json.failed",
+            "errors.ratelimit",
+            ":6: alert 'Broken': unknown metric 'errors.ratelimit'; did you mean 'errors.rate_limit'?",
+        ),
+        (
             "by: [service]",
             "by: [servise]",
             ":7: alert 'Broken': unknown dimension 'servise'; did you mean 'service'?",

@@ -54,6 +54,7 @@ def test_coverage_leaves_out_what_has_nothing_to_judge(score: str) -> None:
     ("name", "numerator", "denominator"),
     [
         ("errors", ("errors",), ("calls",)),
+        ("errors.rate_limit", ("errors_rate_limit",), ("calls",)),
         ("dead_letters", ("dead_letters",), ("dead_letters", "calls")),
         ("uncaptured.input", ("uncaptured_input",), ("calls",)),
         ("uncaptured.schema", ("uncaptured_schema",), ("calls",)),

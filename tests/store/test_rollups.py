@@ -20,7 +20,9 @@ from monitor.records import (
     CAPTURES,
     OUTCOMES,
     RISKY,
+    CallError,
     Captured,
+    ErrorCategory,
     FallbackOutcome,
     FallbackScore,
     GroundingOutcome,
@@ -69,6 +71,9 @@ DURATIONS = st.one_of(
     st.sampled_from([0.0, 0.001, 0.01, 1.0, 86_400_000.0, 7 * 86_400_000.0]),
     st.floats(2**-8, 2**27, width=32),
 )
+#: Errors of each class, and of none.
+ERRORS = st.none() | st.builds(CallError, st.just("e"), st.sampled_from(ErrorCategory))
+
 #: Risks that add up to the same in any order.
 RISKS = st.sampled_from([None, 0.0, 0.25, RISKY, 0.75, 1.0])
 TOKENS = st.one_of(st.none(), st.integers(0, 2**31 - 1))
@@ -87,6 +92,7 @@ def some_calls(draw: st.DrawFn) -> list[ScoredCall]:
                 minute + timedelta(microseconds=micros),
                 service=draw(st.sampled_from(["checkout", "search"])),
                 status=draw(st.sampled_from(Status)),
+                error=draw(ERRORS),
                 duration_ms=draw(DURATIONS),
                 ttft_ms=draw(DURATIONS),
                 usage=Usage(draw(TOKENS), draw(TOKENS)),
@@ -408,9 +414,12 @@ def expected(seen: Iterable[ScoredCall], width: timedelta = MINUTE) -> Rollups:
 
 def rollup(calls: Sequence[ScoredCall]) -> dict[str, Any]:
     outcomes = Counter(f"{score}_{getattr(one.scores, score).outcome}" for one in calls for score in OUTCOMES)
+    failed = [one.call.error for one in calls if one.call.status == "error"]
+    classes = Counter(error.category if error else ErrorCategory.OTHER for error in failed)
     return {
         "calls": len(calls),
-        "errors": sum(one.call.status == "error" for one in calls),
+        "errors": len(failed),
+        **{f"errors_{category}": classes[category] for category in ErrorCategory},
         **{name: outcomes[name] for name in OUTCOME_COLUMNS},
         **{
             f"uncaptured_{what}": sum(not getattr(one.call.captured, what) for one in calls)

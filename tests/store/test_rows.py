@@ -39,7 +39,7 @@ from monitor.records import (
 )
 from monitor.store import PostgresStore
 from monitor.store.rows import COLUMNS, row
-from monitor.store.tables import OUTCOME_COLUMNS, SUMS, calls, rollup_1m
+from monitor.store.tables import ERROR_COLUMNS, OUTCOME_COLUMNS, SUMS, calls, rollup_1m
 from tests.examples import NOON, batch, call, scored
 from tests.store.helpers import rows
 
@@ -225,6 +225,11 @@ def test_a_rollup_counts_every_outcome_of_the_closed_lists() -> None:
         f"uncaptured_{what}" for what in ("input", "output", "tools", "schema")
     ]
     assert set(OUTCOME_COLUMNS) <= set(names)
+
+
+def test_a_rollup_counts_every_class_of_errors() -> None:
+    names = [column.name for column in rollup_1m.columns if column.name.startswith("errors_")]
+    assert names == list(ERROR_COLUMNS) == [f"errors_{category}" for category in ErrorCategory]
 
 
 @pytest.mark.parametrize(

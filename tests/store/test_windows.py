@@ -232,6 +232,7 @@ def test_the_newest_three_that_failed_are_shown(windows: Windows, save: Save) ->
             ("rate_limit", "RateLimitError"),
         ),
         ("errors", {"status": Status.ERROR}, {}, ("other", None)),
+        ("errors.other", {"status": Status.ERROR}, {}, ("other", None)),
         ("uncaptured.tools", {"captured": Captured(tools=False)}, {}, ("uncaptured", None)),
         ("json.unknown", {}, {"json": JsonScore(JsonOutcome.UNKNOWN, "no schema")}, ("unknown", "no schema")),
     ],
@@ -246,6 +247,24 @@ def test_an_example_says_what_was_wrong(
 ) -> None:
     save(ScoredCall(call("bad", **fields), scored_as(**part)), one(JsonOutcome.OK))
     assert [(e.call_id, e.outcome, e.detail) for e in examples(windows, name)] == [("bad", *expected)]
+
+
+def test_errors_of_a_class_are_counted_and_shown_without_the_others(windows: Windows, save: Save) -> None:
+    errors = {category: CallError(f"{category}!", category) for category in ErrorCategory}
+    save(
+        *(
+            ScoredCall(call(name, status=Status.ERROR, error=error), scores())
+            for name, error in errors.items()
+        ),
+        ScoredCall(call("answered", error=errors[ErrorCategory.TIMEOUT]), scores()),
+        ScoredCall(call("nameless", status=Status.ERROR), scores()),
+    )
+    calls = len(errors) + 2
+    for category in ErrorCategory:
+        shown = {"other", "nameless"} if category == "other" else {category}
+        name = f"errors.{category}"
+        assert windows.counts(query(name), HOUR, ()) == [Count({}, calls, len(shown))]
+        assert {one.call_id for one in examples(windows, name)} == shown
 
 
 def test_an_example_of_a_dead_letter_is_its_place_in_kafka(windows: Windows, engine: sa.Engine) -> None:
