@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.records import DIMENSIONS
+from monitor.records import DIMENSIONS, ErrorCategory
 from monitor.rules import Rule, Rules, load_rules
 from monitor.rules.model import AbsenceRule, BlipRule, BurnRateRule, RegressionRule, ThresholdRule
 from monitor.rules.named import statistic
@@ -659,11 +659,11 @@ def test_the_documentation_of_rules_shows_a_file_that_loads(tmp_path: Path) -> N
         assert load(tmp_path, block, f"{number}.yaml")
 
 
-def test_the_documentation_of_rules_names_every_key_and_dimension() -> None:
+def test_the_documentation_of_rules_names_every_key_dimension_and_class_of_errors() -> None:
     text = (ROOT / "docs" / "rules.md").read_text()
     keys = {
         field.encode_name
         for kind in (ThresholdRule, RegressionRule, BurnRateRule, AbsenceRule, BlipRule)
         for field in msgspec.structs.fields(kind)
     }
-    assert [name for name in sorted(keys | set(DIMENSIONS)) if f"`{name}`" not in text] == []
+    assert [name for name in sorted({*keys, *DIMENSIONS, *ErrorCategory}) if f"`{name}`" not in text] == []
