@@ -174,7 +174,7 @@ class QuietConfig(_Section, frozen=True, kw_only=True):
     """Hours in which a route holds its notifications back, until they are over."""
 
     start: str
-    """The time of day, ``22:00``; when it is later than ``end``, the night."""
+    """The time of day, ``22:00``; when it is later than ``end``, the night. A whole day ends at ``24:00``."""
     end: str
     zone: str = "UTC"
     """An IANA time zone: ``Europe/Berlin``."""
@@ -383,6 +383,9 @@ def _check(config: Config, located: Located) -> None:
         message = "web.token must have 16 to 1,024 visible ASCII characters: openssl rand -hex 32"
         raise located.error(message, "web", "token")
     for name in config.channels:
+        if name in ("page", "command"):
+            message = f"a channel can't be called {name!r}: acknowledgements come from there"
+            raise located.error(message, "channels", name)
         if not _CHANNEL_NAME.fullmatch(name):
             raise located.error(
                 f"a channel's name is small letters, digits and single underscores, not {name!r}",
@@ -432,7 +435,7 @@ def _check_routes(config: Config, located: Located) -> None:
 
 def _check_quiet(quiet: QuietConfig, located: Located, *place: str | int) -> None:
     for key, text in (("start", quiet.start), ("end", quiet.end)):
-        if not _TIME_OF_DAY.fullmatch(text):
+        if not _TIME_OF_DAY.fullmatch(text) and (key, text) != ("end", "24:00"):
             raise located.error(f'{key} must be a time of day like "22:00", in quotes', *place, key)
     if quiet.start == quiet.end:
         raise located.error("start and end are the same: quiet hours never end", *place, "end")

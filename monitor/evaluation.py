@@ -254,13 +254,14 @@ class Evaluator:
             return {(): (stalled, why)}
         found: dict[Labels, tuple[bool, str]] = {}
         for one in self._channels():
-            since = one.failing_since
-            said = (
-                "it takes what it is given"
-                if since is None
-                else f"{one.error}, since {since:%Y-%m-%d %H:%M} UTC"
-            )
-            found[one.channel,] = (since is not None and since <= now - rule.window_length, said)
+            since, refused, begin = one.failing_since, one.refused_at, now - rule.window_length
+            said = "it takes what it is given"
+            if since is not None:
+                said = f"{one.error}, since {since:%Y-%m-%d %H:%M} UTC"
+            elif refused is not None and refused > begin:
+                said = f"it refused a notification: {one.error}, {refused:%Y-%m-%d %H:%M} UTC"
+            bad = (since is not None and since <= begin) or (refused is not None and refused > begin)
+            found[one.channel,] = (bad, said)
         return found
 
     def _evaluate(self, minute: datetime, now: datetime, judged: Callable[[datetime], list[Moved]]) -> int:

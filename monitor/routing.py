@@ -115,7 +115,9 @@ def _route(config: RouteConfig) -> Route:
 
 def _quiet(config: QuietConfig) -> Quiet:
     days = [_DAYS.index(day) for day in config.days or _DAYS]
-    start, end = (time.fromisoformat(text) for text in (config.start, config.end))
+    # That of the next day: these hours end there, as those do that end before they start.
+    end_text = "00:00" if config.end == "24:00" else config.end
+    start, end = (time.fromisoformat(text) for text in (config.start, end_text))
     return Quiet(start, end, ZoneInfo(config.zone), frozenset(days))
 
 

@@ -89,12 +89,13 @@ def quiet(start: str, end: str, zone: str = "UTC", days: tuple[str, ...] = ()) -
         # The night of Friday is quiet until Saturday morning; that of Sunday is not.
         (quiet("22:00", "07:00", days=("fri",)), "2026-03-14T06:00", "2026-03-14T07:00"),
         (quiet("22:00", "07:00", days=("fri",)), "2026-03-15T23:00", None),
+        (quiet("00:00", "24:00", days=("sat", "sun")), "2026-03-15T23:59:59", "2026-03-16T00:00"),
         # Clocks are put forward in this night: it is an hour shorter, and back in that one.
         (quiet("22:00", "07:00", "Europe/Berlin"), "2026-03-28T22:00", "2026-03-29T05:00"),
         (quiet("22:00", "07:00", "Europe/Berlin"), "2026-10-24T21:00", "2026-10-25T06:00"),
     ],
     ids=[
-        "before", "begins", "still", "over", "at noon", "elsewhere", "a day's night", "another day",
+        "before", "begins", "still", "over", "at noon", "elsewhere", "a day's night", "another", "whole day",
         "spring", "autumn",
     ],
 )  # fmt: skip

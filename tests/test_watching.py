@@ -66,6 +66,20 @@ def test_channels_that_work_raise_nothing_and_each_that_fails_is_an_alert(engine
     assert town.states() == {"log": "firing", "oncall": "firing"}
 
 
+def test_a_channel_that_refuses_now_and_then_is_told_of_though_it_takes_others(engine: sa.Engine) -> None:
+    town = Town(engine, FAILING)
+    row = fail(engine, "oncall", "no answer: ConnectError")
+    Outbox(engine).failed(row, NOON, "the receiver answered 400", instead=None)
+    put(engine, "trigger", "f", channel="oncall", at=NOON)
+    (good,) = Outbox(engine).claim("oncall", NOON, lease=MINUTE)
+    Outbox(engine).delivered(good, NOON)
+    town.evaluate()
+    assert town.states() == {"oncall": "firing"}
+    for _ in range(8):
+        town.evaluate()
+    assert town.states() == {"oncall": "resolved"}, "one refusal is not for ever"
+
+
 def test_a_silence_that_is_active_now_mutes_what_is_caught_up_with(engine: sa.Engine) -> None:
     town, now = Town(engine, threshold(by=("service",))), NOON + timedelta(hours=2)
     town.silences.add(

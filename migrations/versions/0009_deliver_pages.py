@@ -52,6 +52,7 @@ CREATE TABLE channel_states (
     sent_at timestamptz,
     failing_since timestamptz,
     error TEXT,
+    refused_at timestamptz,
     CONSTRAINT channel_states_pkey PRIMARY KEY (channel)
 )
 """

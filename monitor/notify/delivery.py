@@ -7,6 +7,7 @@ channel has a pass of its own, so one whose receiver is slow or away holds no ot
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +22,16 @@ from monitor.clock import Clock
 from monitor.errors import Permanent, Transient
 from monitor.notify.channel import Channel, Notification, Receipt, TryLater
 from monitor.notify.digest import digest_of
-from monitor.notify.page import Page, linked, read_page
+from monitor.notify.page import Page, is_readable, linked, read_page
 
 log = structlog.get_logger("monitor.notify")
 
 #: The first bound of the pause after a failed attempt, and the longest.
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=5)
+
+#: The longest pause that a receiver is given which asks for one: a page that waits longer is none.
+LONGEST_ASKED = timedelta(minutes=15)
 
 #: How long a notification is tried before it is given up.
 GIVE_UP_AFTER = timedelta(hours=24)
@@ -91,9 +95,13 @@ class Outbox(Protocol[Row]):
         ...
 
     def gather(
-        self, channel: str, now: datetime, build: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
+        self,
+        channel: str,
+        now: datetime,
+        build: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]],
+        readable: Callable[[Mapping[str, Any]], bool],
     ) -> int:
-        """Put what waits for a digest, and is due, into one notification."""
+        """Put what waits for a digest, and is due and readable, into one notification."""
         ...
 
     def delivered(self, row: Row, now: datetime, receipt: Receipt | None) -> None:
@@ -152,7 +160,8 @@ class Delivery:
             Transient: the outbox can't be reached.
         """
         attempts = 0
-        self._outbox.gather(name, self._clock.now(), lambda held: digest_of(name, held, self._clock.now()))
+        now = self._clock.now()
+        self._outbox.gather(name, now, lambda held: digest_of(name, held, now), is_readable)
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"deliver-{name}") as pool:
             for _ in range(ROUNDS):
                 now = self._clock.now()
@@ -161,7 +170,7 @@ class Delivery:
                 due = self._outbox.claim(name, now, lease=LEASE, limit=AT_ONCE)
                 list(pool.map(partial(self.attempt, until=now + LEASE / 2), due))
                 attempts += len(due)
-                if len(due) < AT_ONCE:
+                if not due:
                     break
         return attempts
 
@@ -183,7 +192,7 @@ class Delivery:
                 raise Permanent(f"channel {row.channel!r} is no longer configured")
             receipt = channel.send(
                 Notification(
-                    id=f"ntf_{row.outbox_id}",
+                    id=notification_id(row),
                     page=self._page(row),
                     attempt=row.attempts,
                     receipt=row.receipt,
@@ -209,7 +218,7 @@ class Delivery:
 
     def _later(self, row: Due, error: Transient) -> None:
         now = self._clock.now()
-        asked = error.after if isinstance(error, TryLater) else None
+        asked = min(error.after, LONGEST_ASKED) if isinstance(error, TryLater) and error.after else None
         again = now + max(pause(row.attempts, self._jitter()), asked or timedelta())
         if asked:
             self._paused[row.channel] = max(self._paused.get(row.channel, now), now + asked)
@@ -230,6 +239,12 @@ class Delivery:
         self._outbox.failed(row, self._clock.now(), error, instead=instead)
         log.error("notification failed", channel=row.channel, instead=instead, reason=error)
         self._count(row.channel, "failed")
+
+
+def notification_id(row: Due) -> str:
+    """The same over all attempts, and no other's: numbers alone begin anew with another database."""
+    made = f"{row.channel}\n{row.created_at.isoformat()}\n{row.payload.get('episode')}"
+    return f"ntf_{row.outbox_id}_{hashlib.sha256(made.encode()).hexdigest()[:12]}"
 
 
 def pause(attempts: int, jitter: float) -> timedelta:

@@ -250,6 +250,15 @@ def read_page(payload: Mapping[str, Any]) -> Page:
         raise Permanent(f"the notification is of another release: {error}") from None
 
 
+def is_readable(payload: Mapping[str, Any]) -> bool:
+    """Whether ``read_page`` can read it."""
+    try:
+        read_page(payload)
+    except Permanent:
+        return False
+    return True
+
+
 def linked(page: Page, pages: str) -> Page:
     """The page with links to our own page of its alert; as it is without the address of our ``pages``."""
     if not pages or page.alert_id is None:

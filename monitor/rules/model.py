@@ -227,7 +227,7 @@ class AbsenceRule(Common, frozen=True, kw_only=True, tag="absence", tag_field="k
 
     ``calls``: none in the window where the baseline expects ``minimum_calls``. ``content``: calls come, none
     with its input and output, where they used to have them. ``watermark``: the log is not read any further.
-    ``delivery``: a channel has not taken what it was given for the window; one alert for each channel.
+    ``delivery``: a channel has not taken anything for the window, or refused something in it; an alert each.
     """
 
     absent: Literal["calls", "content", "watermark", "delivery"]

@@ -276,7 +276,7 @@ class Alerts:
         fires = sa.select(alerts.c.alert_id).where(alerts.c.episode == episode, alerts.c.state == "firing")
         noting = insert(acknowledgements).values(episode=episode, at=now, by=by, source=source)
         newest = (
-            sa.select(outbox.c.channel, outbox.c.payload, outbox.c.event_id, outbox.c.alert_id)
+            sa.select(outbox)
             .ext(distinct_on(outbox.c.channel))
             .where(outbox.c.episode == episode, outbox.c.instead_of == "", outbox.c.channel != source)
             .order_by(outbox.c.channel, outbox.c.outbox_id.desc())
@@ -290,9 +290,12 @@ class Alerts:
                 return Acknowledged(**connection.execute(first).one()._mapping)
             said = {"by": by, "at": now.isoformat(), "source": source}
             for row in connection.execute(newest).all():
+                # What a channel was not told yet, and is not to be told now, holds this back too.
+                waits = row.attempts == 0 and row.delivered_at is None and row.superseded_at is None
+                held = Destination(row.channel, row.next_attempt_at, row.digest)
                 enqueue(
                     connection,
-                    [Destination(row.channel)],
+                    [held if waits else Destination(row.channel)],
                     {**row.payload, "kind": "acknowledge", "acknowledged": said, "at": now.isoformat()},
                     now,
                     episode=episode,

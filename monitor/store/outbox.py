@@ -51,12 +51,17 @@ class OutboxRow(msgspec.Struct, frozen=True):
 
 
 class ChannelState(msgspec.Struct, frozen=True):
-    """How a channel did last; ``failing_since`` is ``None`` while it takes what it is given."""
+    """How a channel did last.
+
+    ``failing_since`` is ``None`` while it takes what it is given; ``refused_at`` is when it last refused
+    something for good, ``error`` what it said when it last failed.
+    """
 
     channel: str
     sent_at: datetime | None
     failing_since: datetime | None
     error: str | None
+    refused_at: datetime | None = None
 
 
 class Outbox:
@@ -81,11 +86,16 @@ class Outbox:
             return sorted((OutboxRow(**row._mapping) for row in rows), key=lambda row: row.outbox_id)
 
     def gather(
-        self, channel: str, now: datetime, build: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
+        self,
+        channel: str,
+        now: datetime,
+        build: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]],
+        readable: Callable[[Mapping[str, Any]], bool],
     ) -> int:
         """Put what waits for a channel's digest, and is due, into one notification; gives how many that were.
 
-        ``build`` makes its payload from theirs, oldest first.
+        ``build`` makes its payload from theirs, oldest first. What is not ``readable`` is in no digest, and
+        due by itself.
 
         Raises:
             Transient: Postgres can't be reached, and nothing has changed.
@@ -97,7 +107,10 @@ class Outbox:
             .with_for_update(skip_locked=True)
         )
         with transient_if_unreachable(), self._engine.begin() as connection:
-            rows = connection.execute(due).all()
+            every = connection.execute(due).all()
+            rows = [row for row in every if readable(row.payload)]
+            if odd := [row.outbox_id for row in every if row not in rows]:
+                connection.execute(sa.update(outbox).where(outbox.c.outbox_id.in_(odd)).values(digest=False))
             if rows:
                 payload = build([row.payload for row in rows])
                 enqueue(
@@ -174,8 +187,8 @@ class Outbox:
         with transient_if_unreachable(), self._engine.begin() as connection:
             if connection.execute(ending).scalar_one_or_none() is None:
                 return  # another, whose lease ours outlasted, has said so
-            _failing(connection, row.channel, now, error)
-            if instead is not None:
+            _refused(connection, row.channel, now, error)
+            if instead is not None and not _hears_the_end(connection, row, instead):
                 payload = {**row.payload, "undeliverable": {"channel": row.channel, "error": error}}
                 enqueue(
                     connection,
@@ -237,7 +250,7 @@ class Outbox:
             Transient: Postgres can't be reached.
         """
         columns = channel_states.c
-        query = sa.select(columns.channel, columns.sent_at, columns.failing_since, columns.error)
+        query = sa.select(*columns)
         with transient_if_unreachable(), self._engine.begin() as connection:
             rows = connection.execute(query.order_by(columns.channel))
             return [ChannelState(**row._mapping) for row in rows]
@@ -284,12 +297,35 @@ def _touch(row: OutboxRow) -> sa.Update:
     return sa.update(outbox).where(outbox.c.outbox_id == row.outbox_id)
 
 
+def _hears_the_end(connection: sa.Connection, row: OutboxRow, channel: str) -> bool:
+    """Whether a channel is told by itself of the end that this row tells of."""
+    ends = sa.select(outbox.c.outbox_id).where(
+        outbox.c.episode == row.episode,
+        outbox.c.channel == channel,
+        outbox.c.kind == "resolve",
+        outbox.c.failed_at.is_(None),
+    )
+    return row.kind == "resolve" and connection.execute(ends.limit(1)).first() is not None
+
+
+def _refused(connection: sa.Connection, channel: str, now: datetime, error: str) -> None:
+    refuses = insert(channel_states).values(channel=channel, refused_at=now, error=error)
+    connection.execute(
+        refuses.on_conflict_do_update(index_elements=["channel"], set_={"refused_at": now, "error": error})
+    )
+
+
 def _works(connection: sa.Connection, channel: str, now: datetime) -> None:
     works = insert(channel_states).values(channel=channel, sent_at=now)
     connection.execute(
         works.on_conflict_do_update(
             index_elements=["channel"],
-            set_={"sent_at": now, "failing_since": None, "error": None},
+            # What it refused is told for a while, with what it said.
+            set_={
+                "sent_at": now,
+                "failing_since": None,
+                "error": sa.case((channel_states.c.refused_at.is_not(None), channel_states.c.error)),
+            },
             where=channel_states.c.failing_since.is_not(None)
             | channel_states.c.sent_at.is_(None)
             | (channel_states.c.sent_at < now - SAID_EVERY),
@@ -314,40 +350,39 @@ _OPEN = sa.and_(
     outbox.c.delivered_at.is_(None), outbox.c.failed_at.is_(None), outbox.c.superseded_at.is_(None)
 )
 
-# Of each episode the oldest that waits decides when; what is sent is the newest that says everything. An
+# Of each episode the oldest that waits decides when; what is sent is the newest that says everything, of
+# those that are due and of the same kind: standing in for another channel is news of its own. An
 # acknowledgement says less than what was not told yet, so it takes nothing over.
 _CLAIM = sa.text(
     """
-    WITH waiting AS (
-        SELECT * FROM outbox
-        WHERE channel = :channel AND NOT digest
-        AND delivered_at IS NULL AND failed_at IS NULL AND superseded_at IS NULL
-    ), due AS (
+    WITH due AS (
         SELECT first.outbox_id, first.episode, first.instead_of FROM outbox AS first
         WHERE channel = :channel AND NOT digest AND next_attempt_at <= :now
         AND delivered_at IS NULL AND failed_at IS NULL AND superseded_at IS NULL
         AND NOT EXISTS (
-            SELECT 1 FROM waiting AS earlier
-            WHERE earlier.episode = first.episode AND earlier.instead_of = first.instead_of
-            AND earlier.outbox_id < first.outbox_id
+            SELECT 1 FROM outbox AS earlier
+            WHERE earlier.episode = first.episode AND earlier.channel = first.channel
+            AND earlier.outbox_id < first.outbox_id AND NOT earlier.digest AND earlier.delivered_at IS NULL
+            AND earlier.failed_at IS NULL AND earlier.superseded_at IS NULL
         )
         ORDER BY outbox_id
         LIMIT :limit
         FOR UPDATE SKIP LOCKED
+    ), waiting AS (
+        SELECT due.outbox_id AS first, later.outbox_id, later.kind, later.next_attempt_at,
+            bool_or(later.instead_of <> due.instead_of)
+                OVER (PARTITION BY due.outbox_id ORDER BY later.outbox_id) AS of_another
+        FROM due JOIN outbox AS later ON later.episode = due.episode AND later.channel = :channel
+        WHERE later.outbox_id >= due.outbox_id AND NOT later.digest AND later.delivered_at IS NULL
+        AND later.failed_at IS NULL AND later.superseded_at IS NULL
     ), chosen AS (
-        SELECT due.*, (
-            SELECT max(later.outbox_id) FROM waiting AS later
-            WHERE later.episode = due.episode AND later.instead_of = due.instead_of
-            AND (later.outbox_id = due.outbox_id OR later.kind IN ('update', 'repeat', 'resolve'))
-        ) AS newest
-        FROM due
+        SELECT first, max(outbox_id) AS newest FROM waiting
+        WHERE outbox_id = first
+        OR (kind IN ('update', 'repeat', 'resolve') AND next_attempt_at <= :now AND NOT of_another)
+        GROUP BY first
     ), told_by_a_later_one AS (
-        UPDATE outbox SET superseded_at = :now FROM chosen
-        WHERE outbox.outbox_id IN (
-            SELECT waiting.outbox_id FROM waiting
-            WHERE waiting.episode = chosen.episode AND waiting.instead_of = chosen.instead_of
-            AND waiting.outbox_id < chosen.newest
-        )
+        UPDATE outbox SET superseded_at = :now FROM chosen JOIN waiting USING (first)
+        WHERE outbox.outbox_id = waiting.outbox_id AND waiting.outbox_id < chosen.newest
     )
     UPDATE outbox AS taken SET next_attempt_at = :until, attempts = attempts + 1 FROM chosen
     WHERE taken.outbox_id = chosen.newest
@@ -355,7 +390,7 @@ _CLAIM = sa.text(
         taken.kind, taken.payload, taken.attempts, taken.created_at, (
             SELECT receipt FROM outbox AS before
             WHERE before.episode = taken.episode AND before.channel = taken.channel
-            AND before.instead_of = taken.instead_of AND before.receipt IS NOT NULL
+            AND before.receipt IS NOT NULL
             ORDER BY before.outbox_id DESC LIMIT 1
         ) AS receipt
     """

@@ -480,6 +480,8 @@ channel_states = sa.Table(
     sa.Column("sent_at", _TIME),
     sa.Column("failing_since", _TIME),
     sa.Column("error", sa.Text),
+    # When it last refused something for good.
+    sa.Column("refused_at", _TIME),
 )
 
 silences = sa.Table(

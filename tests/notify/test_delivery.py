@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -18,7 +19,16 @@ from monitor.clock import ManualClock
 from monitor.errors import Permanent, Transient
 from monitor.notify import Channel, Delivery, LogChannel, Notification, WebhookChannel
 from monitor.notify.channel import Receipt, TryLater
-from monitor.notify.delivery import AT_ONCE, GIVE_UP_AFTER, LEASE, LONGEST_PAUSE, ROUNDS, pause
+from monitor.notify.delivery import (
+    AT_ONCE,
+    GIVE_UP_AFTER,
+    LEASE,
+    LONGEST_ASKED,
+    LONGEST_PAUSE,
+    ROUNDS,
+    notification_id,
+    pause,
+)
 from monitor.notify.http import TIMEOUT_S
 from monitor.notify.page import Undeliverable
 from monitor.store import connect
@@ -277,13 +287,20 @@ def test_after_a_day_it_is_given_up_and_the_fallback_is_told(alerts: Alerts) -> 
     assert post.counts == {("oncall", "retry"): tried - 1, ("oncall", "failed"): 1, ("log", "sent"): 1}
 
 
-def test_a_receiver_that_asks_for_a_day_is_given_up_at_once(alerts: Alerts) -> None:
-    log = Notes()
+def test_a_receiver_that_asks_for_a_day_gets_a_quarter_of_an_hour(alerts: Alerts) -> None:
+    busy = failing(TryLater("503", timedelta(days=1, seconds=1)))
     fire(alerts, "oncall")
-    Post(alerts, {"oncall": failing(TryLater("503", timedelta(days=1, seconds=1))), "log": log}).deliver()
-    assert log.got[0].page.undeliverable == Undeliverable(
-        channel="oncall", error="given up after 1 attempts: 503"
-    )
+    post = Post(alerts, {"oncall": busy})
+    passes = [timedelta(), LONGEST_ASKED - timedelta(seconds=1), timedelta(seconds=1)]
+    assert [post.deliver(after) for after in passes] == [1, 0, 1]
+
+
+def test_ids_are_of_one_database_alone(alerts: Alerts) -> None:
+    fire(alerts, "oncall")
+    (row,) = outbox_of(alerts).claim("oncall", NOW, lease=LEASE)
+    other = msgspec.structs.replace(row, created_at=NOW + timedelta(days=1))
+    assert notification_id(row) == notification_id(msgspec.structs.replace(row, attempts=7))
+    assert notification_id(row) != notification_id(other)
 
 
 def test_a_channel_that_is_no_longer_configured_is_told_of_on_the_fallback(alerts: Alerts) -> None:

@@ -175,8 +175,10 @@ def test_a_stand_in_says_for_whom_and_why_and_comes_once(subject: Outbox, engine
     assert [(one.channel, one.instead_of, one.payload["undeliverable"]) for one in stand_ins] == [
         ("log", "chat", {"channel": "chat", "error": "the receiver answered 404"})
     ]
-    # It is told besides what that channel has to say itself.
-    assert len(subject.claim("log", NOW, lease=LEASE, limit=9)) == 2
+    # It is told besides what that channel has to say itself, one after the other.
+    (own,) = subject.claim("log", NOW, lease=LEASE, limit=9)
+    subject.delivered(own, NOW)
+    assert [one.instead_of for one in subject.claim("log", NOW, lease=LEASE, limit=9)] == ["chat"]
 
 
 def test_what_is_put_in_is_taken_at_once_and_left_alone_by_others(subject: Outbox, engine: sa.Engine) -> None:
@@ -184,6 +186,32 @@ def test_what_is_put_in_is_taken_at_once_and_left_alone_by_others(subject: Outbo
     assert claim(subject) == []
     subject.delivered(row, NOW, {"ts": "1"})
     assert [(one.kind, one.delivered_at, one.receipt) for one in rows(engine)] == [("test", NOW, {"ts": "1"})]
+
+
+def test_a_channel_that_stands_in_hears_of_it_and_of_its_own_in_order(
+    subject: Outbox, engine: sa.Engine
+) -> None:
+    put(engine, "trigger", channel="pager")
+    (trigger,) = subject.claim("pager", NOW, lease=LEASE)
+    subject.failed(trigger, NOW, "refused", instead="chat")
+    put(engine, "resolve", channel="pager")
+    put(engine, "resolve")
+    heard = []
+    while found := claim(subject):
+        heard += [(row.kind, row.instead_of) for row in found]
+        for row in found:
+            subject.delivered(row, NOW, {"ts": "1"} if row.receipt is None else None)
+    assert heard == [("trigger", "pager"), ("resolve", "")]
+    (resolve,) = subject.claim("pager", NOW, lease=LEASE)
+    subject.failed(resolve, NOW, "refused", instead="chat")
+    assert claim(subject) == [], "it has heard of the end"
+    assert [row.receipt for row in rows(engine) if row.channel == "chat"] == [{"ts": "1"}, None]
+
+
+def test_what_is_held_back_is_not_told_with_what_is_due(subject: Outbox, engine: sa.Engine) -> None:
+    put(engine, "trigger")
+    put(engine, "update", not_before=NOW + timedelta(hours=8))
+    assert said(claim(subject)) == ["e trigger"]
 
 
 # --------------------------------------------------------------------------------------- held back, digests
@@ -212,19 +240,26 @@ def test_a_digest_takes_all_that_is_due_in_one_and_nothing_is_sent_by_itself(
         put(engine, kind, episode, not_before=hour, digest=True)
     put(engine, "trigger", "c", not_before=hour + MINUTE, digest=True)
     put(engine, "trigger", "d")
-    assert subject.gather("chat", hour - MINUTE, digest) == 0
+    assert subject.gather("chat", hour - MINUTE, digest, bool) == 0
     assert said(claim(subject, hour)) == ["d trigger"]
-    assert [subject.gather("chat", hour, digest), subject.gather("chat", hour, digest)] == [3, 0]
+    assert [subject.gather("chat", hour, digest, bool), subject.gather("chat", hour, digest, bool)] == [3, 0]
     (one,) = claim(subject, hour)
     assert (one.kind, one.payload["says"]) == ("digest", ["a trigger", "b trigger", "a resolve"])
     assert sum(row.superseded_at is not None for row in rows(engine)) == 3
+
+
+def test_what_can_not_be_read_is_in_no_digest_and_holds_none_up(subject: Outbox, engine: sa.Engine) -> None:
+    for episode in "abc":
+        put(engine, "trigger", episode, digest=True)
+    assert subject.gather("chat", NOW, digest, lambda payload: payload["episode"] != "b") == 2
+    assert [row.kind for row in claim(subject)] == ["trigger", "digest"]
 
 
 def test_two_that_gather_at_once_make_one_digest(subject: Outbox, engine: sa.Engine) -> None:
     for number in range(50):
         put(engine, "trigger", str(number), digest=True)
     counts: list[int] = []
-    run_at_once(*[lambda: counts.append(subject.gather("chat", NOW, digest))] * 4)
+    run_at_once(*[lambda: counts.append(subject.gather("chat", NOW, digest, bool))] * 4)
     assert sum(counts) == 50
     held = [text for row in rows(engine) if row.kind == "digest" for text in row.payload["says"]]
     assert sorted(held) == sorted(f"{number} trigger" for number in range(50))
@@ -241,9 +276,9 @@ def test_a_channel_fails_since_its_first_failure_until_it_takes_something(
     a, b, c = claim(subject)
     subject.retry(a, NOW, NOW + MINUTE, "no answer")
     subject.failed(b, NOW + MINUTE, "refused", instead=None)
-    assert subject.states() == [ChannelState("chat", None, NOW, "refused")]
+    assert subject.states() == [ChannelState("chat", None, NOW, "refused", NOW + MINUTE)]
     subject.delivered(c, NOW + 2 * MINUTE)
-    assert subject.states() == [ChannelState("chat", NOW + 2 * MINUTE, None, None)]
+    assert subject.states() == [ChannelState("chat", NOW + 2 * MINUTE, None, "refused", NOW + MINUTE)]
     subject.retry(a, NOW + 3 * MINUTE, NOW + 4 * MINUTE, "no answer")
     assert subject.states()[0].failing_since == NOW + 3 * MINUTE
 
@@ -290,7 +325,7 @@ def test_many_claimers_at_once_are_each_given_others(engine: sa.Engine, database
     "ask",
     [
         lambda subject: subject.claim("chat", NOW, lease=LEASE),
-        lambda subject: subject.gather("chat", NOW, digest),
+        lambda subject: subject.gather("chat", NOW, digest, bool),
         lambda subject: subject.pending(NOW),
         lambda subject: subject.states(),
         lambda subject: subject.channels(),
