@@ -47,6 +47,7 @@ def digest_of(channel: str, payloads: Sequence[Mapping[str, Any]], at: datetime)
             )
             for page in newest[:NAMED]
         ),
+        episodes=len(newest),
         held=len(pages),
     ).to_json()
 

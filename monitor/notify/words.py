@@ -204,7 +204,7 @@ def _digest(page: Page) -> tuple[str, ...]:
     if page.kind != "digest":
         return ()
     shown = [f"{one.severity}, {one.status} {moment(one.at)}: {one.title}" for one in page.digest[:ROWS]]
-    return (*shown, *_and_more(len(page.digest) - ROWS))
+    return (*shown, *_and_more(page.episodes - len(shown)))
 
 
 def _sides(page: Page) -> tuple[str, ...]:
