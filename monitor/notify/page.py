@@ -227,6 +227,8 @@ class Page(_Part, frozen=True, kw_only=True):
     acknowledged: Acknowledgement | None = None
     ended: Ended | None = None
     digest: tuple[Held, ...] = ()
+    episodes: int = 0
+    """How many episodes a digest is of: all, not only those in ``digest``."""
     held: int = 0
     """How many notifications a digest stands for."""
     undeliverable: Undeliverable | None = None
@@ -257,6 +259,14 @@ def is_readable(payload: Mapping[str, Any]) -> bool:
     except Permanent:
         return False
     return True
+
+
+def stands_for_acknowledgement(page: Page) -> bool:
+    """Whether this is news of an episode that somebody has acknowledged.
+
+    Only the newest of what waits for a channel is sent, so it may never have been told who takes care.
+    """
+    return page.acknowledged is not None and page.kind in ("trigger", "update", "repeat")
 
 
 def linked(page: Page, pages: str) -> Page:

@@ -143,6 +143,7 @@ PAGES: dict[str, Page] = {
             Held(title=TRIGGER.title, status="firing", severity="ticket", at=AT, url=TRIGGER.links.alert),
             Held(title="latency p95 on search", status="resolved", severity="info", at=AT),
         ),
+        episodes=2,
         held=3,
     ),
     "test": structs.replace(TRIGGER, kind="test", episode="test/oncall/1", alert_id=None, links=Links()),

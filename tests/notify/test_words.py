@@ -213,3 +213,10 @@ def test_a_cut_text_is_never_too_long_and_never_torn(text: str, limit: int) -> N
 def test_a_repeat_says_since_when_it_fires() -> None:
     page = structs.replace(PAGES["repeat"], started_at=AT - timedelta(hours=4))
     assert plain(page).startswith("Still firing, since 2026-03-10 08:00 UTC.")
+
+
+def test_a_digest_says_how_many_more_episodes_there_are_than_it_shows() -> None:
+    named = PAGES["digest"].digest[:1] * 50
+    many = structs.replace(PAGES["digest"], digest=named, episodes=200)
+    assert "\nand 190 more" in plain(many)
+    assert "more" not in plain(PAGES["digest"])
