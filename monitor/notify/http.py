@@ -16,6 +16,7 @@ from functools import cache
 import httpx
 import msgspec
 
+from monitor.daemons import Daemons
 from monitor.errors import ConfigError, Permanent, Transient
 from monitor.notify.channel import TryLater
 
@@ -27,6 +28,9 @@ LONGEST_ANSWER = 65_536
 
 #: The longest pause that a receiver can ask for.
 LONGEST_PAUSE = timedelta(days=1)
+
+#: Bytes of a key that signs, at least: what is shorter was left empty, or can be guessed.
+SHORTEST_KEY = 8
 
 #: Characters of a receiver's own words that are shown.
 _SAYABLE = 200
@@ -89,8 +93,11 @@ def request(
                         break
             return Answer(response.status_code, dict(response.headers), found[:reads])
 
+    # A name is looked up in a thread that nothing can stop, and ``asyncio.run`` waits for it: we don't.
+    asking = Daemons().submit(lambda: asyncio.run(ask()))
     try:
-        return asyncio.run(ask())
+        answer: Answer = asking.result(timeout_s)
+        return answer
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         raise Transient(f"no answer: {type(error).__name__}") from None
 
@@ -164,8 +171,20 @@ def checked_url(url: str, what: str = "url") -> httpx.URL:
     """
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        parsed = httpx.URL()
-    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > 65_535:
+        host = parsed.host
+    except (httpx.InvalidURL, UnicodeError):
+        parsed, host = httpx.URL(), ""
+    if parsed.scheme not in ("http", "https") or not host or (parsed.port or 0) > 65_535:
         raise ConfigError(f"{what} must be http:// or https://, a host and a path")
     return parsed
+
+
+def checked_key(key: bytes, what: str) -> bytes:
+    """The key, if it is long enough to sign with: anybody can sign with one that is empty.
+
+    Raises:
+        ConfigError: it is shorter than ``SHORTEST_KEY``; does not repeat it.
+    """
+    if len(key) < SHORTEST_KEY:
+        raise ConfigError(f"{what} must have at least {SHORTEST_KEY} bytes")
+    return key

@@ -1,9 +1,11 @@
 """The ``opsgenie`` channel: one alert for an episode, by the Alert API v2 of Opsgenie or its successor.
 
 What fires creates an alert whose ``alias`` is the episode's key; what comes after it counts that alert up and
-adds a note. An acknowledgement and the end acknowledge and close it by the alias. The same requests are the
-"Integration events" of Jira Service Management. All are answered with 202 before they are carried out: what
-goes wrong then is only in Opsgenie's own log. Limits: Opsgenie's "Alerts and alert fields".
+adds a note; where somebody has acknowledged here it acknowledges the alert too, as the notification of that
+may be one that this stands for. An acknowledgement and the end acknowledge and close it by the alias. The
+same requests are the "Integration events" of Jira Service Management. All are answered with 202 before they
+are carried out: what goes wrong then is only in Opsgenie's own log. Limits: Opsgenie's "Alerts and alert
+fields".
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from monitor.clock import Clock
 from monitor.errors import ConfigError
 from monitor.notify.channel import ChannelSettings, Notification, Receipt
 from monitor.notify.http import TIMEOUT_S, Answer, checked_url, judge, post_json, sayable
-from monitor.notify.page import Page
+from monitor.notify.page import Page, stands_for_acknowledgement
 from monitor.notify.words import fit_units, headline, links, news, plain, sign
 
 #: Where Opsgenie is; ``https://api.eu.opsgenie.com`` in Europe, ``https://api.atlassian.com/jsm/ops/integration``
@@ -66,7 +68,7 @@ class OpsgenieChannel:
         api_key: the integration's; a secret.
         team: the team that is to respond; ``None`` leaves it to the integration.
         url: where the API is.
-        timeout_s: seconds that one request may take; an update takes two.
+        timeout_s: seconds that one request may take; an update takes up to three.
 
     Raises:
         ConfigError: the key or the URL can't be one.
@@ -88,12 +90,17 @@ class OpsgenieChannel:
         if page.kind == "resolve":
             self._post(f"/{alias}/close?identifierType=alias", _note(page))
         elif page.kind == "acknowledge":
-            self._post(f"/{alias}/acknowledge?identifierType=alias", _note(page))
+            self._acknowledge(page, alias)
         else:
             self._post("", alert(page, alias, team=self._team))
             if notification.receipt is not None:
                 self._post(f"/{alias}/notes?identifierType=alias", _note(page))
+            if stands_for_acknowledgement(page):
+                self._acknowledge(page, alias)
         return {"alias": alias}
+
+    def _acknowledge(self, page: Page, alias: str) -> None:
+        self._post(f"/{alias}/acknowledge?identifierType=alias", _note(page))
 
     def _post(self, path: str, said: dict[str, Any]) -> None:
         answer = post_json(

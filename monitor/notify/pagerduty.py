@@ -1,9 +1,10 @@
 """The ``pagerduty`` channel: one incident for an episode, by PagerDuty's Events API v2.
 
 What fires is a ``trigger``, and so is what comes after it: with the same ``dedup_key`` it is written into the
-incident that is open, and tells nobody anew. An acknowledgement and the end acknowledge and resolve it; of an
-incident that PagerDuty does not know it drops them. Fields, limits and answers: PagerDuty's "Send an Alert
-Event" and "Events API v2 Overview".
+incident that is open, and tells nobody anew. Where somebody has acknowledged here, an ``acknowledge``
+follows: the notification of that may be one that this stands for. An acknowledgement and the end acknowledge
+and resolve it; of an incident that PagerDuty does not know it drops them. Fields, limits and answers:
+PagerDuty's "Send an Alert Event" and "Events API v2 Overview".
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from monitor.clock import Clock
 from monitor.errors import ConfigError
 from monitor.notify.answers import from_pagerduty
 from monitor.notify.channel import Acknowledging, ChannelSettings, Notification
-from monitor.notify.http import TIMEOUT_S, checked_url, judge, post_json, sayable
-from monitor.notify.page import Page
+from monitor.notify.http import TIMEOUT_S, checked_key, checked_url, judge, post_json, sayable
+from monitor.notify.page import Page, stands_for_acknowledgement
 from monitor.notify.words import fit, fitting, headline, links, place, sections
 
 #: Where events go, unless the account is in PagerDuty's European region.
@@ -55,6 +56,8 @@ class PagerDutySettings(ChannelSettings, frozen=True, kw_only=True, tag="pagerdu
 
     def channel(self, clock: Clock) -> PagerDutyChannel:  # noqa: ARG002 - an event has the page's own time
         """See ``ChannelSettings``."""
+        if self.signing_secret is not None:
+            checked_key(self.signing_secret.encode(), "a pagerduty channel's signing_secret")
         return PagerDutyChannel(self.routing_key, url=self.url)
 
     def hear(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Acknowledging | None:
@@ -85,7 +88,12 @@ class PagerDutyChannel:
 
     def send(self, notification: Notification) -> None:
         """See ``Channel.send``."""
-        body = {"routing_key": self._key, **event(notification)}
+        self._enqueue(event(notification))
+        if stands_for_acknowledgement(notification.page):
+            self._enqueue(_acknowledgement(notification.dedup_key))
+
+    def _enqueue(self, said: dict[str, Any]) -> None:
+        body = {"routing_key": self._key, **said}
         answer = post_json(self._url, body, timeout_s=self._timeout_s)
         judge(answer, _reason(answer.json().get("errors"), self._key))
 
@@ -94,7 +102,7 @@ def event(notification: Notification) -> dict[str, Any]:
     """The event of a notification, without the routing key."""
     page, key = notification.page, notification.dedup_key
     if page.kind == "acknowledge":
-        return {"event_action": "acknowledge", "dedup_key": key}
+        return _acknowledgement(key)
     if page.kind == "resolve":
         return {"event_action": "resolve", "dedup_key": key}
     where = links(page)
@@ -113,6 +121,10 @@ def event(notification: Notification) -> dict[str, Any]:
             "custom_details": _details(page),
         },
     }
+
+
+def _acknowledgement(key: str) -> dict[str, Any]:
+    return {"event_action": "acknowledge", "dedup_key": key}
 
 
 def _details(page: Page) -> dict[str, str]:

@@ -20,7 +20,7 @@ from monitor.clock import Clock
 from monitor.errors import ConfigError, Permanent
 from monitor.notify.answers import ACKNOWLEDGE, from_slack
 from monitor.notify.channel import Acknowledging, ChannelSettings, Notification, Receipt, TryLater
-from monitor.notify.http import TIMEOUT_S, checked_url, judge, post_json, retry_after
+from monitor.notify.http import TIMEOUT_S, checked_key, checked_url, judge, post_json, retry_after
 from monitor.notify.page import Page
 from monitor.notify.words import Section, fit_units, fitting, headline, links, news, sections, sign, units
 
@@ -73,6 +73,8 @@ class SlackSettings(ChannelSettings, frozen=True, kw_only=True, tag="slack", tag
 
     def channel(self, clock: Clock) -> SlackChannel:  # noqa: ARG002 - Slack has its own
         """See ``ChannelSettings``."""
+        if self.signing_secret is not None:
+            checked_key(self.signing_secret.encode(), "a slack channel's signing_secret")
         return SlackChannel(
             self.token, self.channel_id, buttons=self.signing_secret is not None, url=self.url
         )

@@ -16,7 +16,7 @@ import msgspec
 from monitor.clock import Clock
 from monitor.errors import ConfigError
 from monitor.notify.channel import ChannelSettings, Notification
-from monitor.notify.http import TIMEOUT_S, checked_url, judge, request
+from monitor.notify.http import TIMEOUT_S, checked_key, checked_url, judge, request
 
 
 class WebhookSettings(ChannelSettings, frozen=True, kw_only=True, tag="webhook", tag_field="kind"):
@@ -40,7 +40,7 @@ class WebhookChannel:
         timeout_s: seconds that one attempt may take.
 
     Raises:
-        ConfigError: the URL is none, or the secret says it is base64 and is not.
+        ConfigError: the URL is none, or the secret is too short, or says it is base64 and is not.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class WebhookChannel:
     ) -> None:
         self._url = checked_url(url, "a webhook's url")
         self._clock = clock
-        self._key = _key(secret) if secret else None
+        self._key = checked_key(_key(secret), "a webhook's secret") if secret is not None else None
         self._timeout_s = timeout_s
 
     def send(self, notification: Notification) -> None:

@@ -473,7 +473,7 @@ def test_two_deliverers_at_once_tell_each_change_once(alerts: Alerts, database: 
 def test_over_http_one_state_change_is_one_id_whatever_the_receiver_answers(alerts: Alerts) -> None:
     with Receiver() as receiver:
         fire(alerts, "oncall")
-        post = Post(alerts, {"oncall": WebhookChannel(receiver.url, ManualClock(NOW), secret="s")})
+        post = Post(alerts, {"oncall": WebhookChannel(receiver.url, ManualClock(NOW), secret="hunter02")})
         for code in (503, 429):
             receiver.answer = status(code)
             assert post.deliver(timedelta(seconds=10)) == 1

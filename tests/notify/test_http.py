@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.notify.http import Answer, retry_after, sayable
+from monitor.errors import ConfigError, Transient
+from monitor.notify.http import Answer, checked_url, request, retry_after, sayable
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -65,3 +68,24 @@ def test_what_a_receiver_says_is_shown_as_one_short_line_without_the_secret(said
 )
 def test_a_body_that_is_no_object_says_nothing(body: bytes, found: dict[str, object]) -> None:
     assert Answer(200, {}, body).json() == found
+
+
+def test_a_name_that_is_looked_up_for_ever_holds_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        released.wait(30)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    try:
+        with pytest.raises(Transient, match=r"^no answer: TimeoutError$"):
+            request("GET", "http://slow.example.com/", timeout_s=0.2)
+        assert not released.is_set()
+    finally:
+        released.set()
+
+
+def test_a_host_that_can_be_none_is_refused() -> None:
+    with pytest.raises(ConfigError):
+        checked_url("http://xn--/")

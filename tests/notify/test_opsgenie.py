@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from monitor.clock import ManualClock
-from monitor.errors import ConfigError, Permanent
+from monitor.errors import ConfigError, Permanent, Transient
 from monitor.notify.channel import Receipt, TryLater
 from monitor.notify.opsgenie import OpsgenieChannel, OpsgenieSettings, alert
 from tests.notify.opsgenie_server import Opsgenie
@@ -58,6 +58,30 @@ def test_an_episode_is_one_alert(
         receipt = channel.send(notification(PAGES[kind], receipt))
     (found,) = opsgenie.alerts.values()
     assert (found["status"], found["count"], len(found["notes"])) == (status, count, notes)
+
+
+@pytest.mark.parametrize("kind", ["trigger", "update", "repeat"])
+def test_news_of_what_was_acknowledged_stand_for_the_acknowledgement(
+    receiver: Receiver, opsgenie: Opsgenie, channel: OpsgenieChannel, kind: str
+) -> None:
+    news = structs.replace(PAGES[kind], acknowledged=PAGES["acknowledge"].acknowledged)
+    for _ in range(2):
+        channel.send(notification(news))
+        (found,) = opsgenie.alerts.values()
+        assert found["status"] == "acknowledged"
+
+
+def test_an_acknowledgement_that_got_lost_on_the_way_is_sent_again_with_its_news(
+    receiver: Receiver, opsgenie: Opsgenie, channel: OpsgenieChannel
+) -> None:
+    news = notification(structs.replace(PAGES["update"], acknowledged=PAGES["acknowledge"].acknowledged))
+    lost = iter([False, True])
+    receiver.answer = judged_by(lambda post: Reply(503) if next(lost, False) else opsgenie(post))
+    with pytest.raises(Transient):
+        channel.send(news)
+    channel.send(news)
+    (found,) = opsgenie.alerts.values()
+    assert found["status"] == "acknowledged"
 
 
 @pytest.mark.parametrize("kind", ["acknowledge", "resolve"])

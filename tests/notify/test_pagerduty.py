@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from monitor.clock import ManualClock
-from monitor.errors import ConfigError, Permanent
+from monitor.errors import ConfigError, Permanent, Transient
 from monitor.notify.pagerduty import PagerDutyChannel, PagerDutySettings, event
 from tests.notify.pagerduty_server import PagerDuty
 from tests.notify.pages import AT, PAGES, TRIGGER, WIDE, notification, swollen
@@ -53,6 +53,31 @@ def test_an_episode_is_one_incident(
     for kind in kinds:
         channel.send(notification(PAGES[kind]))
     assert list(pagerduty.incidents.values()) == ([status] if status else [])
+
+
+@pytest.mark.parametrize("kind", ["trigger", "update", "repeat"])
+def test_news_of_what_was_acknowledged_stand_for_the_acknowledgement(
+    pagerduty: PagerDuty, channel: PagerDutyChannel, kind: str
+) -> None:
+    news = structs.replace(PAGES[kind], acknowledged=PAGES["acknowledge"].acknowledged)
+    for _ in range(2):
+        channel.send(notification(news))
+        assert list(pagerduty.incidents.values()) == ["acknowledged"]
+
+
+def test_an_acknowledgement_that_got_lost_on_the_way_is_sent_again_with_its_news(
+    pagerduty: PagerDuty,
+) -> None:
+    news = notification(structs.replace(PAGES["update"], acknowledged=PAGES["acknowledge"].acknowledged))
+    lost = iter([False, True])
+    with Receiver() as receiver:
+        receiver.answer = judged_by(lambda post: Reply(503) if next(lost, False) else pagerduty(post))
+        subject = PagerDutyChannel(KEY, url=receiver.url)
+        with pytest.raises(Transient):
+            subject.send(news)
+        assert list(pagerduty.incidents.values()) == ["triggered"]
+        subject.send(news)
+    assert list(pagerduty.incidents.values()) == ["acknowledged"]
 
 
 def test_the_same_notification_twice_opens_one_incident(
@@ -136,6 +161,13 @@ def test_a_key_that_is_none_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(ConfigError) as caught:
         PagerDutySettings(routing_key=key).channel(ManualClock(AT))
     assert not key or key not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", ["", "hunter2"], ids=["empty", "short"])
+def test_a_signing_secret_that_can_be_guessed_is_refused_without_showing_it(secret: str) -> None:
+    with pytest.raises(ConfigError, match="signing_secret must have at least 8 bytes") as caught:
+        PagerDutySettings(routing_key=KEY, signing_secret=secret).channel(ManualClock(AT))
+    assert "hunter2" not in str(caught.value)
 
 
 def test_no_digest_is_sent_there() -> None:

@@ -225,7 +225,8 @@ def test_whatever_is_in_the_logs_the_message_is_taken(text: str, times: int) -> 
 
 def test_its_configuration_names_a_channel() -> None:
     found = msgspec.convert(
-        {"kind": "slack", "token": TOKEN, "channel": "#alerts", "signing_secret": "s"}, ChannelConfig
+        {"kind": "slack", "token": TOKEN, "channel": "#alerts", "signing_secret": "signed-by-slack"},
+        ChannelConfig,
     )
     assert isinstance(found, SlackSettings)
     assert isinstance(found.channel(ManualClock(AT)), SlackChannel)
@@ -254,3 +255,10 @@ def _kinds(whole: dict[str, Any]) -> list[tuple[str, str]]:
         for part in block.get("elements", [block.get("text")])
     ]
     return [(part["text"], part["type"]) for part in parts]
+
+
+@pytest.mark.parametrize("secret", ["", "hunter2"], ids=["empty", "short"])
+def test_a_signing_secret_that_can_be_guessed_is_refused_without_showing_it(secret: str) -> None:
+    with pytest.raises(ConfigError, match="signing_secret must have at least 8 bytes") as caught:
+        SlackSettings(token=TOKEN, channel_id="#alerts", signing_secret=secret).channel(ManualClock(AT))
+    assert "hunter2" not in str(caught.value)

@@ -18,6 +18,7 @@ import pytest
 from monitor.clock import ManualClock
 from monitor.errors import ConfigError
 from monitor.notify import Page, WebhookChannel
+from monitor.notify.webhook import WebhookSettings
 from tests.notify.pages import notification
 from tests.notify.receiver import Receiver, status
 
@@ -78,8 +79,8 @@ def test_a_request_is_json_with_the_standard_headers(receiver: Receiver) -> None
 @pytest.mark.parametrize(
     ("secret", "key"),
     [
-        ("hunter3", b"hunter3"),
-        ("whsec_aHVudGVyNA==", b"hunter4"),
+        ("hunter03", b"hunter03"),
+        ("whsec_aHVudGVyMDQ=", b"hunter04"),
         ("whsec_" + base64.b64encode(bytes(range(64))).decode(), bytes(range(64))),
     ],
 )
@@ -96,7 +97,7 @@ def test_the_receiver_of_the_documentation_knows_us(receiver: Receiver) -> None:
     (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     namespace: dict[str, Any] = {}
     exec(code, namespace)  # noqa: S102 - our own documentation
-    for secret in ("hunter3", "whsec_aHVudGVyNA=="):
+    for secret in ("hunter03", "whsec_aHVudGVyMDQ="):
         channel(receiver, secret=secret).send(NEWS)
         post = receiver.posts[-1]
         assert namespace["is_ours"](post.headers, post.body, secret)
@@ -105,7 +106,7 @@ def test_the_receiver_of_the_documentation_knows_us(receiver: Receiver) -> None:
 
 def test_the_id_stays_the_same_over_attempts_and_the_timestamp_does_not(receiver: Receiver) -> None:
     clock = ManualClock(NOW)
-    subject = WebhookChannel(receiver.url, clock, secret="hunter3")
+    subject = WebhookChannel(receiver.url, clock, secret="hunter03")
     subject.send(NEWS)
     clock.advance(timedelta(minutes=5))
     subject.send(msgspec.structs.replace(NEWS, attempt=2))
@@ -132,6 +133,15 @@ def test_a_url_that_is_none_is_refused_without_showing_it(url: str) -> None:
 def test_a_secret_that_says_it_is_base64_and_is_not_is_refused_without_showing_it(secret: str) -> None:
     with pytest.raises(ConfigError) as caught:
         WebhookChannel("http://example.com/", ManualClock(NOW), secret=secret)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "secret", ["", "hunter2", "whsec_", "whsec_aHVudGVyMg=="], ids=["empty", "short", "no_key", "short_key"]
+)
+def test_a_secret_that_can_be_guessed_is_refused_without_showing_it(secret: str) -> None:
+    with pytest.raises(ConfigError, match="at least 8 bytes") as caught:
+        WebhookSettings(url="http://example.com/", secret=secret).channel(ManualClock(NOW))
     assert "hunter2" not in str(caught.value)
 
 
