@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 from msgspec import structs
@@ -104,8 +103,8 @@ class Outbox(Protocol[Row]):
         """Put what waits for a digest, and is due and readable, into one notification."""
         ...
 
-    def delivered(self, row: Row, now: datetime, receipt: Receipt | None) -> None:
-        """The channel took it."""
+    def all_delivered(self, taken: Sequence[tuple[Row, Receipt | None]], now: datetime) -> None:
+        """The channel took these."""
         ...
 
     def retry(self, row: Row, now: datetime, next_attempt_at: datetime, error: str) -> None:
@@ -115,6 +114,14 @@ class Outbox(Protocol[Row]):
     def failed(self, row: Row, now: datetime, error: str, *, instead: str | None) -> None:
         """Never again; say so on the channel ``instead``."""
         ...
+
+
+class _Tried(NamedTuple):
+    """A notification that was tried: why it was not taken, or what the channel gave back."""
+
+    row: Due
+    error: str | None = None
+    receipt: Receipt | None = None
 
 
 class Delivery:
@@ -168,10 +175,13 @@ class Delivery:
                 if self._paused.get(name, now) > now:
                     break
                 due = self._outbox.claim(name, now, lease=LEASE, limit=AT_ONCE)
-                list(pool.map(partial(self.attempt, until=now + LEASE / 2), due))
-                attempts += len(due)
                 if not due:
                     break
+                attempts += len(due)
+                left = {pool.submit(self._send, row, now + LEASE / 2) for row in due}
+                while left:
+                    done, left = wait(left, return_when=FIRST_COMPLETED)
+                    self._mark([one.result() for one in done])
         return attempts
 
     def attempt(self, row: Due, until: datetime | None = None) -> str | None:
@@ -183,9 +193,22 @@ class Delivery:
         Raises:
             Transient: the outbox can't be reached; it will be tried again after its lease.
         """
+        tried = self._send(row, until)
+        self._mark([tried])
+        return tried.error
+
+    def _mark(self, tried: Sequence[_Tried]) -> None:
+        """Note what was taken: all that was taken by now at once, which costs about as much as one."""
+        taken = [(one.row, one.receipt) for one in tried if one.error is None]
+        if taken:
+            self._outbox.all_delivered(taken, self._clock.now())
+            for row, _ in taken:
+                self._count(row.channel, "sent")
+
+    def _send(self, row: Due, until: datetime | None) -> _Tried:
         if until is not None and self._clock.now() >= until:
             log.warning("notification left to whoever claims it next", channel=row.channel)
-            return "the lease is over"
+            return _Tried(row, "the lease is over")
         channel = self._channels.get(row.channel)
         try:
             if channel is None:
@@ -200,17 +223,15 @@ class Delivery:
             )
         except Transient as error:
             self._later(row, error)
-            return str(error)
+            return _Tried(row, str(error))
         except Permanent as error:
             self._never(row, str(error))
-            return str(error)
+            return _Tried(row, str(error))
         except Exception as bug:  # the declared edge: one channel must not stop the others
             log.exception("channel failed", channel=row.channel)
             self._later(row, Transient(f"the channel failed: {type(bug).__name__}"))
-            return f"the channel failed: {type(bug).__name__}"
-        self._outbox.delivered(row, self._clock.now(), receipt)
-        self._count(row.channel, "sent")
-        return None
+            return _Tried(row, f"the channel failed: {type(bug).__name__}")
+        return _Tried(row, receipt=receipt)
 
     def _page(self, row: Due) -> Page:
         """What the row says, with the number of its alert, which the database gave."""

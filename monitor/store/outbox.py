@@ -153,17 +153,27 @@ class Outbox:
         return OutboxRow(number, None, None, episode, channel, "", kind, dict(payload), 1, now)
 
     def delivered(self, row: OutboxRow, now: datetime, receipt: Mapping[str, str] | None = None) -> None:
-        """The channel took it, and gave this back.
+        """The channel took it, and gave this back; see ``all_delivered``."""
+        self.all_delivered([(row, receipt)], now)
+
+    def all_delivered(
+        self, taken: Sequence[tuple[OutboxRow, Mapping[str, str] | None]], now: datetime
+    ) -> None:
+        """One channel took these, at least one, and gave something back for each, or nothing.
 
         Raises:
-            Transient: Postgres can't be reached; the notification will be sent again after its lease,
-                with the same id.
+            Transient: Postgres can't be reached; the notifications will be sent again after their lease,
+                with the same ids.
         """
+        marking = (
+            sa.update(outbox)
+            .where(outbox.c.outbox_id == sa.bindparam("number"))
+            .values(delivered_at=now, last_error=None, receipt=sa.bindparam("given"))
+        )
+        marks = [{"number": row.outbox_id, "given": receipt or sa.null()} for row, receipt in taken]
         with transient_if_unreachable(), self._engine.begin() as connection:
-            connection.execute(
-                _touch(row).values(delivered_at=now, last_error=None, receipt=receipt or sa.null())
-            )
-            _works(connection, row.channel, now)
+            connection.execute(marking, marks)
+            _works(connection, taken[0][0].channel, now)
 
     def retry(self, row: OutboxRow, now: datetime, next_attempt_at: datetime, error: str) -> None:
         """The channel could not take it now.
