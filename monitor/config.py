@@ -382,6 +382,11 @@ def _check(config: Config, located: Located) -> None:
     if config.web.token is not None and not _TOKEN.fullmatch(config.web.token):
         message = "web.token must have 16 to 1,024 visible ASCII characters: openssl rand -hex 32"
         raise located.error(message, "web", "token")
+    if (header := config.web.user_header) is not None and (
+        not _HEADER.fullmatch(header) or header.lower().startswith(_BROWSERS)
+    ):
+        message = "web.user_header must be the name of a header that only the proxy sets, as X-Forwarded-User"
+        raise located.error(message, "web", "user_header")
     for name in config.channels:
         if name in ("page", "command"):
             message = f"a channel can't be called {name!r}: acknowledgements come from there"
@@ -489,6 +494,13 @@ _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 #: Fit for a variable's name and for a header.
 _CHANNEL_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+#: A token of RFC 9110, 5.6.2; and what browsers send by themselves.
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_BROWSERS = (
+    "accept", "authorization", "cache-", "connection", "content-", "cookie", "host", "if-", "origin",
+    "referer", "sec-", "te", "transfer-", "upgrade", "user-agent",
+)  # fmt: skip
 
 #: Fit for a header, and not soon guessed.
 _TOKEN = re.compile(r"[!-~]{16,1024}")

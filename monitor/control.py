@@ -361,4 +361,5 @@ def look_after_outbox(
     metrics.pending.set(count)
     metrics.pending_age.set((now - oldest).total_seconds() if oldest else 0.0)
     for state in outbox.states():
-        metrics.channel_failing.labels(state.channel).set(state.failing_since is not None)
+        if state.channel in channels:
+            metrics.channel_failing.labels(state.channel).set(state.failing_since is not None)

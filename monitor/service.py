@@ -147,6 +147,7 @@ class Service:
                 config.kafka.topics,
                 self._clock,
                 config.grafana.dashboard,
+                config.channels,
             )
             routes = [
                 deploys,

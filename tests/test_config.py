@@ -553,6 +553,18 @@ def test_tls_and_sasl_settings_reach_the_kafka_client_unchanged(
     assert given["group_id"] == "llm-monitor"
 
 
+@pytest.mark.parametrize("header", ["Host", "cookie", "Sec-Fetch-Site", "", "a b"])
+def test_a_header_that_anybody_sends_can_not_say_who_asks(tmp_path: Path, header: str) -> None:
+    with pytest.raises(ConfigError, match="only the proxy sets"):
+        load(tmp_path, WEB__USER_HEADER=repr(header) if header == "" else header)
+
+
+@pytest.mark.parametrize("name", ["page", "command"])
+def test_a_channel_is_not_called_as_what_acknowledgements_come_from(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="acknowledgements come from there"):
+        load(tmp_path, **{f"CHANNELS__{name.upper()}__KIND": "log"})
+
+
 # ----------------------------------------------------------------------------------------------- the example
 
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
+from msgspec import structs
 
 from monitor.clock import SystemClock
-from monitor.commands.shared import ConfigOption, database, load_settings
+from monitor.commands.shared import ConfigOption, author, database, load_settings
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from monitor.web.values import Alert
+    from monitor.showing import Showing
+    from monitor.web.values import Alert, Filter
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Look at alerts, acknowledge them, and try the channels. See docs/channels.md and docs/pages.md.",
 )
+
+#: Pages of open alerts that are listed.
+PAGES = 20
 
 _STYLES = {"firing": "bold red", "pending": "yellow", "resolved": "green"}
 
@@ -48,13 +52,15 @@ def list_(
         raise typer.BadParameter(str(error)) from None
     with database(settings) as engine:
         desk = Showing(engine, settings.rules.rules, settings.config.kafka.topics, SystemClock())
-        found = [one for one in desk.alerts(wanted).alerts if every or one.state != "resolved"]
+        found, more = _all(desk, wanted, every)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
     elif found:
         Console(file=sys.stdout).print(_table(found))
     else:
         typer.echo("there is no alert" if every else "no alert is open", err=True)
+    if more:
+        typer.echo(f"and more: these are the first {len(found):,}", err=True)
 
 
 @app.command()
@@ -110,9 +116,7 @@ def ack(
     """
     from monitor.showing import Showing
 
-    who = (by or getpass.getuser()).strip()
-    if not who:
-        raise typer.BadParameter("say who", param_hint="--by")
+    who = author(by, "--by")
     settings, missing = load_settings(config), []
     with database(settings) as engine:
         desk = Showing(engine, settings.rules.rules, settings.config.kafka.topics, SystemClock())
@@ -159,6 +163,18 @@ def try_(
             bad |= tried.error is not None
     if bad:
         raise typer.Exit(1)
+
+
+def _all(desk: Showing, wanted: Filter, every: bool) -> tuple[list[Alert], bool]:
+    """The alerts of the first pages, those that fire first, and whether there are more."""
+    found: list[Alert] = []
+    for page in range(1, 2 if every else PAGES + 1):
+        shown = desk.alerts(structs.replace(wanted, page=page))
+        found += [one for one in shown.alerts if every or one.state != "resolved"]
+        # Those that are open come first.
+        if not shown.more or (not every and shown.alerts[-1].state == "resolved"):
+            return found, False
+    return found, True
 
 
 def _table(alerts: list[Alert]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,3 +99,19 @@ def check_utf8(*texts: str) -> None:
         "".join(texts).encode()
     except UnicodeEncodeError:
         raise typer.BadParameter("an argument is not UTF-8") from None
+
+
+def author(given: str | None, option: str) -> str:
+    """Who does this: as the option says, else the name of the user, in one line.
+
+    Raises:
+        BadParameter: there is no name, or it is none for one line of a table.
+    """
+    try:
+        who = (given if given is not None else getpass.getuser()).strip()
+    except (KeyError, OSError):  # a user that has no name, as containers have
+        who = ""
+    if not who or len(who) > 200 or not who.isprintable():
+        raise typer.BadParameter("say who, in one line of at most 200 characters", param_hint=option)
+    check_utf8(who)
+    return who

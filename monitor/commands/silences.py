@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ import typer
 
 from monitor.clock import SystemClock
 from monitor.commands.shared import ConfigOption, check_utf8, database, duration, load_settings, moment
+from monitor.commands.shared import author as named
 from monitor.rules.matchers import Matchers, alert_labels, match, parse, selecting
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def add(
             [str(matcher) for matcher in selected],
             starts_at=begins,
             ends_at=ends,
-            created_by=author or getpass.getuser(),
+            created_by=named(author, "--author"),
             comment=comment.strip(),
         )
         open_alerts = _open_alerts(engine, settings)

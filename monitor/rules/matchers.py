@@ -123,6 +123,8 @@ def _matcher(found: re.Match[str]) -> Matcher:
     operator = cast(Operator, found["operator"])
     if not name:
         raise ValueError("a matcher needs the name of a label before its operator")
+    if "\0" in name + value:
+        raise ValueError("a matcher can't have the character NUL")
     if operator.endswith("~"):
         _pattern(value)
     matcher = Matcher(name, operator, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -57,6 +57,7 @@ class Showing:
         topics: those that are read.
         clock: what time it is.
         dashboard: the address of the Grafana dashboard; empty for none.
+        channels: those that are configured; ``None`` shows every one that there ever was.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class Showing:
         topics: Sequence[str],
         clock: Clock,
         dashboard: str = "",
+        channels: Collection[str] | None = None,
     ) -> None:
         self._engine, self._clock, self._topics, self._dashboard = engine, clock, topics, dashboard
+        self._channels = channels
         self._rules = {rule.key: rule for rule in rules}
         self._views, self._alerts = Views(engine), Alerts(engine)
         self._silences, self._outbox = Silences(engine), Outbox(engine)
@@ -90,6 +93,7 @@ class Showing:
                     channel=one.channel, sent_at=one.sent_at, failing_since=one.failing_since, error=one.error
                 )
                 for one in self._outbox.states()
+                if self._channels is None or one.channel in self._channels
             ),
             lag=self._views.lag(self._topics),
             watermark=mark.at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 
 #: Bytes that the body of a request may have.
@@ -14,6 +15,15 @@ MAX_FIELDS = 20
 
 #: The largest number that Postgres has for an id.
 MAX_ID = 2**63 - 1
+
+
+class _Number(IntegerConvertor):
+    """A whole number that Python reads without complaint, however many digits somebody types."""
+
+    regex = "[0-9]{1,19}"
+
+
+register_url_convertor("number", _Number())
 
 #: Of every answer: it is of this moment, of the type that it says, and told to nobody else. The referrer
 #: policy is not ``no-referrer``, or browsers without ``Sec-Fetch-Site`` would not say where a form came from.

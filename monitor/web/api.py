@@ -200,4 +200,4 @@ def _away() -> Response:
 
 
 def _typed(path: str) -> str:
-    return path.replace("{id}", "{id:int}")
+    return path.replace("{id}", "{id:number}")

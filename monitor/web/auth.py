@@ -81,24 +81,28 @@ class Guard:
 
     def visitor(self, request: Request) -> Visitor:
         """Who asks."""
-        if self._token is not None and self.is_token(request, _bearer(request)):
-            return Visitor("token")
         named = request.headers.get(self._user_header, "") if self._user_header else ""
-        if by := _line(named):
+        by, bearer = _line(named), _bearer(request)
+        # A proxy may send a token of its own along, and a look at a page is no guess.
+        counts = not by and request.method not in ("GET", "HEAD")
+        if self._token is not None and self.is_token(request, bearer, counts=counts):
+            return Visitor("token")
+        if by:
             return Visitor("header", by, self._sign("form", by))
         session = request.cookies.get(self._cookie, "")
         if self._token is not None and self._is_session(session):
             return Visitor("session", "", self._sign("form", session))
         return Visitor("nobody")
 
-    def is_token(self, request: Request, given: str | None) -> bool:
-        """Whether this is the token. Who guesses is soon not listened to any more; see ``is_guessing``."""
-        if self._token is None or given is None or self.is_guessing(request):
+    def is_token(self, request: Request, given: str | None, *, counts: bool = True) -> bool:
+        """Whether this is the token; where it ``counts``, a wrong one is a guess: see ``is_guessing``."""
+        if self._token is None or given is None:
             return False
         # In a time that says nothing of how much of it was right.
         if hmac.compare_digest(given.encode(errors="surrogateescape"), self._token.encode()):
             return True
-        self._failures.add(_address(request), self._clock.now())
+        if counts:
+            self._failures.add(_address(request), self._clock.now())
         return False
 
     def is_guessing(self, request: Request) -> bool:

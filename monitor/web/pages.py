@@ -57,11 +57,11 @@ def page_routes(desk: Desk, guard: Guard, clock: Clock, url: str = "") -> list[B
     return [
         site.route("/", site.status),
         site.route("/alerts", site.alerts),
-        site.route("/alerts/{id:int}", site.alert),
-        site.route("/alerts/{id:int}/acknowledge", site.acknowledge, "POST"),
-        site.route("/alerts/{id:int}/silence", site.silence, "POST"),
+        site.route("/alerts/{id:number}", site.alert),
+        site.route("/alerts/{id:number}/acknowledge", site.acknowledge, "POST"),
+        site.route("/alerts/{id:number}/silence", site.silence, "POST"),
         site.route("/silences", site.silences),
-        site.route("/silences/{id:int}/expire", site.expire, "POST"),
+        site.route("/silences/{id:number}/expire", site.expire, "POST"),
         site.route("/sign-in", site.sign_in),
         site.route("/sign-in", site.signed_in, "POST"),
         site.route("/sign-out", site.sign_out, "POST"),
@@ -134,6 +134,8 @@ class _Site:
             "comment": asked["comment"].strip(),
             "created_by": by,
         }
+        if await run_in_threadpool(self._desk.alert, _id(request)) is None:
+            raise _Refused(404, "No such alert", "There is no alert of this number.")
         try:
             wanted = msgspec.convert(given, NewSilence)
             if not by:

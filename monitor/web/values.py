@@ -48,7 +48,7 @@ class Contributor(_Value, frozen=True, kw_only=True):
     dimension: str
     value: str
     calls: int
-    failures: int
+    failures: int | None = None
     excess: float
     share: float | None = None
     usual_share: float | None = None

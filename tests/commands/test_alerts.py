@@ -86,6 +86,17 @@ def test_ack_tells_everybody_who_was_told_and_says_what_it_could_not_find(
     assert len(rows(engine, "acknowledge")) == 2
 
 
+def test_list_shows_all_that_is_open(llm_monitor: Run, engine: sa.Engine) -> None:
+    for number in range(61):
+        fire(engine, f"s{number}")
+    assert len(json.loads(llm_monitor("alert", "list", "--json").stdout)) == 61
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 201])
+def test_ack_wants_a_name_for_one_line(llm_monitor: Run, engine: sa.Engine, name: str) -> None:
+    assert llm_monitor("alert", "ack", str(fire(engine)), "--by", name).exit_code == 2
+
+
 # ----------------------------------------------------------------------------------------------------- test
 
 

@@ -132,8 +132,9 @@ def test_no_pattern_takes_time_beyond_proportion_to_the_text(pattern: str) -> No
     assert not match(parse(f"a=~{pattern}"), {"a": "x" * 50_000})
 
 
-_NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-_VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+_CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+_NAMES = st.text(_CHARACTERS, min_size=1, max_size=20)
+_VALUES = st.text(_CHARACTERS, max_size=30)
 
 
 @given(_NAMES, st.sampled_from(["=", "!="]), _VALUES)
@@ -154,3 +155,9 @@ def test_any_text_is_refused_or_is_matchers_that_can_be_written_again(text: str)
     with suppress(ValueError):
         found = parse(text)
     assert parse(",".join(map(str, found))) == found
+
+
+@pytest.mark.parametrize("text", ['service="\0"', '"\0"=a', "service=~a\0"])
+def test_what_postgres_can_not_keep_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        parse(text)

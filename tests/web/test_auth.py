@@ -120,6 +120,19 @@ def test_who_guesses_is_soon_not_listened_to_even_with_the_right_token(
     assert sign_in(site, TOKEN) == 303
 
 
+def test_wrong_tokens_on_looks_at_pages_lock_nobody_out(site: TestClient) -> None:
+    for _ in range(TRIES + 1):
+        assert site.get("/alerts", headers={"authorization": "Bearer of-a-proxy"}).status_code == 200
+    assert sign_in(site, TOKEN) == 303
+
+
+def test_the_right_token_of_a_pipeline_is_taken_whoever_guesses(site: TestClient) -> None:
+    assert [sign_in(site, "guess") for _ in range(TRIES)] == [401] * TRIES
+    silence = {"matchers": ["service=shop"], "duration": "2h", "comment": "known"}
+    token = {"authorization": f"Bearer {TOKEN}"}
+    assert site.post("/api/silences", json=silence, headers=token).status_code == 201
+
+
 def test_guesses_from_many_addresses_are_counted_together() -> None:
     from monitor.web.auth import _Failures  # what an address can't be made to show over HTTP
 

@@ -8,7 +8,7 @@ from msgspec import structs
 from starlette.testclient import TestClient
 
 from monitor.web.answers import MAX_BODY
-from monitor.web.values import Example, Filter
+from monitor.web.values import Contributor, Example, Filter
 from tests.web.conftest import TOKEN, Open
 from tests.web.desk import ALERT, FakeDesk
 
@@ -186,3 +186,22 @@ def test_below_a_path_every_link_has_it(open_site: Open) -> None:
     text = open_site(url="https://example.com/monitor/").get("/alerts/17").text
     assert 'href="/monitor/alerts"' in text
     assert 'href="/alerts' not in text
+
+
+def test_an_alert_on_a_mean_says_what_carries_it_in_its_unit(site: TestClient, desk: FakeDesk) -> None:
+    carries = Contributor(
+        dimension="route", value="/v1", calls=55, excess=1.5, share=0.5, usual_share=0.5,
+        by_rate=0.02, by_mix=-0.01,
+    )  # fmt: skip
+    desk.shown = structs.replace(
+        ALERT, proof=structs.replace(ALERT.proof, metric="cost", unit="USD", contributors=(carries,))
+    )
+    page = site.get("/alerts/17")
+    assert page.status_code == 200
+    assert all(text in page.text for text in ("+$1.5", "+$0.02", "−$0.01"))
+    assert site.get("/api/alerts/17").json()["proof"]["contributors"][0]["failures"] is None
+
+
+def test_a_number_that_is_none_is_not_found_and_silences_nothing(site: TestClient, desk: FakeDesk) -> None:
+    assert site.get(f"/alerts/{'9' * 5_000}").status_code == 404
+    assert site.get(f"/api/alerts/{'9' * 5_000}").status_code == 404
