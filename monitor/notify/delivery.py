@@ -38,10 +38,11 @@ GIVE_UP_AFTER = timedelta(hours=24)
 #: How long a claimed notification is left alone by others: longer than its attempt can take.
 LEASE = timedelta(seconds=60)
 
-#: Notifications, of as many episodes, that are on their way to one receiver at once; and how many of such
-#: rounds one pass makes before it looks for news.
+#: Notifications, of as many episodes, that are on their way to one receiver at once; how many are claimed at
+#: once, as to find them costs more than to take them; and how often one pass does so before it looks for news.
 AT_ONCE = 8
-ROUNDS = 25
+CLAIMED = 32
+ROUNDS = 8
 
 
 class Due(Protocol):
@@ -174,7 +175,7 @@ class Delivery:
                 now = self._clock.now()
                 if self._paused.get(name, now) > now:
                     break
-                due = self._outbox.claim(name, now, lease=LEASE, limit=AT_ONCE)
+                due = self._outbox.claim(name, now, lease=LEASE, limit=CLAIMED)
                 if not due:
                     break
                 attempts += len(due)

@@ -20,7 +20,7 @@ from monitor.errors import Permanent, Transient
 from monitor.notify import Channel, Delivery, LogChannel, Notification, WebhookChannel
 from monitor.notify.channel import Receipt, TryLater
 from monitor.notify.delivery import (
-    AT_ONCE,
+    CLAIMED,
     GIVE_UP_AFTER,
     LEASE,
     LONGEST_ASKED,
@@ -399,7 +399,7 @@ def test_a_page_links_to_its_alert(alerts: Alerts) -> None:
 
 
 def test_one_pass_ends_after_its_rounds(alerts: Alerts, engine: sa.Engine) -> None:
-    most = AT_ONCE * ROUNDS
+    most = CLAIMED * ROUNDS
     with engine.begin() as connection:
         for number in range(most + 5):
             said = page(episode=str(number)).to_json()
