@@ -39,7 +39,7 @@ GIVE_UP_AFTER = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 
 #: Notifications, of as many episodes, that are on their way to one receiver at once; how many are claimed at
-#: once, as to find them costs more than to take them; and how often one pass does so before it looks for news.
+#: once, as to find them costs more than to take them; and how often one pass does so.
 AT_ONCE = 8
 CLAIMED = 32
 ROUNDS = 8
