@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from monitor.clock import ManualClock
 from monitor.notify import Channel, Delivery, LogChannel
-from monitor.notify.channel import Receipt
 from monitor.notify.opsgenie import OpsgenieChannel
 from monitor.notify.pagerduty import PagerDutyChannel
 from monitor.notify.slack import SlackChannel
@@ -89,7 +88,7 @@ class Receivers:
 class Dies(Outbox):
     """An outbox of a service that is killed when it has sent, before it can note so."""
 
-    def delivered(self, row: Any, now: Any, receipt: Receipt | None = None) -> None:
+    def all_delivered(self, taken: Any, now: Any) -> None:
         """Never comes to that."""
 
 
