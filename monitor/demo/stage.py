@@ -117,7 +117,7 @@ def _write_config(
             "delivery_interval": "1s",
         },
         "channels": {
-            "oncall": {"kind": "webhook", "url": receiver.url, "secret": "whsec_ZGVtbw=="},
+            "oncall": {"kind": "webhook", "url": receiver.url, "secret": "whsec_bGxtLW1vbml0b3ItZGVtbw=="},
             "log": {"kind": "log"},
         },
         "web": {"port": port},
