@@ -46,7 +46,7 @@ def over_time_by(dimension: str, name: str) -> str:
     """A metric's rate, one line for each value of a dimension that had anything judged."""
     return (
         f"SELECT {TIME},\n  {shown(dimension)} AS metric,\n  {rate(name)} AS value\n"
-        f"{rollups(INTERVALS)}\nGROUP BY 1, 2\nHAVING {judged(name)} > 0\nORDER BY 1, 2"
+        f"{rollups(INTERVALS, by=[dimension])}\nGROUP BY 1, 2\nHAVING {judged(name)} > 0\nORDER BY 1, 2"
     )
 
 
@@ -88,7 +88,7 @@ SELECT {shown("service")} AS service, score, {shown("model_served")} AS model,
   sum(judged) FILTER (WHERE is_now) AS judged,
   sum(bad) FILTER (WHERE NOT is_now) AS bad_before,
   sum(judged) FILTER (WHERE NOT is_now) AS judged_before
-{rollups(NOW_AND_USUAL, expand)}
+{rollups(NOW_AND_USUAL, expand, ["service", "model_served", "prompt_version"])}
 GROUP BY 1, 2, 3, 4
 ), compared AS (
 SELECT *, sum(bad_before) OVER same::double precision / nullif(sum(judged_before) OVER same, 0) AS usual
@@ -113,16 +113,17 @@ def percentiles_over_time(of: str) -> str:
 
 def p95_over_time_by(of: str, dimension: str) -> str:
     """p95 of a duration, one line for each value of a dimension."""
+    merged = histograms(of, INTERVALS, [dimension], bucket=_INTERVAL, metric=shown(dimension))
     return (
-        f"SELECT {TIME}, metric, {percentiles('p95')}\n"
-        f"FROM ({histograms(of, INTERVALS, bucket=_INTERVAL, metric=shown(dimension))}\n) AS merged\n"
+        f"SELECT {TIME}, metric, {percentiles('p95')}\nFROM ({merged}\n) AS merged\n"
         f"GROUP BY 1, 2\nORDER BY 1, 2"
     )
 
 
 def percentiles_by_model() -> str:
     """p50, p95 and p99 of the duration for each service and model, with the number of calls measured."""
-    merged = histograms("duration", RANGE, service=shown("service"), model=shown("model_served"))
+    by = ("service", "model_served")
+    merged = histograms("duration", RANGE, by, service=shown("service"), model=shown("model_served"))
     return (
         f'SELECT service AS "Service", model AS "Model", sum(n) AS "Measured",\n'
         f"  {percentiles('p50', 'p95', 'p99')}\n"
@@ -193,7 +194,7 @@ SELECT {shown("service")} AS "Service",
   coalesce(sum(fallback_silent_downgrade), 0) AS "Silent downgrade",
   coalesce(sum(fallback_retry), 0) AS "Retry", coalesce(sum(fallback_exhausted), 0) AS "Exhausted",
   {rate("fallback.failed")} AS "Share", {judged("fallback.failed")} AS "Judged"
-{rollups()}
+{rollups(by=["service", "model_requested", "model_served"])}
 GROUP BY 1, 2, 3
 HAVING {total(METRICS["fallback.failed"].numerator)} > 0
 ORDER BY 4 DESC, 5 DESC, 6 DESC

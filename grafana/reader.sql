@@ -5,5 +5,5 @@ ALTER ROLE llm_monitor_reader SET default_transaction_read_only = on;
 ALTER ROLE llm_monitor_reader SET statement_timeout = '30s';
 -- Compiling a query takes longer than any of these takes to run.
 ALTER ROLE llm_monitor_reader SET jit = off;
-GRANT SELECT ON rollup_1m, rollup_1h, dirty_hours, series, calls, consumer_offsets, alerts, alert_events, deploys TO llm_monitor_reader;
+GRANT SELECT ON rollup_1m, rollup_1h, rollup_service_1m, rollup_service_1h, dirty_hours, series, calls, consumer_offsets, alerts, alert_events, deploys TO llm_monitor_reader;
 GRANT SELECT (reason, first_seen) ON dead_letters TO llm_monitor_reader;

@@ -17,6 +17,9 @@ VARIABLES = ("service", "environment", "model_served", "prompt_version")
 #: What stands for every value, those that appear after the page was opened included: SQL text.
 ALL = "'(all)'"
 
+#: Those that rollups of services keep apart.
+OF_SERVICES = ("service", "environment")
+
 #: How much of the range's end counts as now, and how much before it as usual.
 NOW, USUAL = "15 minutes", "24 hours"
 
@@ -24,14 +27,17 @@ _FROM, _TO = "$__timeFrom()::timestamptz", "$__timeTo()::timestamptz"
 _NOW_STARTS = f"greatest({_FROM}, {_TO} - interval '{NOW}')"
 
 #: The rollups of the range, in hours and minutes; those of its intervals, in hours where they are that long;
-#: and those of now and of what is usual.
-RANGE = f"rollup({_FROM}, {_TO})"
-INTERVALS = f"rollup({_FROM}, {_TO}, '$__interval_ms milliseconds')"
+#: and those of now and of what is usual. Of series where ``{services}`` is false, else of services.
+RANGE = f"rollup({_FROM}, {_TO}, '1 hour', {{services}})"
+INTERVALS = f"rollup({_FROM}, {_TO}, '$__interval_ms milliseconds', {{services}})"
 NOW_AND_USUAL = f"""(
-  SELECT *, true AS is_now FROM rollup({_NOW_STARTS}, {_TO})
+  SELECT *, true AS is_now FROM rollup({_NOW_STARTS}, {_TO}, '1 hour', {{services}})
   UNION ALL
-  SELECT *, false FROM rollup({_NOW_STARTS} - interval '{USUAL}', {_NOW_STARTS})
+  SELECT *, false FROM rollup({_NOW_STARTS} - interval '{USUAL}', {_NOW_STARTS}, '1 hour', {{services}})
 )"""
+
+#: Whether rollups of services tell what the reader chose: he left everything else at all.
+SERVICES_TELL = " AND ".join(f"{ALL} IN (${name})" for name in VARIABLES if name not in OF_SERVICES)
 
 #: The first column of a time series. Intervals without rows are filled with null: a gap, not a line.
 TIME = "$__timeGroupAlias(bucket, '$__interval', NULL)"
@@ -68,20 +74,31 @@ def counted(columns: Sequence[str]) -> str:
     return " + ".join(f"coalesce({column}, 0)" for column in columns)
 
 
-def rollups(source: str = RANGE, expand: str = "") -> str:
-    """The rollups of what the reader chose, from FROM to WHERE; ``expand`` joins something to each row."""
+def rollups(source: str = RANGE, expand: str = "", by: Sequence[str] = ()) -> str:
+    """The rollups of what the reader chose, from FROM to WHERE.
+
+    Args:
+        source: ``RANGE``, ``INTERVALS`` or ``NOW_AND_USUAL``.
+        expand: joins something to each row.
+        by: the dimensions that the query names beside the reader's choice.
+    """
+    services = SERVICES_TELL if {*by} <= {*OF_SERVICES} else "false"
     more = f"{expand}\n" if expand else ""
-    return f"FROM {source} AS rolled JOIN series USING (series_id)\n{more}WHERE {chosen()}"
+    rolled = source.format(services=services)
+    return f"FROM {rolled} AS rolled JOIN series USING (series_id)\n{more}WHERE {chosen()}"
 
 
-def histograms(of: str, source: str, **keys: str) -> str:
-    """The histograms of a duration, merged by the named expressions: rows of (…, value_bucket, n)."""
+def histograms(of: str, source: str, by: Sequence[str] = (), **keys: str) -> str:
+    """The histograms of a duration, merged by the named expressions: rows of (…, value_bucket, n).
+
+    ``by`` are the dimensions that those name.
+    """
     expressions = ", ".join(f"{expression} AS {name}" for name, expression in keys.items())
     unnested = f"CROSS JOIN LATERAL unnest({of}_buckets, {of}_counts) AS histogram(value_bucket, n)"
     positions = ", ".join(str(position) for position in range(1, len(keys) + 2))
     return f"""
 SELECT {expressions}, value_bucket, sum(n)::bigint AS n
-{rollups(source, unnested)}
+{rollups(source, unnested, by)}
 GROUP BY {positions}"""
 
 

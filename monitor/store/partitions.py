@@ -87,7 +87,9 @@ class Kept(NamedTuple):
 
 
 CALLS = Kept(("calls",), "%Y%m%d", timedelta(days=1))
-ROLLUPS = Kept(("rollup_1m", "rollup_1h"), "%Y%m", timedelta(days=31))
+ROLLUPS = Kept(
+    ("rollup_1m", "rollup_1h", "rollup_service_1m", "rollup_service_1h"), "%Y%m", timedelta(days=31)
+)
 
 
 def ensure_partitions(

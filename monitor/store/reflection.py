@@ -9,7 +9,7 @@ import re
 
 import sqlalchemy as sa
 
-_PARTITION = re.compile(r"calls_\d{8}|rollup_1[mh]_\d{6}")
+_PARTITION = re.compile(r"calls_\d{8}|rollup_(?:service_)?1[mh]_\d{6}")
 
 
 def include_object(

@@ -1,12 +1,14 @@
 """Recomputes the rollups of dirty minutes, in SQL, from the calls, and those of dirty hours from the minutes.
 
 Calls are the truth and a rollup is a function of them: late calls, duplicates and replays need no path of
-their own, and any minute can be rebuilt at any time while its calls are kept.
+their own, and any minute can be rebuilt at any time while its calls are kept. What the rollups of series say
+is added up by service and environment in the same transaction.
 """
 
 # ruff: noqa: S608 - every statement is built from our own closed lists
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,8 +64,7 @@ _CLAIM_HOURS = sa.text(
     """
 )
 
-_DELETE_HOURS = sa.text("DELETE FROM rollup_1h WHERE bucket = ANY(CAST(:hours AS timestamptz[]))")
-_DELETE_MINUTES = sa.text("DELETE FROM rollup_1m WHERE bucket = ANY(CAST(:minutes AS timestamptz[]))")
+_DELETE = "DELETE FROM {tier} WHERE bucket = ANY(CAST(:buckets AS timestamptz[]))"
 
 _MARK_HOURS = sa.text(
     """
@@ -124,43 +125,57 @@ def _aggregates(made: dict[str, str]) -> str:
     return ",\n        ".join(f"nullif({made[name]}, 0) AS {name}" for name in COUNTED)
 
 
-def _insert(tier: str, counted: str, measured: str, histograms: dict[str, str]) -> sa.TextClause:
+def _insert(
+    tier: str, counted: str, measured: str, histograms: dict[str, str], key: str = "series_id"
+) -> sa.TextClause:
     """The statement that fills a tier from rows of ``touched``, whose ``bucket`` is that of the tier.
 
-    ``counted`` aggregates them. ``measured`` are the columns that histograms are made of, which are put
-    aside: to read the rows again for each histogram takes longer than all else. ``histograms`` makes of those
-    rows of (bucket, series_id, value_bucket, n) for each.
+    A row of the tier adds up those that share bucket and ``key``. ``counted`` aggregates them. ``measured``
+    are the columns that histograms are made of, which are put aside: to read the rows again for each
+    histogram takes longer than all else. ``histograms`` makes of those rows of (value_bucket, n) for each.
     """
     pairs = ", ".join(f"{of}_buckets, {of}_counts" for of in HISTOGRAMS)
     merged = "".join(
         f""",
     {of} AS (
-        SELECT bucket, series_id, array_agg(value_bucket ORDER BY value_bucket) AS {of}_buckets,
+        SELECT bucket, {key}, array_agg(value_bucket ORDER BY value_bucket) AS {of}_buckets,
             array_agg(n ORDER BY value_bucket) AS {of}_counts
-        FROM ({histograms[of]} GROUP BY 1, 2, 3) AS counts
-        GROUP BY 1, 2
+        FROM (
+            SELECT bucket, {key}, {histograms[of]} GROUP BY bucket, {key}, value_bucket
+        ) AS counts
+        GROUP BY bucket, {key}
     )"""
         for of in HISTOGRAMS
     )
-    joined = " ".join(f"LEFT JOIN {of} USING (bucket, series_id)" for of in HISTOGRAMS)
+    joined = " ".join(f"LEFT JOIN {of} USING (bucket, {key})" for of in HISTOGRAMS)
     return sa.text(
         f"""
     WITH touched AS NOT MATERIALIZED (
         {_TOUCHED[tier]}
     ),
     counted AS (
-        SELECT bucket, series_id,
+        SELECT bucket, {key},
         {counted}
-        FROM touched GROUP BY 1, 2
+        FROM touched GROUP BY bucket, {key}
     ),
     measured AS MATERIALIZED (
-        SELECT bucket, series_id, {measured} FROM touched
+        SELECT bucket, {key}, {measured} FROM touched
     ){merged}
     INSERT INTO {tier} (bucket, series_id, calls, {", ".join(COUNTED)}, {pairs})
     SELECT bucket, series_id, calls, {", ".join(COUNTED)}, {pairs} FROM counted {joined}
     """
     )
 
+
+#: The columns of a rollup but the first.
+_COLUMNS = ", ".join(column.name for column in rollup_1m.columns if column.name != "bucket")
+
+_OF_SERVICES = """
+        SELECT service, environment, rolled.* FROM unnest(CAST(:buckets AS timestamptz[])) AS at
+        CROSS JOIN LATERAL (
+            SELECT * FROM {tier} WHERE bucket = at AND bucket >= :first AND bucket < :last OFFSET 0
+        ) AS rolled
+        JOIN series USING (series_id)"""
 
 # Each minute or hour is read by itself through an index, however far apart they are: OFFSET 0 keeps the
 # planner from joining them to all that lies between. The constant bounds tell it which partitions are meant;
@@ -172,15 +187,15 @@ _TOUCHED = {
             SELECT * FROM calls WHERE started_at >= bucket AND started_at < bucket + interval '1 minute'
             AND started_at >= :first AND started_at < :last OFFSET 0
         ) AS call""",
-    "rollup_1h": """
+    "rollup_1h": f"""
         SELECT hour AS bucket, minutes.* FROM unnest(CAST(:buckets AS timestamptz[])) AS hour
         CROSS JOIN LATERAL (
-            SELECT {columns} FROM rollup_1m
+            SELECT {_COLUMNS} FROM rollup_1m
             WHERE rollup_1m.bucket >= hour AND rollup_1m.bucket < hour + interval '1 hour'
             AND rollup_1m.bucket >= :first AND rollup_1m.bucket < :last OFFSET 0
-        ) AS minutes""".format(
-        columns=", ".join(column.name for column in rollup_1m.columns if column.name != "bucket")
-    ),
+        ) AS minutes""",
+    "rollup_service_1m": _OF_SERVICES.format(tier="rollup_1m"),
+    "rollup_service_1h": _OF_SERVICES.format(tier="rollup_1h"),
 }
 
 _MINUTES = _insert(
@@ -188,21 +203,24 @@ _MINUTES = _insert(
     f"count(*) AS calls,\n        {_aggregates(_COUNTERS)}",
     ", ".join(f"{value} AS {of}_bucket" for of, value in HISTOGRAMS.items()),
     {
-        of: f"SELECT bucket, series_id, {of}_bucket AS value_bucket, count(*)::int AS n FROM measured"
-        f" WHERE {of}_bucket IS NOT NULL"
+        of: f"{of}_bucket AS value_bucket, count(*)::int AS n FROM measured WHERE {of}_bucket IS NOT NULL"
         for of in HISTOGRAMS
     },
 )
 
-_HOURS = _insert(
-    "rollup_1h",
-    "sum(calls) AS calls,\n        " + _aggregates({name: f"sum({name})" for name in COUNTED}),
-    ", ".join(f"{of}_buckets, {of}_counts" for of in HISTOGRAMS),
-    {
-        of: "SELECT bucket, series_id, value_bucket, sum(n)::int AS n FROM measured"
-        f" CROSS JOIN LATERAL unnest({of}_buckets, {of}_counts) AS pair(value_bucket, n)"
-        for of in HISTOGRAMS
-    },
+#: Rollups added up: their sums, the columns of their histograms, and these merged.
+_ADDED_UP = "sum(calls) AS calls,\n        " + _aggregates({name: f"sum({name})" for name in COUNTED})
+_PAIRS = ", ".join(f"{of}_buckets, {of}_counts" for of in HISTOGRAMS)
+_MERGED = {
+    of: "value_bucket, sum(n)::int AS n FROM measured"
+    f" CROSS JOIN LATERAL unnest({of}_buckets, {of}_counts) AS pair(value_bucket, n)"
+    for of in HISTOGRAMS
+}
+
+_HOURS = _insert("rollup_1h", _ADDED_UP, _PAIRS, _MERGED)
+_OF_MINUTES, _OF_HOURS = (
+    _insert(tier, f"min(series_id) AS series_id, {_ADDED_UP}", _PAIRS, _MERGED, "service, environment")
+    for tier in ("rollup_service_1m", "rollup_service_1h")
 )
 
 
@@ -256,8 +274,9 @@ def recompute_hours(engine: sa.Engine, *, slice_: int = HOURS, waits: timedelta 
         connection.execute(_MEMORY)
         hours = sorted(connection.execute(_CLAIM_HOURS, {"slice": slice_, "waits": waits}).scalars())
         if hours:
-            connection.execute(_DELETE_HOURS, {"hours": hours})
-            connection.execute(_HOURS, _span(hours, timedelta(hours=1)))
+            _replace(
+                connection, hours, timedelta(hours=1), {"rollup_1h": _HOURS, "rollup_service_1h": _OF_HOURS}
+            )
         return len(hours)
 
 
@@ -312,11 +331,16 @@ def oldest_dirty(engine: sa.Engine) -> datetime | None:
 
 def _recompute(connection: sa.Connection, minutes: list[datetime]) -> None:
     """Replace the rollups of these minutes, and mark their hours."""
-    connection.execute(_DELETE_MINUTES, {"minutes": minutes})
+    filled = {"rollup_1m": _MINUTES, "rollup_service_1m": _OF_MINUTES}
+    _replace(connection, minutes, timedelta(minutes=1), filled)
     connection.execute(_MARK_HOURS, {"minutes": minutes})
-    connection.execute(_MINUTES, _span(minutes, timedelta(minutes=1)))
 
 
-def _span(buckets: list[datetime], width: timedelta) -> dict[str, Any]:
-    """The parameters of a statement that fills a tier: these buckets, in order, and from when to when."""
-    return {"buckets": buckets, "first": buckets[0], "last": buckets[-1] + width}
+def _replace(
+    connection: sa.Connection, buckets: list[datetime], width: timedelta, filled: Mapping[str, sa.TextClause]
+) -> None:
+    """Make the rows of these buckets, in order, anew in each tier, by the statement that fills it."""
+    span: dict[str, Any] = {"buckets": buckets, "first": buckets[0], "last": buckets[-1] + width}
+    for tier, fill in filled.items():
+        connection.execute(sa.text(_DELETE.format(tier=tier)), {"buckets": buckets})
+        connection.execute(fill, span)

@@ -231,7 +231,7 @@ COUNTED = tuple(
 )
 
 
-def _rollup(name: str) -> sa.Table:
+def _rollup(name: str, *key: sa.schema.SchemaItem) -> sa.Table:
     """A tier of rollups. A counter or sum that is 0 is null, which takes a bit; most are, in most rows."""
     wide = len(_SUM_TYPES)
     return sa.Table(
@@ -247,15 +247,25 @@ def _rollup(name: str) -> sa.Table:
             for of in HISTOGRAMS
             for part, kind in (("buckets", sa.SmallInteger), ("counts", sa.Integer))
         ),
-        # The key serves whoever asks for one series, the other whoever asks for a span.
-        sa.PrimaryKeyConstraint("series_id", "bucket"),
-        sa.Index(None, "bucket"),
+        *key,
         postgresql_partition_by="RANGE (bucket)",
     )
 
 
-rollup_1m = _rollup("rollup_1m")
-rollup_1h = _rollup("rollup_1h")
+def _rollup_of_series(name: str) -> sa.Table:
+    """A tier with a row for each series: the key finds the rows of one, the index those of a span."""
+    return _rollup(name, sa.PrimaryKeyConstraint("series_id", "bucket"), sa.Index(None, "bucket"))
+
+
+def _rollup_of_services(name: str) -> sa.Table:
+    """A tier with a row for each service and environment, under the first of the series that it adds up."""
+    return _rollup(name, sa.PrimaryKeyConstraint("bucket", "series_id"))
+
+
+rollup_1m = _rollup_of_series("rollup_1m")
+rollup_1h = _rollup_of_series("rollup_1h")
+rollup_service_1m = _rollup_of_services("rollup_service_1m")
+rollup_service_1h = _rollup_of_services("rollup_service_1h")
 
 # A mark for each batch and minute that it touched, with the time at which the batch's calls were ingested.
 dirty_minutes = sa.Table(

@@ -106,7 +106,7 @@ def compare_with_rebuild(
     wait("the rebuild", lambda: settled(service))
     changed = set(before) ^ set(_rows(service))
     recompute_hours(service.engine)
-    return [f"a rebuild changes {len(changed)} rows"] * bool(changed) + _hours(service)
+    return [f"a rebuild changes {len(changed)} rows"] * bool(changed) + _hours(service) + _services(service)
 
 
 def _offsets(
@@ -179,6 +179,20 @@ def _hours(service: Running) -> list[str]:
     return ["an hour is not the sum of its minutes"] * (sorted(minutes) != sorted(hours))
 
 
+def _services(service: Running) -> list[str]:
+    """Where the rollups of services are not the sums of those of their series."""
+    sums = ", ".join(f"sum({name})" for name in COUNTERS)
+    of_series, of_services = (
+        service.query(
+            f"SELECT bucket, service, environment, {sums} FROM {tier} JOIN series USING (series_id)"
+            " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        )
+        for tier in ("rollup_1m", "rollup_service_1m")
+    )
+    return ["a service is not the sum of its series"] * (of_series != of_services)
+
+
 def _rows(service: Running) -> list[str]:
-    """The rollups of minutes, each row as text."""
-    return [row[0] for row in service.query("SELECT CAST(rollup_1m AS text) FROM rollup_1m")]
+    """The rollups of minutes, of series and of services, each row as text."""
+    tiers = ("rollup_1m", "rollup_service_1m")
+    return [row[0] for tier in tiers for row in service.query(f"SELECT CAST({tier} AS text) FROM {tier}")]

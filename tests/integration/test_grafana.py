@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from grafana import build
 from grafana.overview import dashboard
 from grafana.panels import Json
-from grafana.sql import ALL, VARIABLES
+from grafana.sql import ALL, SERVICES_TELL, VARIABLES
 from monitor.errors import DeadLetterReason
 from monitor.records import (
     Call,
@@ -59,6 +60,8 @@ QUERIES: dict[str, str] = {
     **{f"${v['name']}": v["query"] for v in DASHBOARD["templating"]["list"] if v["type"] == "query"},
     **{f"@{a['name']}": a["target"]["rawSql"] for a in DASHBOARD["annotations"]["list"]},
 }
+#: Those that need not tell a service's series apart.
+OF_SERVICES = [name for name, sql in QUERIES.items() if SERVICES_TELL in sql]
 READER = Path(build.__file__).parent / "reader.sql"
 EXAMPLE_CALLS = "Newest failing calls"
 
@@ -287,23 +290,54 @@ def test_an_empty_database_gives_no_error_and_no_zero(database: str, span: timed
     engine.dispose()
 
 
-def test_only_the_example_calls_read_the_calls(filled: Filled) -> None:
-    def relations(node: Any) -> Iterator[str]:
+def relations(filled: Filled, name: str, **chosen: Sequence[str]) -> set[str]:
+    """The tables that a query over a week reads, partitions by the name of their table."""
+
+    def named(node: Any) -> Iterator[str]:
         if isinstance(node, dict):
             if "Relation Name" in node:
                 yield node["Relation Name"]
             for value in node.values():
-                yield from relations(value)
+                yield from named(value)
         elif isinstance(node, list):
             for value in node:
-                yield from relations(value)
+                yield from named(value)
 
-    reading = set()
-    for name, sql in QUERIES.items():
-        (row,) = ask(filled.engine, f"EXPLAIN (FORMAT JSON) {sql}", filled.now, 7 * DAY)
-        if any(relation.startswith("calls") for relation in relations(row["QUERY PLAN"])):
-            reading.add(name)
-    assert reading == {EXAMPLE_CALLS}
+    (row,) = ask(filled.engine, f"EXPLAIN (FORMAT JSON) {QUERIES[name]}", filled.now, 7 * DAY, **chosen)
+    return {re.sub(r"_\d+$", "", relation) for relation in named(row["QUERY PLAN"])}
+
+
+def test_only_the_example_calls_read_the_calls(filled: Filled) -> None:
+    assert {name for name in QUERIES if "calls" in relations(filled, name)} == {EXAMPLE_CALLS}
+
+
+def test_what_is_asked_of_services_reads_no_rollup_of_a_series(filled: Filled) -> None:
+    assert len(OF_SERVICES) > 20
+    for name in OF_SERVICES:
+        assert not relations(filled, name, service=["checkout"]) & {"rollup_1m", "rollup_1h"}, name
+        of_a_model = relations(filled, name, model_served=["small"])
+        assert not of_a_model & {"rollup_service_1m", "rollup_service_1h"}, name
+
+
+@pytest.mark.parametrize("span", SPANS, ids=str)
+@pytest.mark.parametrize("chosen", [{}, {"service": ["search"]}, {"environment": ["production"]}], ids=str)
+def test_rollups_of_services_answer_what_those_of_their_series_would(
+    filled: Filled, span: timedelta, chosen: dict[str, list[str]]
+) -> None:
+    for name in OF_SERVICES:
+        sql = QUERIES[name].replace(SERVICES_TELL, "false")
+        of_series = ask(filled.engine, sql, filled.now, span, **chosen)
+        assert comparable(filled.ask(name, span, **chosen)) == comparable(of_series), name
+
+
+def comparable(rows: list[Row]) -> list[Row]:
+    """Rows in any order; real numbers, which were added in another order, to nine digits."""
+    close = [{name: rounded(value) for name, value in row.items()} for row in rows]
+    return sorted(close, key=repr)
+
+
+def rounded(value: Any) -> Any:
+    return float(f"{value:.9g}") if isinstance(value, float) else value
 
 
 def test_the_readers_role_can_ask_everything_and_write_nothing(filled: Filled) -> None:

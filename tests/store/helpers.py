@@ -16,7 +16,7 @@ from monitor.store.outbox import Destination
 from monitor.store.tables import calls, consumer_offsets, dead_letters, dirty_minutes, metadata
 from tests.store.contract import Contents
 
-Rollups = dict[tuple[datetime, str], dict[str, Any]]
+Rollups = dict[tuple[datetime, str, str], dict[str, Any]]
 
 _LEDGER = ("records", "stored", "duplicates", "dead_letters", "lost")
 
@@ -60,16 +60,21 @@ def rows(engine: sa.Engine, query: sa.Select[Any] | str) -> Sequence[sa.Row[Any]
 
 
 def stored(engine: sa.Engine, tier: str = "rollup_1m") -> Rollups:
-    """The rollups, by minute (or hour) and service, with zeros for what is null."""
+    """The rollups, by minute (or hour), service and model, with zeros for what is null.
+
+    Those of services have no model.
+    """
+    model = "''" if "service" in tier else "model_served"
     found = rows(
         engine,
-        f"SELECT service, rolled.* FROM {tier} AS rolled JOIN series USING (series_id) ORDER BY bucket",
+        f"SELECT service, {model} AS model, rolled.*"
+        f" FROM {tier} AS rolled JOIN series USING (series_id) ORDER BY bucket",
     )
     return {
-        (row.bucket, row.service): {
+        (row.bucket, row.service, row.model): {
             name: value or ([] if name.endswith(("_buckets", "_counts")) else 0)
             for name, value in row._mapping.items()
-            if name not in ("bucket", "service", "series_id")
+            if name not in ("bucket", "service", "model", "series_id")
         }
         for row in found
     }

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -18,13 +19,24 @@ from alembic.runtime.migration import MigrationContext
 
 from monitor.clock import ManualClock
 from monitor.errors import ConfigError, Transient
-from monitor.records import Attempt, Related, alone
+from monitor.records import DIMENSIONS, Attempt, Related, alone
 from monitor.store import PostgresStore, connect
 from monitor.store import migrate as migrate_module
 from monitor.store.migrate import current_revision, migrate, newest_revision
+from monitor.store.partitions import ROLLUPS
 from monitor.store.reflection import include_object
 from monitor.store.rollups import recompute_dirty
-from monitor.store.tables import calls, dirty_hours, dirty_minutes, metadata, rollup_1m
+from monitor.store.tables import (
+    calls,
+    dirty_hours,
+    dirty_minutes,
+    metadata,
+    rollup_1h,
+    rollup_1m,
+    rollup_service_1h,
+    rollup_service_1m,
+    series,
+)
 from tests.examples import batch, scored
 from tests.services.paths import ROOT
 from tests.store.helpers import rows
@@ -165,7 +177,7 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
         "SELECT relname, privilege_type FROM pg_class, aclexplode(relacl)"
         " WHERE grantee = 0 AND relnamespace = 'public'::regnamespace",
     )
-    readable = {"calls", "rollup_1m", "rollup_1h", "dirty_hours"}
+    readable = {"calls", "rollup_1m", "rollup_1h", "rollup_service_1m", "rollup_service_1h", "dirty_hours"}
     assert set(public) == {(name, "SELECT") for name in readable}, (
         "who could read calls and rollups still may"
     )
@@ -187,6 +199,53 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
     recompute_dirty(empty, relate=keep)
     assert sorted(asked) == ["answered", "failed", "filtered", "new", "unknown"]
     assert [row.uncaptured_tools for row in rows(empty, sa.select(rollup_1m)) if row.series_id == 1] == [4]
+
+
+def test_rollups_that_are_there_are_added_up_by_service(empty: sa.Engine, empty_database: str) -> None:
+    """Of three series of two services, over three days and a change of months."""
+    days = [datetime(2026, 10, 30, 23, 59, tzinfo=UTC) + timedelta(days=number) for number in range(3)]
+    with empty.begin() as connection:
+        config = migrate_module._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0011")
+        for name, (month, after) in product(
+            ("rollup_1m", "rollup_1h"), [("2026-10-01", "2026-11-01"), ("2026-11-01", "2026-12-01")]
+        ):
+            connection.execute(
+                sa.text(
+                    f"CREATE TABLE {name}_{month[:7].replace('-', '')} PARTITION OF {name}"
+                    f" FOR VALUES FROM ('{month}Z') TO ('{after}Z')"
+                )
+            )
+        for service, model in (("shop", "small"), ("shop", "large"), ("search", "small")):
+            named = dict.fromkeys(DIMENSIONS, "") | {"service": service, "model_served": model}
+            connection.execute(sa.insert(series).values(key=f"{service} {model}".encode(), **named))
+        shop, same, search = connection.execute(sa.select(series.c.series_id).order_by("series_id")).scalars()
+        for tier, day in product((rollup_1m, rollup_1h), days):
+            connection.execute(
+                sa.insert(tier),
+                [
+                    {"bucket": day, "calls": 2, "errors": None, "cost": 0.5, "series_id": shop}
+                    | {"duration_buckets": [3, 7], "duration_counts": [1, 1]},
+                    {"bucket": day, "calls": 3, "errors": 1, "cost": None, "series_id": same}
+                    | {"duration_buckets": [7], "duration_counts": [3]},
+                    {"bucket": day, "calls": 1, "errors": None, "cost": None, "series_id": search}
+                    | {"duration_buckets": None, "duration_counts": None},
+                ],
+            )
+    migrate(empty_database)
+    for tier in (rollup_service_1m, rollup_service_1h):
+        added = tier.c[
+            "bucket", "series_id", "calls", "errors", "cost", "duration_buckets", "duration_counts"
+        ]
+        assert [tuple(row) for row in rows(empty, sa.select(*added).order_by("bucket", "series_id"))] == [
+            row
+            for day in days
+            for row in (
+                (day, shop, 5, 1, 0.5, [3, 7], [1, 4]),
+                (day, search, 1, None, None, None, None),
+            )
+        ]
 
 
 def test_a_worker_and_a_leader_of_the_version_before_go_on_writing(engine: sa.Engine) -> None:
@@ -239,9 +298,8 @@ def test_without_the_filter_alembic_would_drop_every_partition(engine: sa.Engine
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
     dropped = {item.name for kind, item in differences if kind == "remove_table"}
-    assert dropped == {
-        name for name in tables(engine) if name.startswith(("calls_", "rollup_1m_", "rollup_1h_"))
-    }
+    parents = {"calls", *ROLLUPS.tables}
+    assert dropped == {name for name in tables(engine) if name.rpartition("_")[0] in parents}
 
 
 def test_a_table_that_nobody_declared_is_seen(engine: sa.Engine) -> None:

@@ -14,7 +14,7 @@ from monitor.errors import Transient
 from monitor.store import PostgresStore, connect
 from monitor.store.partitions import DAYS_AHEAD, ROLLUPS, drop_partitions, ensure_partitions, expired
 from monitor.store.rows import COLUMNS, row
-from monitor.store.tables import calls, rollup_1h, rollup_1m
+from monitor.store.tables import calls, metadata
 from tests.examples import batch, scored
 from tests.store.helpers import rows, run_at_once
 
@@ -261,14 +261,14 @@ def test_dropping_a_day_makes_no_save_wait_however_long_somebody_reads(database:
 @pytest.mark.parametrize("now", MOMENTS, ids=str)
 def test_every_minute_and_hour_of_a_call_has_a_month(connection: sa.Connection, now: datetime) -> None:
     ensure_partitions(connection, now)
-    for table in (rollup_1m, rollup_1h):
+    for table in map(metadata.tables.__getitem__, ROLLUPS.tables):
         for number, at in enumerate((now - WEEK, now, now + DAY)):
             connection.execute(sa.insert(table).values(bucket=at, series_id=number, calls=1))
 
 
 def test_a_month_of_rollups_goes_once_its_last_day_is_too_old(connection: sa.Connection) -> None:
     ensure_partitions(connection, NOW)
-    gone = ["rollup_1m_203102", "rollup_1h_203102"]
+    gone = [f"{tier}_203102" for tier in ROLLUPS.tables]
     year = 365 * DAY
 
     def old(now: datetime) -> list[str]:
@@ -286,7 +286,7 @@ def test_dropping_a_month_leaves_the_others_and_the_calls(database: str) -> None
         before = days(connection)
     assert drop_partitions(engine, now, keep=31 * DAY, of=ROLLUPS) == []
     dropped = drop_partitions(engine, now + 500 * DAY, keep=31 * DAY, of=ROLLUPS)
-    assert {name[:9] for name in dropped} == {"rollup_1m", "rollup_1h"}
+    assert {name.rpartition("_")[0] for name in dropped} == {*ROLLUPS.tables}
     with engine.begin() as connection:
         assert days(connection) == before
         assert set(dropped) <= set(ensure_partitions(connection, now))

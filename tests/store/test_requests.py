@@ -93,6 +93,11 @@ def save(engine: sa.Engine, *some: ScoredCall) -> None:
     PostgresStore(engine).save(Batch(some, (), {}))
 
 
+def of_shop(engine: sa.Engine, minute: datetime) -> dict[str, Any]:
+    """The rollup of the service in a minute."""
+    return stored(engine, "rollup_service_1m")[minute, "shop", ""]
+
+
 def outcomes(engine: sa.Engine) -> dict[str, str]:
     """What each call is, by its id."""
     return {row.call_id: row.fallback for row in rows(engine, sa.select(calls))}
@@ -115,7 +120,7 @@ def test_a_minute_in_which_nothing_failed_is_counted_as_it_is(engine: sa.Engine)
     decide = Decide()
     assert recompute_dirty(engine, relate=decide) == 1
     assert decide.asked == []
-    assert stored(engine)[NOON, "shop"]["calls"] == 3
+    assert of_shop(engine, NOON)["calls"] == 3
 
 
 def test_a_call_that_failed_alone_is_related_to_nothing(engine: sa.Engine) -> None:
@@ -229,19 +234,19 @@ def test_a_change_is_written_and_counted_in_its_own_minute(engine: sa.Engine) ->
     """The call that failed comes last, and only its own minute is dirty."""
     save(engine, good("b", NOON + 3 * MINUTE))
     recompute_dirty(engine, relate=Decide())
-    assert stored(engine)[NOON + 3 * MINUTE, "shop"]["fallback_retry"] == 0
+    assert of_shop(engine, NOON + 3 * MINUTE)["fallback_retry"] == 0
     save(engine, failed("a"))
     assert recompute_dirty(engine, relate=Decide()) == 1
-    assert stored(engine)[NOON + 3 * MINUTE, "shop"]["fallback_retry"] == 1
+    assert of_shop(engine, NOON + 3 * MINUTE)["fallback_retry"] == 1
     first, second = what_is_said(engine)
     assert second[1:7] == structs.astuple(RETRY.fallback)
     assert second[8:] == (0, None, None, None, None)
     assert first[8:] == (3, True, "small", pytest.approx(1234.5678), 0.1)
     assert waiting(engine)[0] == 0
-    minute = stored(engine)[NOON, "shop"]
+    minute = of_shop(engine, NOON)
     assert [minute[name] for name in ("requests", "requests_failed", "requests_rescued")] == [1, 0, 1]
     assert (minute["request_extra_ms"], minute["request_extra_cost"]) == (pytest.approx(1234.5678), 0.1)
-    assert stored(engine)[NOON + 3 * MINUTE, "shop"]["requests"] == 0
+    assert of_shop(engine, NOON + 3 * MINUTE)["requests"] == 0
 
 
 def test_every_decision_starts_from_the_score_of_the_call_alone_and_may_go_back_to_it(
@@ -332,7 +337,7 @@ def test_a_call_that_is_saved_while_its_request_is_related_is_related_after(engi
     assert waiting(engine)[0] == 1
     recompute_dirty(engine, relate=Decide())
     assert outcomes(engine) == {"a": "unknown", "b": "retry", "c": "retry"}
-    assert stored(engine)[NOON + 2 * MINUTE, "shop"]["fallback_retry"] == 1
+    assert of_shop(engine, NOON + 2 * MINUTE)["fallback_retry"] == 1
 
 
 # ----------------------------------------------------------------------------------------------- any order

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, NamedTuple
 
 import pytest
@@ -65,6 +66,9 @@ SPANS = [
     for step in ("1 hour", "1 minute")
 ]
 
+MINUTE_TIERS = ("rollup_1m", "rollup_service_1m")
+HOUR_TIERS = ("rollup_1h", "rollup_service_1h")
+
 #: Durations as they are, and at the ends of what a histogram tells apart.
 DURATIONS = st.one_of(
     st.none(),
@@ -91,6 +95,7 @@ def some_calls(draw: st.DrawFn) -> list[ScoredCall]:
                 f"c{number % 3}",
                 minute + timedelta(microseconds=micros),
                 service=draw(st.sampled_from(["checkout", "search"])),
+                model_served=draw(st.sampled_from(["small", "large"])),
                 status=draw(st.sampled_from(Status)),
                 error=draw(ERRORS),
                 duration_ms=draw(DURATIONS),
@@ -146,35 +151,36 @@ def test_any_history_ends_in_the_rollups_that_its_calls_say(engine: sa.Engine, h
             save(what)
     recompute_all(engine)
     seen = [one for event in history if not isinstance(event.what, int) for one in event.what]
-    incremental = stored(engine)
-    assert incremental == expected(seen)
-    check_tiers(engine, seen)
+    for tier in MINUTE_TIERS:
+        assert stored(engine, tier) == expected(seen, tier)
+    check_spans(engine, seen)
     while recompute_hours(engine):
         pass
-    assert stored(engine, "rollup_1h") == expected(seen, HOUR)
-    check_tiers(engine, seen)
+    for tier in HOUR_TIERS:
+        assert stored(engine, tier) == expected(seen, tier)
+    check_spans(engine, seen)
     check_quantiles(engine, seen)
 
     with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE rollup_1m SET calls = -1"))
-        connection.execute(sa.text("UPDATE rollup_1h SET calls = -1"))
+        for tier in (*MINUTE_TIERS, *HOUR_TIERS):
+            connection.execute(sa.text(f"UPDATE {tier} SET calls = -1"))
     rebuild(engine, min(MINUTES), max(MINUTES))
     recompute_all(engine)
     while recompute_hours(engine):
         pass
-    assert stored(engine) == incremental
-    assert stored(engine, "rollup_1h") == expected(seen, HOUR)
+    for tier in (*MINUTE_TIERS, *HOUR_TIERS):
+        assert stored(engine, tier) == expected(seen, tier)
 
 
-def check_tiers(engine: sa.Engine, seen: Iterable[ScoredCall]) -> None:
+def check_spans(engine: sa.Engine, seen: Iterable[ScoredCall]) -> None:
     """Every span has all its calls once and no others, whichever of its hours are made."""
     calls = unique(seen)
-    for start, stop, step in SPANS:
+    for (start, stop, step), services in product(SPANS, ("false", "true")):
         (found,) = rows(
             engine,
             "SELECT coalesce(sum(calls), 0) AS calls, coalesce(sum(ttft_sum_ms), 0) AS ms,"
             f" bool_or(bucket < '{start}' OR bucket >= '{stop}') AS outside"
-            f" FROM rollup('{start}', '{stop}', '{step}')",
+            f" FROM rollup('{start}', '{stop}', '{step}', {services})",
         )
         inside = [one for one in calls if start <= one.call.started_at < stop]
         assert found.calls == len(inside)
@@ -295,7 +301,7 @@ def test_the_newest_minutes_come_first_and_no_more_than_the_slice(engine: sa.Eng
     done = []
     while count := recompute_dirty(engine, slice_=2):
         done.append(count)
-        assert min(bucket for bucket, _ in stored(engine)) == NOON + (5 - sum(done)) * MINUTE
+        assert min(bucket for bucket, *_ in stored(engine)) == NOON + (5 - sum(done)) * MINUTE
     assert done == [2, 2, 1]
 
 
@@ -333,7 +339,7 @@ def test_an_hour_whose_calls_are_gone_is_gone(engine: sa.Engine) -> None:
         connection.execute(sa.insert(dirty_minutes).values(minute=NOON))
     recompute_all(engine)
     assert recompute_hours(engine) == 1
-    assert [stored(engine), stored(engine, "rollup_1h")] == [{}, {}]
+    assert [stored(engine, tier) for tier in (*MINUTE_TIERS, *HOUR_TIERS)] == [{}] * 4
 
 
 def test_a_minute_without_calls_has_no_rollup(engine: sa.Engine) -> None:
@@ -341,7 +347,7 @@ def test_a_minute_without_calls_has_no_rollup(engine: sa.Engine) -> None:
     rebuild(engine, NOON, NOON + 3 * MINUTE)
     assert waiting(engine)[0] == 4
     assert recompute_dirty(engine) == 4
-    assert [bucket for bucket, _ in stored(engine)] == [NOON, NOON + 3 * MINUTE]
+    assert [bucket for bucket, *_ in stored(engine)] == [NOON, NOON + 3 * MINUTE]
 
 
 def test_a_rebuild_leaves_minutes_alone_whose_calls_were_dropped(engine: sa.Engine) -> None:
@@ -402,13 +408,15 @@ def recompute_all(engine: sa.Engine) -> None:
     assert waiting(engine)[0] == 0
 
 
-def expected(seen: Iterable[ScoredCall], width: timedelta = MINUTE) -> Rollups:
-    """The same, computed from the calls one by one."""
-    buckets: dict[tuple[datetime, str], list[ScoredCall]] = {}
+def expected(seen: Iterable[ScoredCall], tier: str = "rollup_1m") -> Rollups:
+    """What a tier should have, computed from the calls one by one."""
+    width = HOUR if tier.endswith("1h") else MINUTE
+    buckets: dict[tuple[datetime, str, str], list[ScoredCall]] = {}
     for one in unique(seen):
         at = one.call.started_at
         bucket = at - (at - NOON) % width
-        buckets.setdefault((bucket, one.call.service), []).append(one)
+        model = "" if "service" in tier else one.call.model_served
+        buckets.setdefault((bucket, one.call.service, model), []).append(one)
     return {key: rollup(calls) for key, calls in buckets.items()}
 
 
