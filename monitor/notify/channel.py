@@ -9,7 +9,6 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.clock import Clock
 from monitor.errors import Permanent, Transient
 from monitor.notify.page import Page
 
@@ -84,7 +83,11 @@ class Channel(Protocol):
 
 
 class ChannelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of a channel's configuration: an unknown key is an error, and no secret is ever printed."""
+    """Base of a channel's configuration: an unknown key is an error, and no secret is ever printed.
+
+    Each has a method ``channel(clock)`` that gives the ``Channel`` it describes, and raises ``ConfigError``
+    where it can't be one: that says what to put right, and no secret.
+    """
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
@@ -93,14 +96,6 @@ class ChannelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     def reads_digests(self) -> bool:
         """Whether people read what comes here; else every notification is an incident to be closed."""
         return True
-
-    def channel(self, clock: Clock) -> Channel:
-        """The channel that this describes.
-
-        Raises:
-            ConfigError: it can't be one; says what to put right, and no secret.
-        """
-        raise NotImplementedError
 
     def hear(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Acknowledging | None:  # noqa: ARG002
         """What a request from the channel's other side says; ``None`` if it is nothing for us.

@@ -18,28 +18,15 @@ import sqlalchemy as sa
 from msgspec import structs
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from monitor.store.current import CurrentAlert
 from monitor.store.database import transient_if_unreachable
 from monitor.store.outbox import Destination, enqueue
 from monitor.store.tables import acknowledgements, alert_events, alerts, outbox, rule_states
 
 
-class AlertRow(msgspec.Struct, frozen=True):
-    """An alert as it is stored: open, or resolved not long ago."""
+class AlertRow(CurrentAlert, frozen=True):
+    """An alert as it is stored, with what proves it: open, or resolved not long ago."""
 
-    alert_id: int
-    rule: str
-    labels: dict[str, str]
-    severity: str
-    fingerprint: str
-    state: str
-    standing: str
-    started_at: datetime
-    fired_at: datetime | None
-    onset_at: datetime | None
-    resolved_at: datetime | None
-    episode: str | None
-    muted_by: str | None
-    told: bool
     evidence: dict[str, Any]
 
 
