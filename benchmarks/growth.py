@@ -1,12 +1,17 @@
-"""Whether it slows down as it fills: ingest and Grafana's queries at 1, 10 and 50 million stored calls.
+"""Whether it slows down as it fills: ingest and Grafana's queries at more and more stored calls.
 
-``python -m benchmarks.growth --steps 1,10,50 --svg docs/growth.svg`` fills one PostgreSQL with calls of 30
-days and 1,000 series, a few of which have most of the calls. The calls are rows that the real store wrote
-of the mixed workload, multiplied in SQL with times, ids and series of their own; the rollups are made by
-the real recomputation. At each step it then measures what saving new calls and recomputing their minutes
-costs, and every query of the dashboard over a day, a week and all 30 days. ``--steps 1`` is the short run;
-a step asks first whether there is room for it on the disk. The server does not wait for the disk (``fsync``
-is off), as filling it would take hours: how commits do is for ``benchmarks.ingest`` to say.
+It fills one PostgreSQL with calls of 1,000 series, a few of which have most of the calls. The calls are rows
+that the real store wrote of the mixed workload, multiplied in SQL with times, ids and series of their own;
+the rollups are made by the real recomputation. At each step it then measures what saving new calls and
+recomputing their minutes costs, and every query of the dashboard over a day, a week and 30 days.
+
+``python -m benchmarks.growth --steps 1,10,50 --svg docs/growth.svg`` lets the traffic grow: each step has so
+many millions of calls in the same 30 days. ``--days 1,7,30 --millions-a-day 1.7`` lets time pass: each step
+has kept the same traffic for so many days, and what is asked of the last day should take no longer.
+
+``--steps 1`` is the short run; a step asks first whether there is room for it on the disk. The server does
+not wait for the disk (``fsync`` is off), as filling it would take hours: how commits do is for
+``benchmarks.ingest`` to say.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -64,7 +69,7 @@ class Measured(NamedTuple):
         save_us: processor time to save a call, of this process and of PostgreSQL, in microseconds.
         rollup_us: the same to recompute its minute.
         rate: calls a second that are saved, one after the other.
-        queries_ms: milliseconds of all queries of the dashboard together, by span.
+        queries_ms: milliseconds of all queries of the dashboard together, by each span that is filled.
         slowest: the query that takes longest, by span.
     """
 
@@ -75,6 +80,32 @@ class Measured(NamedTuple):
     rate: float
     queries_ms: dict[str, float]
     slowest: dict[str, str]
+
+
+class Step(NamedTuple):
+    """What is stored before it is measured again.
+
+    Attributes:
+        more: calls that are added.
+        days: those of the ``DAYS`` over which they are spread; the last one ends now.
+    """
+
+    more: int
+    days: range
+
+
+def more_traffic(millions: Sequence[float]) -> list[Step]:
+    """Steps after each of which all days have so many million calls together."""
+    calls = [0, *(round(one * 1e6) for one in millions)]
+    return [Step(after - before, range(DAYS)) for before, after in pairwise(calls)]
+
+
+def more_days(days: Sequence[int], a_day: float) -> list[Step]:
+    """Steps after each of which so many days, up to now, have so many million calls each."""
+    return [
+        Step(round((after - before) * a_day * 1e6), range(DAYS - after, DAYS - before))
+        for before, after in pairwise([0, *days])
+    ]
 
 
 class Town:
@@ -91,6 +122,7 @@ class Town:
         self._engine = connect(url)
         self._now = datetime.now(UTC).replace(second=0, microsecond=0)
         self._stored = 0
+        self._kept = timedelta()
         made = map(decoded, islice(messages(1, self._now, 1_000), MEASURED))
         self._sample = [ScoredCall(call, score(call)) for call in made]
         self._numbers = count(1)
@@ -106,9 +138,8 @@ class Town:
                 connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one()
             )
 
-    def fill(self, calls: int) -> None:
-        """Store more calls until there are so many, with their rollups."""
-        more = calls - self._stored
+    def fill(self, step: Step) -> None:
+        """Store the calls of a step, with their rollups, evenly over its days."""
         with psycopg.connect(self._url, autocommit=True) as connection:
             names = [
                 name
@@ -117,13 +148,14 @@ class Town:
                     " AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
                 )
             ]
-            for day in range(DAYS):
-                connection.execute(_multiply(names), self._day(day, more))
+            for day in step.days:
+                connection.execute(_multiply(names), self._day(day, step.more // len(step.days)))
                 self._analyze(connection, day)
                 self._recompute()
             connection.execute("VACUUM (ANALYZE)")
             connection.execute("CHECKPOINT")
-        self._stored = calls
+        self._stored += step.more
+        self._kept = timedelta(days=DAYS - step.days[0])
 
     def measured(self) -> Measured:
         """Measure ingest and the queries as it is now."""
@@ -131,6 +163,8 @@ class Town:
         save, rollup, rate = (median(figures) for figures in zip(*rounds, strict=True))
         queries, slowest = {}, {}
         for name, span in SPANS.items():
+            if span > self._kept:
+                break
             took = self._ask_everything(span)
             worst = max(took, key=took.__getitem__)
             queries[name], slowest[name] = sum(took.values()), f"{worst}: {took[worst]:,.0f} ms"
@@ -175,11 +209,11 @@ class Town:
             numbered = [{"n": number, "id": one} for number, one in enumerate(sorted(ids.values()))]
             connection.execute(sa.text("INSERT INTO filled_series VALUES (:n, :id)"), numbered)
 
-    def _day(self, day: int, more: int) -> dict[str, Any]:
+    def _day(self, day: int, calls: int) -> dict[str, Any]:
         """What is different in each day's rows; the last day ends now."""
         return {
             "start": self._now - timedelta(days=DAYS - day),
-            "count": more // DAYS,
+            "count": calls,
             "name": f"{self._stored}-{day}",
             "templates": TEMPLATES - 1,
             "series": SERIES,
@@ -288,38 +322,46 @@ def _multiply(names: Sequence[str]) -> bytes:
     ).encode()
 
 
-def _row(one: Measured, first: Measured) -> str:
-    """One line of the table, with how many times the first step's each figure is."""
+def _curves(steps: Sequence[Measured]) -> dict[str, list[float]]:
+    """Each figure as times its first, step by step from its first on."""
+    curves = {"save": [one.save_us for one in steps], "rollups": [one.rollup_us for one in steps]}
+    for name in SPANS:
+        curves[f"Grafana, {name}"] = [one.queries_ms[name] for one in steps if name in one.queries_ms]
+    return {name: [value / values[0] for value in values] for name, values in curves.items() if values}
+
+
+def _row(steps: Sequence[Measured]) -> str:
+    """One line of the table, of the last step, with how many times its first each figure is."""
+    one, curves = steps[-1], _curves(steps)
     figures = [one.save_us, one.rollup_us, *one.queries_ms.values()]
-    before = [first.save_us, first.rollup_us, *first.queries_ms.values()]
     cells = "".join(
-        f"{figure:12,.1f} ×{figure / then:5.2f}" for figure, then in zip(figures, before, strict=True)
+        f"{figure:12,.1f} ×{curve[-1]:5.2f}" for figure, curve in zip(figures, curves.values(), strict=True)
     )
     return f"{one.calls:12,}{one.bytes / 1e9:8.1f}{one.bytes / one.calls:10,.0f}{one.rate:10,.0f}{cells}"
 
 
 def chart(steps: Sequence[Measured]) -> str:
-    """The curve: every figure as times its first."""
-    first, sizes = steps[0], [one.calls for one in steps]
-    lines = [
-        Line("save", [one.save_us / first.save_us for one in steps]),
-        Line("rollups", [one.rollup_us / first.rollup_us for one in steps]),
-        *(
-            Line(f"Grafana, {name}", [one.queries_ms[name] / first.queries_ms[name] for one in steps])
-            for name in SPANS
-        ),
-    ]
+    """The curves that every step has a value of."""
+    sizes = [one.calls for one in steps]
+    lines = [Line(name, curve) for name, curve in _curves(steps).items() if len(curve) == len(steps)]
     title = f"Cost of a call and time of all queries, as times what they are at {sizes[0]:,} stored calls"
     return svg(Chart(title, sizes, lines, allowed=ALLOWED))
 
 
 def main() -> None:
     """Fill, measure, print, draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", default="1", help="millions of calls, by commas")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--steps", default="1", help="millions of calls in 30 days, by commas")
+    parser.add_argument("--days", help="instead: days of the same traffic that are kept, by commas, up to 30")
+    parser.add_argument("--millions-a-day", type=float, default=1.0, help="calls of each of those days")
     parser.add_argument("--svg", type=Path, help="where to draw the curve")
     options = parser.parse_args()
-    steps = [float(step) for step in options.steps.split(",")]
+    if options.days:
+        steps = more_days([int(day) for day in options.days.split(",")], options.millions_a_day)
+    else:
+        steps = more_traffic([float(step) for step in options.steps.split(",")])
     heads = f"{'calls':>12}{'GB':>8}{'bytes/call':>10}{'calls/s':>10}{'save, µs':>19}{'rollup, µs':>19}"
     print(heads + "".join(f"{f'queries {name}, ms':>19}" for name in SPANS), flush=True)
     done: list[Measured] = []
@@ -327,18 +369,17 @@ def main() -> None:
         migrate(server.url())
         pid = next(pid for pid in processes.tree(os.getpid()) if processes.name(pid) == "postgres")
         town = Town(server.url(), pid)
-        for millions in steps:
-            calls = int(millions * 1_000_000)
+        for step in steps:
             bytes_per_call = done[-1].bytes / done[-1].calls if done else BYTES
-            needed, free = calls * bytes_per_call * 1.3 - town.size, shutil.disk_usage(folder).free
+            needed, free = step.more * bytes_per_call * 1.3, shutil.disk_usage(folder).free
             if needed > free:
                 print(
-                    f"{calls:12,}  left out: needs {needed / 1e9:.0f} GB of disk, {free / 1e9:.0f} are free"
+                    f"{step.more:12,} more left out: they need {needed / 1e9:.0f} GB, {free / 1e9:.0f} are free"
                 )
                 break
-            town.fill(calls)
+            town.fill(step)
             done.append(town.measured())
-            print(_row(done[-1], done[0]), flush=True)
+            print(_row(done), flush=True)
             print("".join(f"{'':14}slowest over {span}: {what}\n" for span, what in done[-1].slowest.items()))
     if options.svg and done:
         options.svg.write_text(chart(done))
