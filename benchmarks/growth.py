@@ -374,7 +374,7 @@ def main() -> None:
             needed, free = step.more * bytes_per_call * 1.3, shutil.disk_usage(folder).free
             if needed > free:
                 print(
-                    f"{step.more:12,} more left out: they need {needed / 1e9:.0f} GB, {free / 1e9:.0f} are free"
+                    f"{step.more:12,} left out: they need {needed / 1e9:.0f} GB, {free / 1e9:.0f} are free"
                 )
                 break
             town.fill(step)
