@@ -60,6 +60,33 @@ REFUSALS = [
     "죄송하지만 해당 요청은 도와드릴 수 없습니다.",
     "آسف، لا أستطيع مساعدتك في ذلك.",
     "माफ़ करें, मैं इसमें आपकी मदद नहीं कर सकता।",
+    "That's not something I can help with.",
+    "Sorry, that's beyond what I can do.",
+    "I'd rather not discuss that.",
+    "No, I won't write that.",
+    "I don't feel comfortable writing that.",
+    "It's against my guidelines to answer.",
+    "This content may violate our policies.",
+    "I cannot and will not help with that.",
+    "I'm just a language model, so I can't help you with that.",
+    "Apologies, Karan. I'm unable to provide real-time flight status.",
+    "I can't share that, as it would violate privacy.",
+    "Sorry, but I can't help with that. Is there anything else you'd like to discuss?",
+    "Das kann ich leider nicht beantworten.",
+    "Sinto muito, mas não posso atender a esse pedido.",
+    "Niestety nie mogę odpowiedzieć na to pytanie.",
+    "对不起，我不能回答这个问题。",
+    "Tyvärr kan jag inte hjälpa till med det.",
+    "Jeg beklager, men jeg kan ikke hjelpe med det.",
+    "Desværre kan jeg ikke hjælpe dig med det.",
+    "Valitettavasti en voi auttaa.",
+    "Λυπάμαι, δεν μπορώ να βοηθήσω.",
+    "Omlouvám se, ale s tím nemohu pomoci.",
+    "Ľutujem, s tým nemôžem pomôcť.",
+    "Xin lỗi, tôi không thể giúp.",
+    "ขออภัย ฉันไม่สามารถช่วยได้",
+    "Maaf, saya tidak bisa membantu.",
+    "Вибачте, я не можу допомогти.",
 ]
 
 
@@ -122,6 +149,28 @@ def test_what_only_looks_like_a_refusal_is_none(text: str) -> None:
         "Leider kann ich Ihnen diesen Preis nicht garantieren.",
         "Malheureusement, je ne peux pas vous garantir ce prix.",
         "Lamentablemente no puedo garantizar el precio.",
+        "I can't answer the phone right now, please leave a message.",
+        "I need to decline the meeting. Could you move it to Thursday?",
+        "I have to decline your generous offer, as I've accepted another position.",
+        "I respectfully decline to attend.",
+        "I am not comfortable with heights, so I prefer the valley route.",
+        "Unfortunately I can't offer you a discount on this plan.",
+        "Unfortunately, I cannot approve your leave request for these dates.",
+        "We're sorry, we can't help with orders placed at other shops.",
+        "Sorry, your card was declined. I can't complete the purchase with it: please try another one.",
+        "Your request violates the API schema: the field `age` must be an integer.",
+        "This request is against rate limits; retry in 5 seconds.",
+        "Your content violates our return policy.",
+        "Leider kann ich am Montag nicht, aber Dienstag passt gut.",
+        "Leider kann ich Ihnen keinen Rabatt geben.",
+        "Malheureusement, nous ne pouvons pas vous aider pour les commandes passées ailleurs.",
+        "Mi dispiace, non possiamo spedire alle isole.",
+        "К сожалению, мы не можем вернуть деньги.",
+        "Maalesef pazar günü teslimat yapamıyoruz.",
+        "申し訳ございませんが、日曜日は配送できません。",
+        "抱歉，周日我们不能送货。",
+        "죄송하지만 일요일에는 배송할 수 없습니다.",
+        "Tyvärr kan jag inte komma på fredag.",
     ],
 )
 def test_what_a_business_or_a_person_cannot_do_is_no_refusal_of_the_request(text: str) -> None:
@@ -139,9 +188,38 @@ def test_what_a_business_or_a_person_cannot_do_is_no_refusal_of_the_request(text
         "No puedo darte el precio de hoy, pero en 2024 era de 40 euros.",
         "抱歉，我无法提供实时数据，但截至2024年人口约为800万。",
         "Извините, я не могу дать точный ответ, но в 2024 году было 8 миллионов.",
+        "I'm sorry, I can't cancel the order because it has already shipped. I've opened a return for you"
+        " instead: RMA-5521.",
+        "I apologize for the inconvenience! I cannot change the address myself, so I've escalated it.",
+        "I can't write code in that language, so here's the Python version: print(1)",
     ],
 )
 def test_an_answer_that_says_no_and_then_helps_is_no_refusal(text: str) -> None:
+    assert not refuses(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't have access to your calendar, so please tell me when you are free.",
+        "I'm unable to proceed without the user ID. Please provide it when you're ready.",
+        "I'm unable to open the attachment. Could you send it as a PDF?",
+        "I can't provide a chess move without context.",
+    ],
+)
+def test_one_that_asks_for_what_it_lacks_is_no_refusal(text: str) -> None:
+    assert not refuses(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'I can't help you,' said the wizard. 'But the dragon can.'",
+        "\"I'm sorry, I can't help you,\" she whispered.",
+        "\u201eIch kann dir dabei nicht helfen\u201c, sagte der Wolf.",
+    ],
+)
+def test_what_somebody_in_a_story_says_is_no_refusal(text: str) -> None:
     assert not refuses(text)
 
 

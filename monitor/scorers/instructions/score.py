@@ -25,7 +25,7 @@ from monitor.scorers.instructions.language import other_language
 from monitor.scorers.refusal import refuses
 
 #: Of this scorer: a change that can change a score counts one up.
-VERSION: Final = 1
+VERSION: Final = 2
 
 #: Characters of a language tag that are shown: as many as RFC 5646, section 4.4.1, would have anyone hold.
 MAX_TAG: Final = 35

@@ -30,7 +30,7 @@ from monitor.scorers.schema import Schemas, Unusable
 from monitor.scorers.schema.violations import summary
 from monitor.scorers.strict import Broken, duplicate_key, parse
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 #: Choices, or calls of the one tool, that are judged; what an API gives at most is OpenAI's 128
 #: (https://platform.openai.com/docs/api-reference/chat/create, ``n``).
