@@ -183,11 +183,8 @@ class Conversation:
         return steps
 
     @Lazy
-    def last_steps(self) -> Sequence[Step]:
-        """The calls of the loop that were made last, side by side.
-
-        Where it goes round, all since the last call that was not made before with the same result.
-        """
+    def since_news(self) -> int:
+        """Which steps gave nothing new: those from this one on were all made before with the same result."""
         seen = set[tuple[str | None, str | None, str]]()
         start = 0
         for index, (made, result) in enumerate(self.steps):
@@ -195,10 +192,18 @@ class Conversation:
             if step not in seen:
                 seen.add(step)
                 start = index + 1
+        return start
+
+    @Lazy
+    def last_steps(self) -> Sequence[Step]:
+        """The calls of the loop that were made last, side by side.
+
+        Where it goes round, all since the last call that was not made before with the same result.
+        """
         before = reversed(self.loop)
         calls = dropwhile(lambda part: part.type is PartType.TOOL_RESULT, before)
         side_by_side = sum(1 for _ in takewhile(lambda part: part.type is PartType.TOOL_CALL, calls))
-        return self.steps[min(start, len(self.steps) - side_by_side) :]
+        return self.steps[min(self.since_news, len(self.steps) - side_by_side) :]
 
 
 def is_english(words: Sequence[str]) -> bool:

@@ -25,7 +25,7 @@ from monitor.records import (
 from monitor.scorers.risk import combine, rendered
 from monitor.scorers.schema import Schemas
 from monitor.scorers.tools.loop import Conversation
-from monitor.scorers.tools.repeats import repeated
+from monitor.scorers.tools.repeats import Repeats
 from monitor.scorers.tools.signals import Called, answer_signals, call_signals
 from monitor.scorers.tools.structure import Finding, Made, findings, read_calls
 from monitor.scorers.tools.weights import (
@@ -64,11 +64,12 @@ def score_tools(call: Call) -> ToolsScore:
     if not call.captured.output:
         return ToolsScore(ToolsOutcome.UNKNOWN, "output not captured")
     conversation, schemas = Conversation(call), Schemas()
+    repeats = Repeats(conversation)
     free = not required and call.tool_choice.mode == "auto" and not call.tool_choice.names
     every: list[Finding] = []
     rated: list[_Rated] = []
     for number, (output, calls) in enumerate(outputs):
-        found = [*findings(call, output, calls, schemas, required=required), *repeated(calls, conversation)]
+        found = [*findings(call, output, calls, schemas, required=required), *repeats.among(calls)]
         every += found
         if number >= MAX_RATED:
             continue

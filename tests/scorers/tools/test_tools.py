@@ -248,6 +248,65 @@ def test_a_call_that_was_answered_just_before_is_repeated(
     assert score_tools(tool_call(PARIS, input=_loop(*steps))).outcome == outcome
 
 
+ERROR = "Error: there is no such city"
+
+
+def _in_turn(times: int, *steps: tuple[str, str, str]) -> list[tuple[str, str, str]]:
+    return [*steps] * times
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "steps", "outcome"),
+    [
+        ("get_weather", PARIS, _in_turn(2, (PARIS, ERROR, "get_weather")), ToolsOutcome.OK),
+        ("get_weather", PARIS, _in_turn(3, (PARIS, ERROR, "get_weather")), ToolsOutcome.REPEATED_CALL),
+        ("check_stock", PARIS, _in_turn(2, (PARIS, "12", "check_stock")), ToolsOutcome.OK),
+        ("check_stock", PARIS, _in_turn(3, (PARIS, "12", "check_stock")), ToolsOutcome.REPEATED_CALL),
+        ("update_city", PARIS, _in_turn(3, (PARIS, "done", "update_city")), ToolsOutcome.REPEATED_CALL),
+        ("list_cities", "{}", _in_turn(2, ("{}", "[1, 2]", "list_cities")), ToolsOutcome.OK),
+        ("list_cities", "{}", _in_turn(3, ("{}", "[1, 2]", "list_cities")), ToolsOutcome.REPEATED_CALL),
+        (
+            "read_file",
+            PARIS,
+            _in_turn(3, (PARIS, "18", "read_file"), (ROME, "24", "get_weather")),
+            ToolsOutcome.REPEATED_CALL,
+        ),
+        (
+            "get_weather",
+            PARIS,
+            _in_turn(3, (PARIS, ERROR, "get_weather"), (ROME, "24", "read_file")),
+            ToolsOutcome.REPEATED_CALL,
+        ),
+        ("get_weather", PARIS, _in_turn(9, (PARIS, "still pending", "get_weather")), ToolsOutcome.OK),
+        (
+            "get_weather",
+            PARIS,
+            _in_turn(10, (PARIS, "still pending", "get_weather")),
+            ToolsOutcome.REPEATED_CALL,
+        ),
+        ("scroll", PARIS, _in_turn(50, (PARIS, "done", "scroll")), ToolsOutcome.OK),
+        ("get_weather", PARIS, _in_turn(50, (PARIS, "", "get_weather")), ToolsOutcome.OK),
+        (
+            "run_tests",
+            "{}",
+            [
+                each
+                for n in range(5)
+                for each in ((f'{{"n": {n}}}', "ok", "edit_file"), ("{}", "1 failed", "run_tests"))
+            ],
+            ToolsOutcome.OK,
+        ),
+    ],
+    ids=lambda each: f"{len(each)}_steps" if isinstance(each, list) else str(each),
+)
+def test_who_gets_the_same_result_of_the_same_call_each_time_is_stuck(
+    name: str, arguments: str, steps: list[tuple[str, str, str]], outcome: ToolsOutcome
+) -> None:
+    tools = tuple(Tool(each) for each in dict.fromkeys([name, *[step[2] for step in steps]]))
+    made = tool_call(arguments, name=name, tools=tools, input=_loop(*steps))
+    assert score_tools(made).outcome == outcome
+
+
 def _side_by_side(*results: Part) -> tuple[Message, ...]:
     asks = [
         Part(PartType.TOOL_CALL, id=id_, name="get_weather", arguments=each)
