@@ -58,10 +58,41 @@ def cases() -> dict[str, Call]:
         "10,000 calls after one of 90 kB": made(
             *[f'{{"city": "Paris {n}"}}' for n in range(10_000)], after=loop(1, "Paris " * 15_000)
         ),
+        **_values(),
         **_schemas(),
+        "128 tools of 24 kB": made('{"city": "Paris"}', tools=tuple(_wordy(number) for number in range(128))),
+        "2,000 choices after a loop": choices(2_000, ["Paris"], after=loop(100)),
         "a 5 MB answer without a call": made(text="get_weather( " * 400_000),
         "a 5 MB tool error": made(after=(result('{"error": ' * 500_000),), text="It rains."),
     }
+
+
+def _values() -> dict[str, Call]:
+    """Values that are dear to look up, 160 in each of four choices, and as much to look them up in."""
+    dots = choices(4, ["." * (190 - n % 40) + "<a>" for n in range(160)], request="." * 199_000)
+    letters = [" ".join("aaaa" + chr(97 + (n + m) % 26) for m in range(14)) for n in range(160)]
+    scales = "% thousand million billion 5k 5m 5b minute minutes hour hours day days week weeks "
+    numbers = scales + " ".join(f"{number}" for number in range(33_000))
+    unknown = [" ".join(f"{10**6 + 20 * n + m}" for m in range(14)) for n in range(160)]
+    return {
+        "placeholders among 199,000 dots": dots,
+        "values of 199 question marks": choices(4, ["?" * 199 + "a"] * 160),
+        "placeholders of one letter": choices(4, ["x" * (3 + n) for n in range(160)], request="x" * 199_000),
+        "words that nearly stand there": choices(4, letters, request="aaaa " * 39_000),
+        "numbers by every scale": choices(4, unknown, request=numbers),
+        "numbers of many commas": choices(4, ["9,9" * 65] * 160, request=scales + "1," * 99_000),
+    }
+
+
+def _wordy(number: int) -> Tool:
+    """A tool that says as much as is read of one; each another."""
+    said = {
+        "type": "string",
+        "description": "such as 'a' for example " * 6,
+        "enum": [f"a{n}" for n in range(10)],
+    }
+    properties = {f"p{name}_{number}": said for name in range(80)}
+    return Tool(f"get_weather_{number}", description="e.g. " * 400, schema={"properties": properties})
 
 
 def _schemas() -> dict[str, Call]:
@@ -103,6 +134,15 @@ def made(
     asked = Message("user", (Part(content=request),))
     calls = tuple(ToolCall(tools[0].name, text) for text in arguments)
     return call(tools=tools, input=(*history, asked, *after), outputs=(Output(text, tool_calls=calls),))
+
+
+def choices(
+    number: int, values: Sequence[str], *, request: str = REQUEST, after: tuple[Message, ...] = ()
+) -> Call:
+    """So many choices, each with one call of these values."""
+    asked = Message("user", (Part(content=request),))
+    output = Output(tool_calls=(ToolCall("get_weather", json.dumps({"city": "Paris", "days": values})),))
+    return call(tools=(WEATHER,), input=(asked, *after), outputs=(output,) * number)
 
 
 def chat(messages: int) -> tuple[Message, ...]:

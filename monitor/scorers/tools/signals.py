@@ -90,8 +90,8 @@ def call_signals(
         parallel: whether it was allowed more than one call.
     """
     called = [each for each in called[:MAX_CALLS] if not _ANSWER.issuperset(name_words(each.tool.name))]
-    words = {name: prepared(offered[name]) for name in list(offered)[:MAX_TOOLS]}
-    words.update({each.tool.name: prepared(each.tool) for each in called})
+    tools = {each.tool.name: each.tool for each in called} | dict(list(offered.items())[:MAX_TOOLS])
+    words = dict(zip(tools, prepared(tools.values()), strict=True))
     support = conversation.support
     values = [
         judge_values(
@@ -135,7 +135,7 @@ def answer_signals(
         signals["tool_error_ignored"] = float(ignored and is_english(words_of(text)))
     elif free and conversation.words and tools:
         unwanted = _unwanted(conversation.said)
-        words = [prepared(tool) for tool in tools]
+        words = prepared(tools)
         purposes = [each.purpose for each in words if each.purpose and unwanted.isdisjoint(each.name)]
         fits = max([1 - _absent(purpose, conversation.words) for purpose in purposes], default=0.0)
         declines = _TELLS.search(text[:MAX_OPENING]) is not None

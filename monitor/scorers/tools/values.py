@@ -10,6 +10,7 @@ by their form.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -24,17 +25,19 @@ MIN_CODE, MAX_CODE = 2, 5
 MIN_WORD = 3
 
 _DATE_OR_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
+# What may stand around a placeholder; alone it is one if it is dots or question marks.
+_SIGNS = string.whitespace + "\"'`*_.,;:!?()-=/|#~+@\u2018\u2019\u201c\u201d\u2026"
 _PLACEHOLDER = re.compile(
-    r"""\W*(?:
+    r"""
       <[^<>]{1,60}> | \{\{?[^{}]{1,60}\}\}? | \$\{\w{3,40}\}
     | \[(?:your|insert|enter|the)\b[^\]]{0,60}\] | your[_\ -][\w\ -]{1,40}
     | (?:insert|enter|replace)[_\ -][\w\ -]{1,40} | [\w-]{1,40}[_-]here
     | string | example | sample | placeholder | todo | tbd | tba | unknown | undefined | null | nil | n/?a
-    | not[_\ ](?:provided|specified|given|available) | unspecified | x{3,} | \.\.\. | \?+ | foo(?:bar)?
-    | dummy | lorem\ ipsum[\w\ ]{0,40} | 1234567(?:8(?:90?)?)? | yyyy-mm-dd | /?path/to/[\w./-]{1,80}
+    | not[_\ ](?:provided|specified|given|available) | unspecified | x{3,} | foo(?:bar)?
+    | dummy | lorem\ ipsum[\w\ ]{0,40} | 1234567(?:8(?:90?)?)? | yyyy-mm-dd | path/to/[\w./-]{1,80}
     | \w{1,20}@(?:example|domain|email)\.\w{2,5} | (?:john|jane)[_\ .]doe
     | (?:https?://)?(?:www\.)?example\.(?:com|org|net)\b.{0,80}
-    )\W*""",
+    """,
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -121,9 +124,11 @@ def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
 
 def _is_placeholder(value: str, support: Support) -> bool:
     """Whether ``value`` looks like one and was not said so."""
-    return (
-        len(value) <= MAX_VALUE and _PLACEHOLDER.fullmatch(value) is not None and not support.has_text(value)
-    )
+    if len(value) > MAX_VALUE:
+        return False
+    core = value.strip(_SIGNS)
+    is_one = _PLACEHOLDER.fullmatch(core) if core else "?" in value or "..." in value
+    return bool(is_one) and not support.has_text(value)
 
 
 def _content(value: str | float) -> tuple[list[str], list[list[float]]]:

@@ -29,6 +29,8 @@ MAX_DESCRIPTION, MAX_TEXTS = 2_000, 20_000
 MAX_PARAMETERS = 200
 #: Bytes of a tool, encoded, above which only its name is read; and how many that were read are kept.
 MAX_TOOL_BYTES, CACHE_ENTRIES = 32 * 1024, 1024
+#: Bytes of all tools of a call, encoded, above which of the others only the name is read.
+MAX_TOOLS_BYTES = 512 * 1024
 #: Words that stand for a tool: its name's, and the first of its description's.
 MAX_PURPOSE = 12
 
@@ -128,16 +130,21 @@ def stems(words: Iterable[str]) -> frozenset[str]:
     )
 
 
-def prepared(tool: Tool) -> ToolWords:
-    """What ``tool`` says of itself; of one that is too large or no JSON, only its name."""
-    try:
-        encoded = msgspec.json.encode((tool.name, tool.description, tool.schema))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        encoded = b""
-    if not encoded or len(encoded) > MAX_TOOL_BYTES:
-        name = stems(split_words(tool.name[:MAX_NAME]))
-        return ToolWords(name, name, name, frozenset(), needs_id=False)
-    return _prepared(encoded)
+def prepared(tools: Iterable[Tool]) -> list[ToolWords]:
+    """What each of these tools says of itself; of one that is too large, or no JSON, only its name."""
+    every, left = [], MAX_TOOLS_BYTES
+    for tool in tools:
+        try:
+            encoded = msgspec.json.encode((tool.name, tool.description, tool.schema))
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            encoded = b""
+        if encoded and len(encoded) <= min(left, MAX_TOOL_BYTES):
+            left -= len(encoded)
+            every.append(_prepared(encoded))
+        else:
+            name = stems(split_words(tool.name[:MAX_NAME]))
+            every.append(ToolWords(name, name, name, frozenset(), needs_id=False))
+    return every
 
 
 @lru_cache(maxsize=CACHE_ENTRIES)

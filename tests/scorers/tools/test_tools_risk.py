@@ -325,6 +325,27 @@ def test_a_placeholder_that_was_said_is_a_value() -> None:
     assert "placeholder" not in found(score_tools(said))
 
 
+@pytest.mark.parametrize(
+    ("note", "is_one"),
+    [
+        ("<note>", True),
+        ("(<note>)", True),
+        ('"your_note_here".', True),
+        ("**TODO**", True),
+        ("...", True),
+        ("???", True),
+        ("/path/to/file", True),
+        ("https://example.com/", True),
+        ("?" * 199 + "a", False),
+        ("-", False),
+        ("a <note> of", False),
+    ],
+)
+def test_a_placeholder_is_told_by_its_form_whatever_signs_stand_around_it(note: str, is_one: bool) -> None:
+    made = reply("Keep it in mind for me.", msgspec.json.encode({"note": note}).decode(), name="write_note")
+    assert ("placeholder" in found(score_tools(made))) is is_one
+
+
 def test_why_a_call_is_risky_is_in_the_detail_and_nothing_of_its_content() -> None:
     score = score_tools(reply(ASKED, '{"city": "Timbuktu"}', name="book_hotel"))
     assert score.risk is not None
