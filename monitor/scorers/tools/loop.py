@@ -163,10 +163,10 @@ class Conversation:
         return all(message.role != "user" for message in self._messages[: self._start or 0])
 
     @property
-    def last_failed(self) -> bool:
-        """Whether what the model was given last is a tool's error."""
-        last = self.loop[-1] if self.loop else None
-        return last is not None and last.type is PartType.TOOL_RESULT and is_error(last)
+    def last_errors(self) -> Sequence[Part]:
+        """The tools' errors among what the model was given last, which may be several results."""
+        last = takewhile(lambda part: part.type is PartType.TOOL_RESULT, reversed(self.loop))
+        return [part for part in last if is_error(part)]
 
     @Lazy
     def steps(self) -> Sequence[Step]:

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from monitor.records import Tool
-from monitor.scorers.tools.loop import Conversation, is_english
+from monitor.scorers.tools.loop import Conversation
 from monitor.scorers.tools.support import NUMBER, readings
+from monitor.scorers.tools.told import tells_of_failure
 from monitor.scorers.tools.values import Values, judge_values
 from monitor.scorers.tools.words import ToolWords, name_words, prepared, split_words, stem, stems, words_of
 
@@ -41,7 +42,7 @@ _SEVERAL = frozenset(
     )
 )
 # A failure or a limit is told, in English.
-_TELLS = re.compile(
+_DECLINES = re.compile(
     r"""\b(?:unable | can['\u2019]?t | cannot | could(?:n['\u2019]t|\ not) | did(?:n['\u2019]t|\ not)
     | (?:don['\u2019]?t|do\ not)\ have | not\ (?:able|possible|found) | no\ (?:tool|function|access)
     | sorry | apologi[sz]e | apologies | unfortunately | error | fail\w* | issue | problem | went\ wrong
@@ -131,20 +132,33 @@ def answer_signals(
     if tools and "(" in text:
         signals["call_written_out"] = float(any(f"{tool.name}(" in text for tool in tools))
     if conversation.has_results:
-        ignored = conversation.last_failed and "?" not in text and _TELLS.search(text) is None
-        signals["tool_error_ignored"] = float(ignored and is_english(words_of(text)))
+        signals["tool_error_ignored"] = float(_ignores(text, offered, conversation))
     elif free and conversation.words and tools:
         unwanted = _unwanted(conversation.said)
         words = prepared(tools)
         purposes = [each.purpose for each in words if each.purpose and unwanted.isdisjoint(each.name)]
         fits = max([1 - _absent(purpose, conversation.words) for purpose in purposes], default=0.0)
-        declines = _TELLS.search(text[:MAX_OPENING]) is not None
+        declines = _DECLINES.search(text[:MAX_OPENING]) is not None
         signals["tool_would_fit"] = fits
         signals["declined_though_tool_fits"] = fits if declines else 0.0
         asks = "?" in text[-MAX_OPENING:] or _ASKS.search(text) is not None
         is_said = declines or asks or (fits > 0 and _is_given(text, conversation))
         signals["answered_though_tool_fits"] = 0.0 if is_said else fits
     return signals
+
+
+def _ignores(text: str, offered: Mapping[str, Tool], conversation: Conversation) -> bool:
+    """Whether an answer says nothing of the tools that failed just before it, and nothing that they said."""
+    errors = conversation.last_errors
+    if not errors or tells_of_failure(text) is not False:
+        return False
+    told = " ".join([result.content[:MAX_TEXT] for result in errors])[:MAX_TEXT]
+    used = {part.name for part in conversation.loop if part.name in offered}
+    known = stems(conversation.said).union(
+        *[each.every for each in prepared([offered[name] for name in used])]
+    )
+    own = (stems(words_of(told)) | frozenset(NUMBER.findall(told))) - known
+    return own.isdisjoint(stems(words_of(text)) | frozenset(NUMBER.findall(text)))
 
 
 def _unwanted(said: Sequence[str]) -> frozenset[str]:

@@ -422,6 +422,58 @@ def test_an_error_is_not_ignored_where_there_was_none_or_it_is_told(result: str,
     assert "tool_error_ignored" not in found(score_tools(reply(ASKED, more=gave(result), text=text)))
 
 
+def failed(*results: str) -> tuple[Message, ...]:
+    """Calls of the loop made side by side, with their results."""
+    asks = [Part(PartType.TOOL_CALL, id=f"{n}", name="search_flights") for n in range(len(results))]
+    gives = [Part(PartType.TOOL_RESULT, id=f"{n}", content=each) for n, each in enumerate(results)]
+    return (Message("assistant", tuple(asks)), Message("tool", tuple(gives)))
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        ("Customer not found", "There is nobody called Zed among our customers."),
+        ("No such route", "No airline flies from there tonight."),
+        ("FAILED: test_login, test_cart", "test_login and test_cart are red."),
+        ("500 Internal Server Error", "It returns 500."),
+        ("Error: upstream", "2+2 is 4. The weather service is down at the moment."),
+        ("Error: upstream", "Der Wetterdienst antwortet gerade nicht."),
+        ("Error: upstream", "Le service ne répond pas pour le moment."),
+        ("Error: upstream", "Сервис погоды сейчас недоступен, попробуйте позже."),
+        ("Error: upstream", "天气服务目前不可用。请稍后再试一次。"),
+        ("Error: upstream", "天気サービスは現在利用できません。"),
+        ("Error: gate closed", "The gate is shut and was closed an hour ago."),
+    ],
+)
+def test_a_failure_may_be_told_in_words_of_its_own(result: str, text: str) -> None:
+    assert "tool_error_ignored" not in found(score_tools(reply(ASKED, more=failed(result), text=text)))
+
+
+@pytest.mark.parametrize(
+    ("results", "text"),
+    [
+        (["Error: no such day"], "No problem! Your booking is on its way to you."),
+        (["Error: no such day"], "It is all done for you, let me know if there is any issue."),
+        (["Error: no such day"], "It is all done for you. Is there anything else I can do?"),
+        (["Error: no such day", "08:15"], "It is all done, and the plane leaves at 8:15."),
+        (["08:15", "Error: no such day"], "It is all done, and the plane leaves at 8:15."),
+        (["Error: no such day"], "Alles erledigt, die Buchung ist unterwegs zu Ihnen!"),
+        (["Error: no such day"], "Todo listo, la reserva está en camino."),
+        (["Error: no such day"], "Votre réservation est en route pour vous."),
+        (["Error: no such day"], "Готово, ваш билет уже отправлен вам на почту!"),
+        (["Error: no such day"], "已经为您完成预订。机票正在发送给您。"),
+    ],
+)
+def test_an_answer_that_says_all_is_well_ignores_an_error(results: list[str], text: str) -> None:
+    score = score_tools(reply(ASKED, more=failed(*results), text=text))
+    assert "tool_error_ignored" in found(score)
+
+
+def test_an_answer_in_a_language_that_is_not_known_ignores_nothing() -> None:
+    text = "Minden rendben van, a foglalás már úton van hozzád."
+    assert "tool_error_ignored" not in found(score_tools(reply(ASKED, more=failed("Error: no"), text=text)))
+
+
 def test_of_several_choices_the_riskiest_is_reported() -> None:
     good, bad = ToolCall("search_flights", RIGHT), ToolCall("book_hotel", '{"city": "Timbuktu"}')
     asked = (Message("user", (Part(content=ASKED),)),)
