@@ -153,10 +153,8 @@ def _ignores(text: str, offered: Mapping[str, Tool], conversation: Conversation)
     if not errors or tells_of_failure(text) is not False:
         return False
     told = " ".join([result.content[:MAX_TEXT] for result in errors])[:MAX_TEXT]
-    used = {part.name for part in conversation.loop if part.name in offered}
-    known = stems(conversation.said).union(
-        *[each.every for each in prepared([offered[name] for name in used])]
-    )
+    used = [tool for part in conversation.loop if (tool := offered.get(part.name or "")) is not None]
+    known = stems(conversation.said).union(*[each.every for each in prepared(used[:MAX_CALLS])])
     own = (stems(words_of(told)) | frozenset(NUMBER.findall(told))) - known
     return own.isdisjoint(stems(words_of(text)) | frozenset(NUMBER.findall(text)))
 

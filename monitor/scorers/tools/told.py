@@ -32,19 +32,19 @@ _COURTESY = re.compile(
     | 没问题 | 沒問題 | 没关系 | 不客气 | 不客氣 | 問題ありません | 문제\ ?없""",
     re.IGNORECASE | re.VERBOSE,
 )
-# What denies, and what a failure is called: English on four lines; German; French; Spanish; Italian and
+# What denies, and what a failure is called: English; German; French; Spanish; Italian and
 # Portuguese; Dutch; Swedish, Danish and Norwegian; Polish and the languages in Cyrillic; Chinese, Japanese
 # and Korean.
 _TELLS = re.compile(
     r"""\b(?: no | not | none | nobody | nothing | never | neither | nor | cannot | without | unable
       | \w+n['\u2019]t | fail\w* | errors? | issues? | problem\w* | troubles? | wrong | invalid | down
-      | offline      | un(?:available|reachable|expected|known|successful\w*|fortunately|authori[sz]ed) | broken | red
-      | missing | reject\w* | denied | declin\w* | refus\w* | blocked | time[ds]?\ ?out | sorry | apolog\w* | however
-      | instead | expired | exceed\w* | outage | forbidden | insufficient | too\ \w+ | try\ again
+      | offline | un(?:available|reachable|expected|known|successful\w*|fortunately|authori[sz]ed)
+      | broken | red | missing | reject\w* | denied | declin\w* | refus\w* | blocked | time[ds]?\ ?out
+      | sorry | apolog\w* | however | instead | expired | exceed\w* | outage | forbidden | insufficient | too\ \w+ | try\ again
     | nicht | kein\w* | niemand\w* | nichts | nie | leider | fehl\w* | gescheitert | störung\w* | unbekannt\w*
       | ungültig\w* | abgelehnt
     | n['\u2019] | ne | pas | aucun\w* | rien | personne | jamais | échou\w* | échec\w* | erreurs?
-      | malheureusement      | problèmes? | désolée? | impossible | indisponible\w* | inconnue?s?
+      | malheureusement | problèmes? | désolée? | impossible | indisponible\w* | inconnue?s?
     | ning[uú]n\w* | nadie | nada | nunca | fall[oóa]\w* | error\w+ | lamenta\w* | lo\ siento
       | imposible | desconocid\w* | inválid\w* | sin
     | non | nessun\w* | niente | nulla | errore | fallit\w* | purtroppo | impossibile | spiacent\w*
