@@ -40,7 +40,8 @@ _TELLS = re.compile(
       | \w+n['\u2019]t | fail\w* | errors? | issues? | problem\w* | troubles? | wrong | invalid | down
       | offline | un(?:available|reachable|expected|known|successful\w*|fortunately|authori[sz]ed)
       | broken | red | missing | reject\w* | denied | declin\w* | refus\w* | blocked | time[ds]?\ ?out
-      | sorry | apolog\w* | however | instead | expired | exceed\w* | outage | forbidden | insufficient | too\ \w+ | try\ again
+      | sorry | apolog\w* | however | instead | expired | exceed\w* | outage | forbidden | insufficient
+      | too\ \w+ | try\ again
     | nicht | kein\w* | niemand\w* | nichts | nie | leider | fehl\w* | gescheitert | störung\w* | unbekannt\w*
       | ungültig\w* | abgelehnt
     | n['\u2019] | ne | pas | aucun\w* | rien | personne | jamais | échou\w* | échec\w* | erreurs?
