@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import structs
 
-from monitor.decode.clusters import by_parent, clusters, is_astray
+from monitor.decode.clusters import Below, by_parent, clusters, is_astray, names_above
 from monitor.decode.merge import is_whole, merge, with_documents
 from monitor.errors import DeadLetterReason
 from monitor.records import Call, DeadLetter, FallbackHint, Fragment, FragmentKind, Status, Waiting
@@ -92,7 +92,7 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
                 late += len(cluster)
             else:
                 calls.append(_surrounded(call, cluster, around))
-                put += _marks(cluster, now, waits)
+                put += _marks(cluster, calls_below, now, waits)
             taken += _rows(cluster)
         for part in around:
             due = part.arrived_at + waits.part
@@ -178,11 +178,15 @@ def _hint(call: Call, models: tuple[str, ...]) -> FallbackHint:
     )
 
 
-def _marks(cluster: list[Waiting], now: datetime, waits: Waits) -> list[Waiting]:
-    """The marks of a finished call, one for each of its spans; the response id stands on the first."""
+def _marks(cluster: list[Waiting], calls_below: Below, now: datetime, waits: Waits) -> list[Waiting]:
+    """The marks of a finished call, one for each of its spans; the response id stands on the first.
+
+    The span above it, which an event of it may name, is not its own: other calls are below it too.
+    """
     fragments = sorted((part.fragment for part in cluster), key=lambda fragment: fragment.kind)
     response_id = next((fragment.response_id for fragment in fragments if fragment.response_id), None)
-    spans = {fragment.span_id: fragment for fragment in reversed(fragments)}
+    own = (fragment for fragment in reversed(fragments) if not names_above(fragment, calls_below))
+    spans = {fragment.span_id: fragment for fragment in own}
     due = now + waits.part
     return [
         Waiting(

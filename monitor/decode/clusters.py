@@ -20,6 +20,10 @@ TOLERANCE = timedelta(milliseconds=5)
 _PAIRS = 200_000
 
 
+#: The calls below each span that is itself no call, by its emitter and id, in the order they ended.
+Below = dict[tuple[str, str], list[Fragment]]
+
+
 def clusters(parts: Sequence[Waiting]) -> list[list[Waiting]]:
     """The parts of one group, those of one call together, in the order in which they came.
 
@@ -33,7 +37,7 @@ def clusters(parts: Sequence[Waiting]) -> list[list[Waiting]]:
     first: dict[tuple[str, str], int] = {}
     for index, fragment in enumerate(fragments):
         keys = [("response", fragment.response_id)] if fragment.response_id else []
-        if (fragment.emitter, fragment.span_id) not in calls_below or fragment.kind in _SPANS:
+        if not names_above(fragment, calls_below):
             keys.append(("span", fragment.span_id))
         elif (below := _ended_with(fragment, calls_below)) is not None:
             keys.append(("span", below.span_id))
@@ -46,18 +50,18 @@ def clusters(parts: Sequence[Waiting]) -> list[list[Waiting]]:
     return list(found.values())
 
 
-def by_parent(fragments: Iterable[Fragment]) -> dict[tuple[str, str], list[Fragment]]:
-    """The calls below each span that is itself no call, by its emitter and id, in the order they ended."""
+def by_parent(fragments: Iterable[Fragment]) -> Below:
+    """The calls that are below spans which are none themselves."""
     spans = [fragment for fragment in fragments if fragment.kind in _SPANS]
     own = {fragment.span_id for fragment in spans}
-    found: dict[tuple[str, str], list[Fragment]] = {}
+    found: Below = {}
     for fragment in sorted(spans, key=_end):
         if fragment.parent_span_id and fragment.parent_span_id not in own:
             found.setdefault((fragment.emitter, fragment.parent_span_id), []).append(fragment)
     return found
 
 
-def _ended_with(event: Fragment, calls_below: dict[tuple[str, str], list[Fragment]]) -> Fragment | None:
+def _ended_with(event: Fragment, calls_below: Below) -> Fragment | None:
     """The call that an event belongs to which names the span above it: the one that ended just then.
 
     OpenLLMetry writes the event of a stream when the stream is read, and then the call's own span is no
@@ -74,13 +78,14 @@ def _end(fragment: Fragment) -> datetime:
     return fragment.ended_at
 
 
-def is_astray(cluster: list[Waiting], calls_below: dict[tuple[str, str], list[Fragment]]) -> bool:
+def names_above(fragment: Fragment, calls_below: Below) -> bool:
+    """Whether it says something of a call below the span that it names, and not of that span."""
+    return fragment.kind not in _SPANS and (fragment.emitter, fragment.span_id) in calls_below
+
+
+def is_astray(cluster: list[Waiting], calls_below: Below) -> bool:
     """Whether these are events that name a span above calls, and the call they belong to never came."""
-    return all(
-        part.fragment.kind is FragmentKind.CONTENT
-        and (part.fragment.emitter, part.fragment.span_id) in calls_below
-        for part in cluster
-    )
+    return all(names_above(part.fragment, calls_below) for part in cluster)
 
 
 def _join_twins(fragments: Sequence[Fragment], joined: _Union) -> None:

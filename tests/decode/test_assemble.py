@@ -221,6 +221,20 @@ def test_an_event_that_names_the_span_above_belongs_to_the_call_that_ended_just_
         assert [(call.span_id, call.outputs[0].text) for call in calls] == [("a", "1,234 m"), ("b", "2")]
 
 
+def test_the_span_above_a_call_is_not_marked_as_its_own() -> None:
+    """Every stream below it has events that name it: of one batch, and minutes later."""
+    spans = [fragment(f"s{n}", 200 * n, 200 * n + 1, parent_span_id="p") for n in range(3)]
+    events = [content("p", 200 * n + 1, piece=True) for n in range(3)]
+    first = assemble(arrived([*spans[:2], *events[:2]], at(201)), at(330), WAITS)
+    marks = [part for part in first.put if part.fragment.kind is FragmentKind.DONE]
+    assert [part.fragment.span_id for part in marks] == ["s0", "s1"]
+
+    later = assemble([*marks, *arrived([spans[2], events[2]], at(401))], at(416), WAITS)
+    assert [(call.span_id, call.outputs) for call in later.calls] == [("s2", ANSWERED)]
+    again = assemble([*marks, *arrived(events[:2], at(401))], at(401), WAITS)
+    assert (again.calls, again.late) == ((), 2)
+
+
 def test_passages_of_the_same_trace_are_the_calls_context_whenever_they_arrive() -> None:
     found = fragment(
         "q",
