@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
@@ -23,39 +22,46 @@ EVENTS = OTLP / "otel-genai-openai-1.3b0_event"
 #: One that writes everything twice, onto spans and into events, with a second span of every call.
 BOTH = OTLP / "otel-genai-anthropic-1.3b0_both"
 
+#: One whose events name the span above the call, which other calls of the trace are below too.
+STREAMS = OTLP / "traceloop-openai-0.62.4_events"
 
-def spans(folder: Path) -> Iterator[bytes]:
-    """The recorded messages of spans, as if they had happened just now."""
-    messages = [TracesData.FromString(path.read_bytes()) for path in sorted(folder.glob("*.traces.pb"))]
-    every = [
+
+class Recorded(NamedTuple):
+    """The recorded messages of an emitter, as if all of it had happened just now."""
+
+    spans: list[bytes]
+    events: list[bytes]
+
+
+def recorded(folder: Path) -> Recorded:
+    """What an emitter wrote, moved in time as a whole: an event may be known by when its span ended."""
+    spans = [TracesData.FromString(path.read_bytes()) for path in sorted(folder.glob("*.traces.pb"))]
+    events = [LogsData.FromString(path.read_bytes()) for path in sorted(folder.glob("*.logs.pb"))]
+    every_span = [
         span
-        for message in messages
+        for message in spans
         for resource in message.resource_spans
         for scope in resource.scope_spans
         for span in scope.spans
     ]
-    later = time.time_ns() - max(span.end_time_unix_nano for span in every)
-    for span in every:
-        span.start_time_unix_nano += later
-        span.end_time_unix_nano += later
-    return (message.SerializeToString() for message in messages)
-
-
-def events(folder: Path) -> Iterator[bytes]:
-    """The recorded messages of events, the same."""
-    messages = [LogsData.FromString(path.read_bytes()) for path in sorted(folder.glob("*.logs.pb"))]
-    every = [
+    every_event = [
         record
-        for message in messages
+        for message in events
         for resource in message.resource_logs
         for scope in resource.scope_logs
         for record in scope.log_records
     ]
-    later = time.time_ns() - max(record.time_unix_nano or record.observed_time_unix_nano for record in every)
-    for record in every:
+    later = time.time_ns() - max(span.end_time_unix_nano for span in every_span)
+    for span in every_span:
+        span.start_time_unix_nano += later
+        span.end_time_unix_nano += later
+    for record in every_event:
         record.time_unix_nano += later if record.time_unix_nano else 0
         record.observed_time_unix_nano += later
-    return (message.SerializeToString() for message in messages)
+    return Recorded(
+        [message.SerializeToString() for message in spans],
+        [message.SerializeToString() for message in events],
+    )
 
 
 def told(call: Call) -> tuple[Any, ...]:
@@ -96,18 +102,23 @@ def running(tmp_path: Path, kafka: Kafka, database: str) -> Running:
     )
 
 
-@pytest.mark.parametrize(("folder", "first"), [(EVENTS, "spans"), (EVENTS, "events"), (BOTH, "events")])
+@pytest.mark.parametrize(
+    ("folder", "first"),
+    [(EVENTS, "spans"), (EVENTS, "events"), (BOTH, "events"), (STREAMS, "events")],
+    ids=["events alone, spans first", "events alone, events first", "both", "of the span above"],
+)
 def test_parts_wait_through_a_kill_and_each_call_is_counted_once(
     running: Running, folder: Path, first: str
 ) -> None:
+    spans, events = recorded(folder)
     one, other = (spans, events) if first == "spans" else (events, spans)
     expected = calls(folder)
     with running:
-        sent = running.send(one(folder))
+        sent = running.send(one)
         running.wait_for_records(sent)
         running.kill()
         running.start()
-        sent += running.send(other(folder))
+        sent += running.send(other)
         running.wait_for("every call", lambda: running.ledger()[1] >= len(expected))
         running.wait_for_records(sent)
         stored, ledger = running.query(_TOLD), running.ledger()
@@ -126,7 +137,7 @@ def test_a_span_whose_event_never_comes_is_a_call_when_its_wait_ends(
         kafka.create_topic(1),
         ingest={"part_wait": "2s", "context_wait": "0s"},
     ) as running:
-        running.send(spans(EVENTS))
+        running.send(recorded(EVENTS).spans)
         running.wait_for("every call", lambda: running.ledger()[1] >= len(expected))
         stored = running.query(_TOLD)
         waiting = running.query("SELECT count(*) FROM parts WHERE done_span IS NULL")
