@@ -2,9 +2,9 @@
 
 Providers answer with another spelling than they were asked with: a dated version for an alias, a vendor in
 front, another order of the words. A name is reduced to its family (``claude``), tier (``sonnet``), version
-(``4``, ``5``), size (``70b``) and remaining words; what dates, regions, quantisation and packaging say is
-dropped. Two names agree unless they say different things: a part that one of them leaves out is no
-contradiction, except for family and tier, which nobody leaves out.
+(``4``, ``5``), size (``70b``), kind (``reasoning``) and remaining words; what dates, regions, quantisation
+and packaging say is dropped. Two names agree unless they say different things: a part that one of them leaves
+out is no contradiction, except for family and tier, which nobody leaves out, and a kind that was asked for.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ MOVING = {
 #: The words that name a family of models. A name that has none is a deployment or somebody's own alias.
 FAMILIES = word_set("""
     gpt oss chatgpt o davinci babbage codex whisper claude gemini gemma palm llama codellama mistral
-    mixtral ministral magistral codestral devstral pixtral voxtral command aya grok deepseek qwen qwq qvq
-    kimi glm chatglm minimax phi orca wizardlm nova titan jamba jurassic sonar pplx palmyra granite
-    nemotron falcon yi baichuan ernie doubao hunyuan dbrx mpt olmo solar exaone vicuna hermes starcoder
+    mixtral ministral magistral codestral devstral pixtral voxtral command commandr commanda aya grok
+    deepseek qwen qwq qvq kimi glm chatglm minimax phi orca wizardlm nova titan jamba jurassic sonar pplx
+    palmyra granite nemotron falcon yi baichuan ernie doubao hunyuan dbrx mpt olmo solar exaone vicuna hermes starcoder
     smollm opt reka embed embedding
 """)
 
@@ -46,6 +46,18 @@ TIERS = word_set("""
     mini nano micro lite light small tiny air flash fast instant turbo haiku sonnet opus pro plus max
     medium large ultra premier nemo
 """)
+
+#: Of some families, what makes another model of one: it thinks, searches, hears, or holds a longer prompt.
+#: Elsewhere the same word may be a setting, or part of somebody's own name.
+KINDS = {
+    "gpt": word_set("audio realtime 32k"),
+    "gemini": word_set("thinking"),
+    "deepseek": word_set("reasoner"),
+    "grok": word_set("reasoning nonreasoning"),
+    "sonar": word_set("research reasoning"),
+    "kimi": word_set("thinking"),
+    "qwen": word_set("thinking"),
+}
 
 #: Words that stand before a family without naming one.
 _VENDORS = word_set("""
@@ -102,6 +114,7 @@ class Name(NamedTuple):
     tiers: frozenset[str]
     version: tuple[str, ...]
     sizes: frozenset[str]
+    kinds: frozenset[str]
     words: frozenset[str]
 
 
@@ -125,11 +138,11 @@ def _compare(requested: str, served: str) -> Match:
     if not a.families or not b.families:
         return Match.SAME if a == b and a.words else Match.UNKNOWN
     if asked in MOVING:
-        return Match.ALIAS if MOVING[asked] in b.families else Match.OTHER
+        return Match.ALIAS if got not in MOVING and MOVING[asked] in b.families else Match.OTHER
     bare = not a.tiers and not a.version and not a.sizes
     if a.families != b.families or (a.tiers != b.tiers and not bare):
         return Match.OTHER
-    if a.version and b.version and a.version != b.version:
+    if a.kinds - b.kinds or (a.version and b.version and a.version != b.version):
         return Match.OTHER
     if any(x - y and y - x for x, y in ((a.sizes, b.sizes), (a.words, b.words))):
         return Match.OTHER
@@ -152,10 +165,12 @@ def _tidy(name: str) -> str:
     name = name.partition("#")[0].rstrip("/").rpartition("/")[2]
     name = _VENDOR.sub(_without_vendor, _REGION.sub("", name))
     name = _QUANTISED.sub("", _PACKAGE.sub("", name))
-    # gpt-4-0125-preview and gpt-4-1106-preview are GPT-4 Turbo; Azure writes gpt-35 for gpt-3.5;
-    # Fireworks writes v3p1 for 3.1.
+    # gpt-4-0125-preview and gpt-4-1106-preview are GPT-4 Turbo; Azure writes gpt-35 for gpt-3.5; Command R is
+    # no Command; OpenRouter's :thinking is a setting; Fireworks writes v3p1 for 3.1.
     name = re.sub(r"^gpt-4-(?:(?:0125|1106)(?:-vision)?|vision)-preview$", "gpt-4-turbo", name)
     name = re.sub(r"^gpt-35(?!\d)", "gpt-3.5", name)
+    name = re.sub(r"^command-(?=[ar](?![a-z]))", "command", name).removesuffix(":thinking")
+    name = name.replace("non-reasoning", "nonreasoning")
     name = re.sub(r"(?<=\d)p(?=\d)", ".", name)
     name = re.sub(r"-+(?=:|$)", "", _DATE.sub("", name))
     return re.sub(r"(?:[-:](?:latest|preview|free))+$", "", name.strip("-_:@ "))
@@ -171,15 +186,19 @@ def _parsed(name: str) -> Name:
     tokens = _TOKEN.findall(name)
     while len(tokens) > 1 and tokens[0] in _VENDORS:
         del tokens[0]
+    families = FAMILIES.intersection(tokens) if tokens and tokens[0] in FAMILIES else frozenset[str]()
+    kinds = frozenset(kind for family in families for kind in KINDS.get(family, ()) if kind in tokens)
+    tokens = [token for token in tokens if token not in kinds]
     words = frozenset(token for token in tokens if token.isalpha()) - _NOISE
     numbers = [token for token in tokens if not token.isalpha()]
     version = [token for token in numbers if not _SIZE.fullmatch(token)]
     while version and version[-1] == "0":
         del version[-1]
     return Name(
-        families=words & FAMILIES if tokens and tokens[0] in FAMILIES else frozenset(),
+        families=families,
         tiers=words & TIERS,
         version=tuple(version),
         sizes=frozenset(token for token in numbers if _SIZE.fullmatch(token)),
+        kinds=kinds,
         words=words - FAMILIES - TIERS,
     )

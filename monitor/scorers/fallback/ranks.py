@@ -1,8 +1,9 @@
 """Which of two models of a family is the lesser: two names come in, an order goes out where one is known.
 
-Names order models in three ways: by tier (``haiku`` below ``sonnet``), by version (``4`` below ``4.1``) and
-by size (``8b`` below ``70b``). One model is lesser only where one of these says so and none says otherwise;
-models of two families have no order that a name could tell.
+Names order models in four ways: by tier (``haiku`` below ``sonnet``), by version (``4`` below ``4.1``), by
+size (``8b`` below ``70b``) and by kind (``sonar`` below ``sonar-deep-research``). One model is lesser only
+where one of these says so and none says otherwise; models of two families have no order that a name could
+tell.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from monitor.scorers.fallback.models import Name, parse
 
 #: How far a word of a name lies above or below the model without one; two words add up (``flash-lite``).
-#: ``turbo`` has no rank: it is a newer model here and a faster one there.
+#: ``turbo`` has no rank: it is a newer model of GPT's, and a faster one elsewhere.
 _RANKS = {
     **dict.fromkeys(("nano", "micro", "tiny", "instant"), -3),
     **dict.fromkeys(("mini", "lite", "light", "small", "haiku"), -2),
@@ -23,6 +24,13 @@ _RANKS = {
     "ultra": 3,
 }
 
+#: GPT's models that came after 4 and before 4.1, the older one first
+#: (https://platform.openai.com/docs/models).
+_AFTER_GPT_4 = {"4turbo": ("4", "0", "0"), "4o": ("4", "0", "1")}
+
+#: Kinds of model that do less than one without the word.
+_LESS = frozenset({"nonreasoning"})
+
 _NUMBER = re.compile(r"\d+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)(?:x(\d+))?b")
 
@@ -32,13 +40,30 @@ def is_lesser(requested: str, served: str) -> bool | None:
 
     Both are names of models, as ``models.compare`` takes them.
     """
-    asked, got = parse(requested), parse(served)
+    asked, got = _with_generation(parse(requested)), _with_generation(parse(served))
     if not asked.families or asked.families != got.families:
         return None
     if asked.words - got.words and got.words - asked.words:  # maverick and scout: neither word has a rank
         return None
-    steps = {_tier(asked, got), _version(asked, got), _size(asked, got)} - {0}
+    steps = {_tier(asked, got), _version(asked, got), _size(asked, got), _kind(asked, got)} - {0}
     return steps == {-1} if len(steps) == 1 and None not in steps else None
+
+
+def _with_generation(name: Name) -> Name:
+    """GPT's ``turbo`` and ``4o`` as versions, which is what they are; any other name as it is."""
+    if "gpt" not in name.families:
+        return name
+    turbo = name.tiers & {"turbo"}
+    version = _AFTER_GPT_4.get("".join((*name.version, *turbo)), name.version)
+    return name._replace(tiers=name.tiers - turbo, version=version)
+
+
+def _kind(asked: Name, got: Name) -> int | None:
+    """More kinds are more: it thinks or hears besides. Of two that differ otherwise it isn't known."""
+    if asked.kinds == got.kinds:
+        return 0
+    ours, theirs = (len(name.kinds - _LESS) - len(name.kinds & _LESS) for name in (asked, got))
+    return _sign(theirs - ours) or None
 
 
 def _tier(asked: Name, got: Name) -> int | None:

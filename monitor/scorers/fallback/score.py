@@ -17,7 +17,7 @@ from monitor.scorers.fallback.models import Match, compare
 from monitor.scorers.fallback.ranks import is_lesser
 
 #: Counts up with every change that can change a score.
-VERSION: Final = 2
+VERSION: Final = 3
 
 #: What the evidence begins with where the number of the attempt is all there is.
 NUMBERED: Final = "attempt "
