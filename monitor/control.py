@@ -30,7 +30,7 @@ from monitor.notify import Delivery
 from monitor.rules.watermark import STALLS_AFTER, Watermark, watermark
 from monitor.scorers.fallback.requests import relate
 from monitor.store.alerts import Alerts
-from monitor.store.database import transient_if_unreachable
+from monitor.store.database import server_now, transient_if_unreachable
 from monitor.store.letters import expire, key_of, mark_sent, unsent
 from monitor.store.outbox import Outbox
 from monitor.store.partitions import ROLLUPS, drop_partitions, ensure_partitions
@@ -272,21 +272,38 @@ def maintain(
 ) -> None:
     """Make the coming days' partitions and drop those whose time is over.
 
+    The days of calls are made by this machine's clock and by Postgres': workers go by either.
+
     Raises:
         Transient: Postgres can't be reached.
     """
+    now, theirs = clock.now(), server_now(engine)
     with transient_if_unreachable(), engine.begin() as connection:
         # Give up soon where somebody reads a table: others would wait behind us for their end.
         connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
-        made = ensure_partitions(connection, clock.now(), max_lateness=max_lateness)
+        made = [
+            name
+            for at in (theirs, now)
+            for name in ensure_partitions(connection, at, max_lateness=max_lateness)
+        ]
     # A leader that was away for so long that days went by has their rollups still to make.
     needed = oldest_dirty(engine)
+    surely = min(now, theirs)
     dropped = [
-        *drop_partitions(engine, min(clock.now(), needed + keep) if needed else clock.now(), keep=keep),
-        *drop_partitions(engine, clock.now(), keep=keep_rollups, of=ROLLUPS),
+        *drop_partitions(engine, min(surely, needed + keep) if needed else surely, keep=keep),
+        *drop_partitions(engine, surely, keep=keep_rollups, of=ROLLUPS),
     ]
     if made or dropped:
         log.info("partitions", made=made, dropped=dropped)
+
+
+def _surely_now(engine: sa.Engine, clock: Clock) -> datetime:
+    """What time it is at least: what is dropped by a clock that has jumped ahead never comes back.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    return min(clock.now(), server_now(engine))
 
 
 def expire_letters(engine: sa.Engine, clock: Clock, *, keep: timedelta) -> None:
@@ -295,7 +312,7 @@ def expire_letters(engine: sa.Engine, clock: Clock, *, keep: timedelta) -> None:
     Raises:
         Transient: Postgres can't be reached.
     """
-    before = clock.now() - keep
+    before = _surely_now(engine, clock) - keep
     deleted = [expire(engine, before, LETTERS_DELETED)]
     while deleted[-1] == LETTERS_DELETED and len(deleted) < ROUNDS:
         deleted.append(expire(engine, before, LETTERS_DELETED))
@@ -303,13 +320,13 @@ def expire_letters(engine: sa.Engine, clock: Clock, *, keep: timedelta) -> None:
         log.info("dead letters", deleted=sum(deleted))
 
 
-def expire_events(alerts: Alerts, clock: Clock, *, keep: timedelta) -> None:
+def expire_events(engine: sa.Engine, alerts: Alerts, clock: Clock, *, keep: timedelta) -> None:
     """Delete the changes of state without an alert whose time is over: some at once, so that nothing waits.
 
     Raises:
         Transient: Postgres can't be reached.
     """
-    before = clock.now() - keep
+    before = _surely_now(engine, clock) - keep
     for _ in range(ROUNDS):
         if alerts.expire_events(before, EVENTS_DELETED) < EVENTS_DELETED:
             return

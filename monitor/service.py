@@ -295,7 +295,9 @@ class Service:
         schedule.add(
             "events",
             MAINTENANCE_S,
-            lambda: expire_events(alerts, clock, keep=timedelta(seconds=seconds(config.retention.events))),
+            lambda: expire_events(
+                engine, alerts, clock, keep=timedelta(seconds=seconds(config.retention.events))
+            ),
         )
         if config.ingest.dead_letter_topic is not None:
             topic = LetterTopic(config.ingest.dead_letter_topic, config.kafka.client)

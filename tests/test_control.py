@@ -24,6 +24,7 @@ from monitor.control import (
     Schedule,
     deliver,
     expire_events,
+    expire_letters,
     look_after_outbox,
     maintain,
     recompute,
@@ -34,9 +35,10 @@ from monitor.notify import Delivery, Notification
 from monitor.store import Batch, OffsetMove, PostgresStore, connect
 from monitor.store.alerts import Alerts
 from monitor.store.outbox import Outbox
-from monitor.store.tables import alert_events, dirty_minutes
+from monitor.store.partitions import ensure_partitions
+from monitor.store.tables import alert_events, calls, dead_letters, dirty_minutes, rollup_1m
 from monitor.telemetry import ControlMetrics
-from tests.examples import NOON, PARTITION, scored
+from tests.examples import NOON, PARTITION, batch, dead_letter, scored
 from tests.town import Town, threshold
 
 
@@ -74,8 +76,18 @@ def test_recompute_lets_the_others_run_after_some_slices(
     assert next(asked) == control.SLICES_AT_ONCE + 1
 
 
+DAYS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'calls'::regclass ORDER BY 1"
+
+
+def make_days_of(engine: sa.Engine, at: datetime) -> None:
+    """As there were, had the service run then."""
+    with engine.begin() as connection:
+        ensure_partitions(connection, at)
+
+
 def test_maintenance_makes_the_coming_days_and_drops_the_old(engine: sa.Engine) -> None:
-    clock = ManualClock(datetime.now(UTC) + timedelta(days=40))
+    clock = ManualClock(datetime.now(UTC))
+    make_days_of(engine, clock.now() - timedelta(days=40))
     for _ in range(2):
         maintain(
             engine,
@@ -85,17 +97,15 @@ def test_maintenance_makes_the_coming_days_and_drops_the_old(engine: sa.Engine) 
             keep_rollups=timedelta(days=99),
         )
     with engine.begin() as connection:
-        days = connection.execute(
-            sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'calls'::regclass")
-        ).scalars()
-        names = sorted(days)
+        names = connection.execute(sa.text(DAYS)).scalars().all()
     assert names[0] == f"calls_{clock.now() - timedelta(days=8):%Y%m%d}"
     assert names[-1] == f"calls_{clock.now() + timedelta(days=4):%Y%m%d}"
 
 
 def test_a_day_whose_rollups_are_still_to_make_is_kept_until_they_are_made(engine: sa.Engine) -> None:
-    clock = ManualClock(datetime.now(UTC) + timedelta(days=40))
-    marked = datetime.now(UTC)
+    clock = ManualClock(datetime.now(UTC))
+    marked = clock.now() - timedelta(days=40)
+    make_days_of(engine, marked)
     with engine.begin() as connection:
         connection.execute(sa.insert(dirty_minutes).values(minute=marked))
 
@@ -107,9 +117,8 @@ def test_a_day_whose_rollups_are_still_to_make_is_kept_until_they_are_made(engin
             keep=timedelta(days=9),
             keep_rollups=timedelta(days=99),
         )
-        days = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'calls'::regclass"
         with engine.begin() as connection:
-            return str(min(connection.execute(sa.text(days)).scalars()))
+            return str(min(connection.execute(sa.text(DAYS)).scalars()))
 
     assert oldest_day() == f"calls_{marked:%Y%m%d}"
     recompute(engine, ControlMetrics(CollectorRegistry()))
@@ -117,7 +126,8 @@ def test_a_day_whose_rollups_are_still_to_make_is_kept_until_they_are_made(engin
 
 
 def test_retention_gives_way_to_a_reader_instead_of_queueing_inserts_behind_it(engine: sa.Engine) -> None:
-    clock = ManualClock(datetime.now(UTC) + timedelta(days=40))
+    clock = ManualClock(datetime.now(UTC))
+    make_days_of(engine, clock.now() - timedelta(days=40))
     with engine.begin() as reader:
         reader.execute(sa.text("SELECT count(*) FROM calls"))
         with pytest.raises(Transient, match="lock timeout"):
@@ -131,6 +141,25 @@ def test_retention_gives_way_to_a_reader_instead_of_queueing_inserts_behind_it(e
     maintain(
         engine, clock, max_lateness=timedelta(days=7), keep=timedelta(days=9), keep_rollups=timedelta(days=99)
     )
+
+
+@pytest.mark.parametrize("days", [40, 450])
+def test_a_leader_whose_clock_has_jumped_ahead_drops_nothing(engine: sa.Engine, days: int) -> None:
+    ahead = ManualClock(datetime.now(UTC) + timedelta(days=days))
+    PostgresStore(engine).save(batch([scored()], [dead_letter(1)]))
+    recompute(engine, ControlMetrics(CollectorRegistry()))
+    event = {"rule": "High", "fingerprint": "x", "labels": {}, "reason": "none", "evidence": {}, "at": NOON}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(alert_events).values(**event, from_state="normal", to_state="no_data"))
+    keep = timedelta(days=30)
+    maintain(engine, ahead, max_lateness=timedelta(days=7), keep=keep, keep_rollups=timedelta(days=400))
+    expire_letters(engine, ahead, keep=keep)
+    expire_events(engine, Alerts(engine), ahead, keep=keep)
+    with engine.begin() as connection:
+        for table in (calls, rollup_1m, dead_letters, alert_events):
+            assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() == 1
+        made = connection.execute(sa.text(DAYS)).scalars().all()
+    assert f"calls_{ahead.now():%Y%m%d}" in made, "a worker of the same clock finds its days"
 
 
 def test_the_watermark_is_told_and_what_holds_it(engine: sa.Engine) -> None:
@@ -166,7 +195,7 @@ def test_changes_of_state_without_an_alert_are_kept_for_their_time_and_those_of_
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "EVENTS_DELETED", 2)
-    town, clock = Town(engine, threshold(by=("service",))), ManualClock(NOON + timedelta(days=31))
+    town, clock = Town(engine, threshold(by=("service",))), ManualClock(datetime.now(UTC))
     town.calls(10, 60)
     assert town.evaluate() == 1
     (of_alert,) = (row.event_id for row in town.rows(alert_events))
@@ -177,13 +206,15 @@ def test_changes_of_state_without_an_alert_are_kept_for_their_time_and_those_of_
         "rule": "High",
         "fingerprint": "x",
     }
-    rows = [{**old, "at": at, "labels": {}, "evidence": {}} for at in [NOON] * 5 + [NOON + timedelta(days=3)]]
+    young = NOON - timedelta(days=27)
+    times = [NOON - timedelta(days=30)] * 5 + [young]
+    rows = [{**old, "at": at, "labels": {}, "evidence": {}} for at in times]
     with engine.begin() as connection:
         connection.execute(sa.insert(alert_events), rows)
-    expire_events(Alerts(engine), clock, keep=timedelta(days=30))
+    expire_events(engine, Alerts(engine), clock, keep=timedelta(days=30))
     left = town.rows(alert_events)
     assert [row.event_id == of_alert for row in left] == [True, False]
-    assert left[1].at == NOON + timedelta(days=3)
+    assert left[1].at == young
 
 
 def test_it_is_a_warning_where_calls_come_later_than_rules_wait(engine: sa.Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import psycopg
 import sqlalchemy as sa
@@ -80,6 +81,17 @@ def connect(
             "application_name": "llm-monitor",
         },
     )
+
+
+def server_now(engine: sa.Engine) -> datetime:
+    """What time it is by Postgres' clock.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    with transient_if_unreachable(), engine.begin() as connection:
+        now: datetime = connection.execute(sa.select(sa.func.now())).scalar_one()
+        return now
 
 
 def driver(connection: sa.Connection) -> psycopg.Connection[tuple[object, ...]]:

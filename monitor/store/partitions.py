@@ -54,6 +54,29 @@ _PENDING = sa.text(
     """
 )
 
+# Of a day that has rollups it had calls, too.
+_NOTE_DROPPED = sa.text(
+    """
+    INSERT INTO dropped_days (day)
+    SELECT CAST(:day AS date) WHERE EXISTS (
+        SELECT FROM rollup_1m
+        WHERE bucket >= CAST(:day AS timestamp) AT TIME ZONE 'UTC'
+        AND bucket < (CAST(:day AS timestamp) + interval '1 day') AT TIME ZONE 'UTC'
+    )
+    ON CONFLICT DO NOTHING
+    """
+)
+
+_FORGET_DROPPED = sa.text(
+    """
+    DELETE FROM dropped_days WHERE NOT EXISTS (
+        SELECT FROM rollup_1m
+        WHERE bucket >= CAST(day AS timestamp) AT TIME ZONE 'UTC'
+        AND bucket < (CAST(day AS timestamp) + interval '1 day') AT TIME ZONE 'UTC'
+    )
+    """
+)
+
 _TRY_LOCK = sa.text("SELECT pg_try_advisory_lock(:key)")
 
 
@@ -103,6 +126,7 @@ def ensure_partitions(
 
     Gives the names of those that were made. Two processes may do this at once: one waits for the other.
     A table is made beside the others and then attached, which does not block inserts into its neighbours.
+    A day that has rollups had a partition before, and is noted as dropped: whoever dropped it.
     """
     oldest = (now - max_lateness).astimezone(UTC).date() - timedelta(days=1)
     newest = now.astimezone(UTC).date() + timedelta(days=DAYS_AHEAD)
@@ -119,6 +143,8 @@ def ensure_partitions(
                 f"FOR VALUES FROM ('{first}T00:00:00Z') TO ('{kept.after(first)}T00:00:00Z')"
             )
         )
+        if kept is CALLS:
+            connection.execute(_NOTE_DROPPED, {"day": first})
         made.append(name)
     return made
 
@@ -141,7 +167,7 @@ def drop_partitions(engine: sa.Engine, now: datetime, *, keep: timedelta, of: Ke
     whole table, and everybody would wait behind us for the end of whoever reads it. So a partition is
     detached first, which waits for readers without making anybody wait for us, and dropped when it is a table
     by itself. Where a reader takes longer than ``PATIENCE``, what is half done is finished another time. One
-    process at a time does this.
+    process at a time does this. A day of calls is noted as dropped as long as its rollups are kept.
 
     Raises:
         Transient: somebody reads the table for long, or Postgres can't be reached.
@@ -155,9 +181,13 @@ def drop_partitions(engine: sa.Engine, now: datetime, *, keep: timedelta, of: Ke
         try:
             connection.execute(sa.text(f"SET lock_timeout = '{PATIENCE}'"))
             for name in expired(connection, now, keep=keep, of=of):
+                if of is CALLS:
+                    connection.execute(_NOTE_DROPPED, {"day": of.begins("calls", name)})
                 _detach(connection, name)
                 connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}"))
                 dropped.append(name)
+            if dropped:
+                connection.execute(_FORGET_DROPPED)
         finally:
             # The session goes back to the pool: neither the lock nor the setting may stay with it.
             connection.invalidate()

@@ -18,7 +18,7 @@ from monitor.records import CAPTURES, OUTCOMES, ErrorCategory
 from monitor.store import requests
 from monitor.store.database import transient_if_unreachable
 from monitor.store.requests import Decide
-from monitor.store.tables import COUNTED, HISTOGRAMS, SUMS, dirty_minutes, rollup_1m
+from monitor.store.tables import COUNTED, HISTOGRAMS, SUMS, dirty_minutes, dropped_days, rollup_1m
 
 #: Minutes of one transaction, and hours: so few that Grafana and ingest never wait for long.
 SLICE, HOURS = 120, 4
@@ -231,7 +231,8 @@ def recompute_dirty(
 
     The marks are taken first and the calls read after, in the same transaction: every call whose mark was
     taken is seen, and a call that commits later has a mark of its own. The hours of the minutes are marked
-    in the same transaction.
+    in the same transaction. The minutes of a day whose calls were dropped stay as they are: what is left of
+    their calls is not all of them.
 
     Args:
         engine: where.
@@ -249,12 +250,15 @@ def recompute_dirty(
         connection.execute(_MEMORY)
         settles = min(waits, _SETTLES)
         marks = connection.execute(_CLAIM, {"slice": slice_, "waits": waits, "settles": settles}).all()
+        dropped = set(connection.execute(sa.select(dropped_days.c.day)).scalars())
         since: dict[datetime, datetime] = {}
         for minute, marked_at in marks:
             since[minute] = min(marked_at, since.get(minute, marked_at))
         if since:
             also = requests.relate(connection, since, relate) if relate else set()
-            _recompute(connection, sorted(since.keys() | also))
+            whole = sorted(minute for minute in since.keys() | also if minute.date() not in dropped)
+            if whole:
+                _recompute(connection, whole)
         return len(since)
 
 

@@ -151,6 +151,13 @@ calls = sa.Table(
     sa.Index(
         "calls_unanswered_idx", sa.text(_REQUEST_KEY), "started_at", postgresql_where=sa.text("NOT answered")
     ),
+    # The few that were found to be of one request with others.
+    sa.Index(
+        "calls_related_idx",
+        sa.text(_REQUEST_KEY),
+        "started_at",
+        postgresql_where=sa.text("request_attempts <> 1"),
+    ),
     postgresql_partition_by="RANGE (started_at)",
 )
 
@@ -281,6 +288,15 @@ dirty_hours = sa.Table(
     metadata,
     sa.Column("hour", _TIME, primary_key=True),
     sa.Column("marked_at", _TIME, nullable=False, server_default=_now()),
+)
+
+# Days whose calls were dropped while their rollups are kept. What is stored of such a day later is not all of
+# it, so its rollups stay as they are.
+dropped_days = sa.Table(
+    "dropped_days",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("noted_at", _TIME, nullable=False, server_default=_now()),
 )
 
 consumer_offsets = sa.Table(

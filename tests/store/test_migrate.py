@@ -188,7 +188,7 @@ def test_a_database_of_the_first_release_is_taken_over_with_its_rows(
         context = MigrationContext.configure(connection, opts={"include_object": include_object})
         assert compare_metadata(context, metadata) == []
     old_day = {index["name"] for index in sa.inspect(empty).get_indexes(f"calls_{now:%Y%m%d}")}
-    assert len(old_day) == 5
+    assert len(old_day) == 6
     asked: list[str] = []
 
     def keep(attempts: Sequence[Attempt]) -> list[Related]:

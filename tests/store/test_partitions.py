@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from monitor.errors import Transient
 from monitor.store import PostgresStore, connect
 from monitor.store.partitions import DAYS_AHEAD, ROLLUPS, drop_partitions, ensure_partitions, expired
+from monitor.store.rollups import rebuild, recompute_dirty
 from monitor.store.rows import COLUMNS, row
-from monitor.store.tables import calls, metadata
+from monitor.store.tables import calls, dropped_days, metadata, rollup_1m
+from tests.examples import NOON as YESTERDAY
 from tests.examples import batch, scored
 from tests.store.helpers import rows, run_at_once
 
@@ -133,6 +135,7 @@ def test_a_partition_has_the_key_and_the_index_of_its_parent(connection: sa.Conn
     assert definitions == [
         f"btree ({request}, started_at)",
         f"btree ({request}, started_at) WHERE (NOT answered)",
+        f"btree ({request}, started_at) WHERE (request_attempts <> 1)",
         "btree (hashtextextended(trace_id, (0)::bigint), started_at) WHERE (trace_id IS NOT NULL)",
         "btree (series_id, started_at)",
         "btree (started_at, hashtextextended(call_id, (0)::bigint))",
@@ -252,6 +255,43 @@ def test_dropping_a_day_makes_no_save_wait_however_long_somebody_reads(database:
     found = rows(engine, "SELECT relname FROM pg_class WHERE relkind = 'r'")
     assert not {name for (name,) in found} & set(dropped)
     saver.dispose()
+    engine.dispose()
+
+
+def counted(engine: sa.Engine) -> list[int]:
+    """The calls of every minute that has a rollup, in order."""
+    while recompute_dirty(engine):
+        pass
+    return [row.calls for row in rows(engine, sa.select(rollup_1m).order_by(rollup_1m.c.bucket))]
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["by retention", "by hand"])
+def test_a_minute_whose_calls_were_dropped_keeps_its_rollup(database: str, by_hand: bool) -> None:
+    engine, now = connect(database), datetime.now(UTC)
+    store = PostgresStore(engine)
+    store.save(batch([scored(str(number)) for number in range(3)]))
+    assert counted(engine) == [3]
+    if by_hand:
+        with engine.begin() as connection:
+            connection.execute(sa.text(f"DROP TABLE {name(YESTERDAY)}"))
+    else:
+        assert name(YESTERDAY) in drop_partitions(engine, YESTERDAY + 31 * DAY, keep=30 * DAY)
+    with engine.begin() as connection:
+        assert name(YESTERDAY) in ensure_partitions(connection, now)
+    store.save(batch([scored("late"), scored("later", YESTERDAY + DAY)], expected=3))
+    rebuild(engine, YESTERDAY - DAY, YESTERDAY + 2 * DAY)
+    assert counted(engine) == [3, 1]
+    engine.dispose()
+
+
+def test_a_dropped_day_is_forgotten_with_its_rollups(database: str) -> None:
+    engine = connect(database)
+    PostgresStore(engine).save(batch([scored()]))
+    assert counted(engine) == [1]
+    drop_partitions(engine, YESTERDAY + 31 * DAY, keep=30 * DAY)
+    assert [row.day for row in rows(engine, sa.select(dropped_days))] == [YESTERDAY.date()]
+    drop_partitions(engine, YESTERDAY + 500 * DAY, keep=400 * DAY, of=ROLLUPS)
+    assert rows(engine, sa.select(dropped_days)) == []
     engine.dispose()
 
 
