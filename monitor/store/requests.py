@@ -8,7 +8,8 @@ argument.
 The decision is always made on the scores of the calls alone, so it does not matter what was decided before,
 when some of them were not there yet. Where it differs from that score, ``fallback_alone`` keeps that one.
 Each call is decided among those that start within ``NEAR`` of it, whatever else was read: so a request that
-lasts for hours ends in the same, too, in whatever order its calls came.
+lasts for hours ends in the same, too, in whatever order its calls came. Whether its id is shared by too many
+is asked of the clock hour that it starts in and of the hours beside that, whichever minutes are recomputed.
 
 No pair of calls is missed, and none is decided twice at once. A call's mark becomes visible together with
 the call, and marks are taken before calls are read: of two calls of a request, whichever commits last has
@@ -17,6 +18,7 @@ transaction, and so do the calls of that. Recomputations follow one another, eac
 before has committed, so that none decides on scores that another is about to change.
 """
 
+# ruff: noqa: S608 - every statement is built from our own text
 from __future__ import annotations
 
 import struct
@@ -43,12 +45,13 @@ from monitor.records import (
     alone,
 )
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 #: How far apart the calls of one request may start. What lies further away has no say.
 NEAR = timedelta(hours=1)
 
-#: Calls that one request may have around that time. An id that more of them share is a session's.
+#: Calls that one request may have in a clock hour and those beside it. An id that more of them share is a
+#: session's.
 MOST = 500
 
 #: Rows that are read and written at once.
@@ -60,11 +63,23 @@ Decide = Callable[[Sequence[Attempt]], Sequence[Related]]
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(FallbackScore)
 
+# Of a call, with what ``_ATTEMPTS`` and ``_CROWD`` find it by.
+_COLUMNS = """
+    started_at, call_id, series_id, duration_ms, attempt, status, error_category, finish_reason, answered,
+    cost, fallback, fallback_from, fallback_to, fallback_cause, fallback_evidence, fallback_hop,
+    fallback_alone, request_attempts, request_answered, request_model, request_extra_ms, request_extra_cost
+"""
+_OF = """
+    hashtextextended(coalesce(calls.request_id, trace_id, call_id), 0) = hashtextextended({id}, 0)
+    AND coalesce(calls.request_id, trace_id, call_id) = {id}
+    AND started_at >= :oldest AND started_at < :newest
+"""
+
 # From the new calls of these minutes to their requests: those that gave no answer, and those with such a call
 # nearby, which for nearly every call is one look into a small index. LIMIT keeps it that; the constant
 # bounds tell the planner how few of a day's calls are meant.
 _ATTEMPTS = sa.text(
-    """
+    f"""
     WITH failed AS (
         SELECT DISTINCT call.request_id
         FROM unnest(CAST(:minutes AS timestamptz[]), CAST(:since AS timestamptz[])) AS dirty(minute, since)
@@ -87,21 +102,38 @@ _ATTEMPTS = sa.text(
     SELECT attempt.*, provider, model_requested, model_served, route
     FROM failed
     CROSS JOIN LATERAL (
-        SELECT
-            failed.request_id, started_at, call_id, series_id, duration_ms, attempt, status, error_category,
-            finish_reason, answered, cost, fallback, fallback_from, fallback_to, fallback_cause,
-            fallback_evidence, fallback_hop, fallback_alone, request_attempts, request_answered,
-            request_model, request_extra_ms, request_extra_cost
-        FROM calls
-        WHERE hashtextextended(coalesce(calls.request_id, trace_id, call_id), 0)
-            = hashtextextended(failed.request_id, 0)
-        AND coalesce(calls.request_id, trace_id, call_id) = failed.request_id
-        AND started_at >= :oldest AND started_at < :newest
+        SELECT failed.request_id, {_COLUMNS} FROM calls
+        WHERE {_OF.format(id="failed.request_id")}
         ORDER BY started_at
         LIMIT :most
     ) AS attempt
     JOIN series USING (series_id)
     ORDER BY request_id, started_at, call_id
+    """
+)
+
+# Of each hour of an id that many share so many that it is seen whether they are too many there, and all that
+# were related to others before they were too many.
+_CROWD = sa.text(
+    f"""
+    SELECT :id AS request_id, attempt.*, provider, model_requested, model_served, route
+    FROM generate_series(
+        CAST(:oldest AS timestamptz), CAST(:newest AS timestamptz) - interval '1 hour', interval '1 hour'
+    ) AS hour
+    CROSS JOIN LATERAL (
+        (
+            SELECT {_COLUMNS} FROM calls
+            WHERE {_OF.format(id=":id")} AND started_at >= hour AND started_at < hour + interval '1 hour'
+            ORDER BY started_at
+            LIMIT :most
+        )
+        UNION
+        SELECT {_COLUMNS} FROM calls
+        WHERE {_OF.format(id=":id")} AND started_at >= hour AND started_at < hour + interval '1 hour'
+            AND request_attempts <> 1
+    ) AS attempt
+    JOIN series USING (series_id)
+    ORDER BY started_at, call_id
     """
 )
 
@@ -157,12 +189,12 @@ def relate(connection: sa.Connection, minutes: Mapping[datetime, datetime], deci
         decide: see ``Decide``; pure.
     """
     touched: set[datetime] = set()
-    for _, found in groupby(sorted(minutes), key=lambda minute: minute.replace(minute=0)):
-        hour = list(found)
-        first, last = hour[0] - NEAR, hour[-1] + MINUTE + NEAR
+    for hour, found in groupby(sorted(minutes), key=lambda minute: minute.replace(minute=0)):
+        # What a new call may change starts in its hour or beside it; what decides on that, an hour further.
+        first, last = hour - HOUR, hour + 2 * HOUR
         changes = (
             stored._replace(related=related)
-            for request in _requests(connection, {minute: minutes[minute] for minute in hour}, first, last)
+            for request in _requests(connection, {minute: minutes[minute] for minute in found}, first, last)
             for stored, related in zip(request, _decided(request, decide), strict=True)
             if related != stored.related and first <= stored.attempt.started_at < last
         )
@@ -173,23 +205,30 @@ def relate(connection: sa.Connection, minutes: Mapping[datetime, datetime], deci
 
 
 def _decided(request: Sequence[_Stored], decide: Decide) -> Iterator[Related]:
-    """What each call of a request is, as it will be read back; each is alone where there are too many."""
+    """What each call of a request is among those that are near it, as it will be read back.
+
+    Each is alone where there are too many around its hour. Nothing further away has a say in either.
+    """
     attempts = [stored.attempt for stored in request]
-    for related in _among_near(attempts, decide) if len(attempts) <= MOST else map(alone, attempts):
+    starts = [attempt.started_at for attempt in attempts]
+    decided_on: slice | None = None
+    among: Sequence[Related] = ()
+    for place, (attempt, start) in enumerate(zip(attempts, starts, strict=True)):
+        hour = _hour(start)
+        if bisect_left(starts, hour + HOUR + NEAR) - bisect_left(starts, hour - NEAR) > MOST:
+            related = alone(attempt)
+        else:
+            near = slice(bisect_left(starts, start - NEAR), bisect_right(starts, start + NEAR))
+            if near != decided_on:
+                decided_on, among = near, decide(attempts[near])
+            related = among[place - near.start]
         truth = structs.replace(related.request, extra_ms=_real(related.request.extra_ms))
         yield structs.replace(related, request=truth)
 
 
-def _among_near(attempts: Sequence[Attempt], decide: Decide) -> Iterator[Related]:
-    """What each attempt is among those that are near it: that does not depend on what else was read."""
-    starts = [attempt.started_at for attempt in attempts]
-    decided_on: slice | None = None
-    related: Sequence[Related] = ()
-    for place, start in enumerate(starts):
-        near = slice(bisect_left(starts, start - NEAR), bisect_right(starts, start + NEAR))
-        if near != decided_on:
-            decided_on, related = near, decide(attempts[near])
-        yield related[place - near.start]
+def _hour(at: datetime) -> datetime:
+    """The clock hour of a time."""
+    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def _requests(
@@ -197,23 +236,24 @@ def _requests(
 ) -> Iterator[list[_Stored]]:
     """The calls of each request of these minutes that has several, one of them without an answer.
 
-    Of one that has too many, the first ``MOST`` and one more.
+    Of an hour that has more than ``MOST``, the first of them, and those that were related to others.
     """
+    span = {"oldest": first - HOUR, "newest": last + HOUR, "most": MOST + 1}
     rows = connection.execute(
         _ATTEMPTS,
         {
+            **span,
             "minutes": list(minutes),
             "since": list(minutes.values()),
             "start": min(minutes),
             "end": max(minutes) + MINUTE,
-            "oldest": first - NEAR,
-            "newest": last + NEAR,
-            "most": MOST + 1,
         },
         execution_options={"yield_per": _ROWS},
     )
-    for _, found in groupby(rows, key=lambda row: row.request_id):
+    for id_, found in groupby(rows, key=lambda row: row.request_id):
         request = [_stored(row) for row in found]
+        if len(request) > MOST:
+            request = [_stored(row) for row in connection.execute(_CROWD, {**span, "id": id_})]
         if len(request) > 1:
             yield request
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
@@ -346,10 +347,10 @@ MODELS = st.sampled_from(["gpt-4o", "gpt-4o-mini", "claude-3-5-sonnet", ""])
 
 
 @st.composite
-def some_requests(draw: st.DrawFn) -> list[ScoredCall]:
-    """Calls of a few requests within an hour around midnight."""
+def some_requests(draw: st.DrawFn, minutes: int = 30, most: int = 7) -> list[ScoredCall]:
+    """Calls of a few requests within so many minutes before and after midnight."""
     found = []
-    for number in range(draw(st.integers(0, 7))):
+    for number in range(draw(st.integers(0, most))):
         make = draw(st.sampled_from([good, failed]))
         model = draw(MODELS)
         found.append(
@@ -357,7 +358,9 @@ def some_requests(draw: st.DrawFn) -> list[ScoredCall]:
                 draw(st.sampled_from([None, 0.0, 0.25, 0.5])),
                 make(
                     f"c{number}",
-                    MIDNIGHT + draw(st.integers(-30, 29)) * MINUTE + draw(st.integers(0, 3)) * SECOND,
+                    MIDNIGHT
+                    + draw(st.integers(-minutes, minutes - 1)) * MINUTE
+                    + draw(st.integers(0, 3)) * SECOND,
                     draw(st.sampled_from(["q", "r"])),
                     service=draw(st.sampled_from(["shop", "search"])),
                     provider=draw(st.sampled_from(["openai", "anthropic"])),
@@ -373,9 +376,9 @@ def some_requests(draw: st.DrawFn) -> list[ScoredCall]:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[list[ScoredCall] | int]:
+def histories(draw: st.DrawFn, minutes: int = 30, most: int = 7) -> list[list[ScoredCall] | int]:
     """Every call of a few requests in some order and batches, with recomputations of so many minutes."""
-    left = draw(st.permutations(draw(some_requests())))
+    left = draw(st.permutations(draw(some_requests(minutes, most))))
     history: list[list[ScoredCall] | int] = []
     while left:
         size = draw(st.integers(1, len(left)))
@@ -426,6 +429,32 @@ def test_any_order_and_any_batching_ends_in_the_same_as_all_at_once(
     assert sum(said[8] for said in one_by_one[0]) == len(seen), "every call is an attempt of one request"
 
 
+#: A session of four hours whose calls are few enough in the first hour, until those of the third come.
+SESSION: list[list[ScoredCall] | int] = [
+    [failed("a", MIDNIGHT - 61 * MINUTE), good("b", MIDNIGHT - 61 * MINUTE + SECOND)],
+    1,
+    [failed(f"c{n}", MIDNIGHT + n * SECOND) for n in range(3)],
+    1,
+    [failed(f"d{n}", MIDNIGHT - 130 * MINUTE + n * SECOND) for n in range(2)],
+    3,
+]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(histories(minutes=150, most=12))
+@example(SESSION)
+def test_an_id_that_many_share_for_hours_ends_in_the_same_in_any_order_as_after_a_rebuild(
+    engine: sa.Engine, history: list[list[ScoredCall] | int]
+) -> None:
+    seen = [one for event in history if not isinstance(event, int) for one in event]
+    with patch.object(requests, "MOST", 3):
+        one_by_one = after(engine, history)
+        for start, end in ((MIDNIGHT, MIDNIGHT + HOUR), (MIDNIGHT - 3 * HOUR, MIDNIGHT + 3 * HOUR)):
+            rebuild(engine, start, end)
+            assert recomputed(engine) == one_by_one
+        assert one_by_one == after(engine, [seen])
+
+
 def after(
     engine: sa.Engine, history: Iterable[Sequence[ScoredCall] | int]
 ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
@@ -436,6 +465,11 @@ def after(
             recompute_dirty(engine, slice_=event, relate=relate)
         else:
             save(engine, *event)
+    return recomputed(engine)
+
+
+def recomputed(engine: sa.Engine) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """The same, when every dirty minute is recomputed."""
     while recompute_dirty(engine, relate=relate):
         pass
     counted = sa.select(rollup_1m.c.bucket, *COUNTED).group_by(rollup_1m.c.bucket)

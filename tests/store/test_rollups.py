@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from monitor.errors import Transient
 from monitor.records import (
@@ -34,14 +36,16 @@ from monitor.records import (
     JsonScore,
     JudgeOutcome,
     JudgeScore,
+    RequestTruth,
     ScoredCall,
     Scores,
     Status,
     ToolsOutcome,
     ToolsScore,
     Usage,
-    answered,
+    attempt_of,
 )
+from monitor.scorers.fallback.requests import relate
 from monitor.store import Batch, OffsetMove, PostgresStore, ingest, offsets, rollups
 from monitor.store.rollups import rebuild, recompute_dirty, recompute_hours, waiting
 from monitor.store.tables import OUTCOME_COLUMNS, dirty_minutes
@@ -141,7 +145,7 @@ def test_any_history_ends_in_the_rollups_that_its_calls_say(engine: sa.Engine, h
     save = Saver(engine)
     for number, (what, dies) in enumerate(history):
         if isinstance(what, int):
-            for recompute in (recompute_dirty, recompute_hours)[: 1 + number % 2]:
+            for recompute in (recompute_related, recompute_hours)[: 1 + number % 2]:
                 with dying(engine) if dies else nullcontext():
                     recompute(engine, slice_=what)
         else:
@@ -402,8 +406,12 @@ class Saver:
         self._next = end
 
 
+#: As the leader recomputes dirty minutes.
+recompute_related = partial(recompute_dirty, relate=relate)
+
+
 def recompute_all(engine: sa.Engine) -> None:
-    while recompute_dirty(engine):
+    while recompute_related(engine):
         pass
     assert waiting(engine)[0] == 0
 
@@ -411,13 +419,44 @@ def recompute_all(engine: sa.Engine) -> None:
 def expected(seen: Iterable[ScoredCall], tier: str = "rollup_1m") -> Rollups:
     """What a tier should have, computed from the calls one by one."""
     width = HOUR if tier.endswith("1h") else MINUTE
-    buckets: dict[tuple[datetime, str, str], list[ScoredCall]] = {}
-    for one in unique(seen):
+    buckets: dict[tuple[datetime, str, str], list[tuple[ScoredCall, RequestTruth]]] = {}
+    for one, truth in in_requests(unique(seen)):
         at = one.call.started_at
         bucket = at - (at - NOON) % width
         model = "" if "service" in tier else one.call.model_served
-        buckets.setdefault((bucket, one.call.service, model), []).append(one)
-    return {key: rollup(calls) for key, calls in buckets.items()}
+        buckets.setdefault((bucket, one.call.service, model), []).append((one, truth))
+    return {
+        key: {**rollup([one for one, _ in told]), **of_requests([truth for _, truth in told])}
+        for key, told in buckets.items()
+    }
+
+
+def in_requests(calls: Iterable[ScoredCall]) -> Iterator[tuple[ScoredCall, RequestTruth]]:
+    """Each call with the score that it has among those of its request, and what it tells of that.
+
+    Of calls with one id those of ``MINUTES`` that are near each other are one request.
+    """
+    requests: dict[tuple[str, int], list[ScoredCall]] = {}
+    for one in calls:
+        near = round((one.call.started_at - NOON) / (12 * HOUR))
+        requests.setdefault((one.call.request_id or one.call.call_id, near), []).append(one)
+    for request in requests.values():
+        found = relate([attempt_of(one.call, one.scores.fallback, one.scores.cost) for one in request])
+        for one, related in zip(request, found, strict=True):
+            score = structs.replace(one.scores, fallback=related.fallback)
+            yield structs.replace(one, scores=score), related.request
+
+
+def of_requests(told: Sequence[RequestTruth]) -> dict[str, Any]:
+    """What is counted and summed of requests."""
+    firsts = [truth for truth in told if truth.attempts]
+    return {
+        "requests": len(firsts),
+        "requests_failed": sum(not truth.answered for truth in firsts),
+        "requests_rescued": sum(bool(truth.answered) for truth in firsts if truth.attempts > 1),
+        "request_extra_ms": pytest.approx(math.fsum(truth.extra_ms or 0 for truth in firsts), rel=1e-6),
+        "request_extra_cost": sum(truth.extra_cost or 0 for truth in firsts),
+    }
 
 
 def rollup(calls: Sequence[ScoredCall]) -> dict[str, Any]:
@@ -472,7 +511,7 @@ def pairs(of: str, buckets: Iterable[int]) -> dict[str, Any]:
 
 
 def sums(calls: Sequence[ScoredCall]) -> dict[str, float]:
-    """What is counted and summed besides outcomes, each call being the only one of its request."""
+    """What is counted and summed besides outcomes and requests."""
     tools = [risk for one in calls if (risk := one.scores.tools.risk) is not None]
     grounding = [risk for one in calls if (risk := one.scores.grounding.risk) is not None]
     costs = [cost for one in calls if (cost := one.scores.cost) is not None]
@@ -484,11 +523,6 @@ def sums(calls: Sequence[ScoredCall]) -> dict[str, float]:
         "grounding_rated": len(grounding),
         "grounding_risky": sum(risk >= RISKY for risk in grounding),
         "grounding_risk_sum": sum(grounding),
-        "requests": len(calls),
-        "requests_failed": sum(not answered(one.call) for one in calls),
-        "requests_rescued": 0,
-        "request_extra_ms": 0,
-        "request_extra_cost": 0,
         "costed": len(costs),
         "cost": sum(costs),
     }
