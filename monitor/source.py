@@ -49,6 +49,9 @@ _DEFAULTS = {
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 
+#: How the client says that a record's time is the broker's, not its producer's.
+_LOG_APPEND_TIME = 1
+
 #: What the client raises for a partition that has just been taken away. The group is run on the network
 #: thread, so this can happen between any two calls.
 _NOT_OURS = (KafkaError, ValueError, KeyError)
@@ -58,11 +61,13 @@ class Polled(msgspec.Struct, frozen=True):
     """What one poll gave.
 
     ``chunks`` are the records of each partition that has any, in their order; ``ends`` is where the log of
-    each of these partitions ended, as the broker said with them.
+    each of these partitions ended, as the broker said with them. ``written`` is the newest time at which the
+    broker itself wrote one of the records, where the topic keeps that (``LogAppendTime``).
     """
 
     chunks: Mapping[Partition, Sequence[Record]] = {}
     ends: Mapping[Partition, int] = {}
+    written: datetime | None = None
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -189,7 +194,14 @@ class KafkaSource:
         except KafkaError as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
         chunks = {Partition(*target): [to_record(one) for one in chunk] for target, chunk in polled.items()}
-        return Polled(chunks, {partition: self._end(partition, chunks[partition]) for partition in chunks})
+        written = [
+            at
+            for target, chunk in polled.items()
+            if chunk[-1].timestamp_type == _LOG_APPEND_TIME
+            and (at := chunks[Partition(*target)][-1].timestamp) is not None
+        ]
+        ends = {partition: self._end(partition, chunks[partition]) for partition in chunks}
+        return Polled(chunks, ends, max(written, default=None))
 
     def _end(self, partition: Partition, chunk: Sequence[Record]) -> int:
         """The high watermark, never below what was read (some brokers lag behind their own log)."""

@@ -15,6 +15,7 @@ from itertools import count
 
 from msgspec import structs
 
+from monitor.clock import Clock, SystemClock
 from monitor.errors import Fenced, Raced, Transient
 from monitor.ingest.saver import Task
 from monitor.records import Call, DeadLetter, FragmentKind, Partition, Place, Record, ScoredCall, Waiting
@@ -34,9 +35,11 @@ class MemoryStore:
         ledger: records, stored, duplicates and dead letters so far; lost ones, if there were any.
         parts: what waits, by id.
         suspected: the records that may have ended a worker.
+        clock: what time it is by the store.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
         self.suspected: set[Place] = set()
         self.parts: dict[int, Waiting] = {}
         self._part_ids = count(1)
@@ -49,6 +52,10 @@ class MemoryStore:
     def offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
         """See ``Store.offsets``."""
         return {partition: self.next_offsets.get(partition) for partition in partitions}
+
+    def now(self) -> datetime:
+        """See ``Store.now``."""
+        return self.clock.now()
 
     def save(self, batch: Batch) -> Saved:
         """See ``Store.save``."""
@@ -154,6 +161,11 @@ def mark_keys(part: Waiting) -> set[tuple[str, str, str]]:
 class MemoryKafka:
     """A topic and one consumer group.
 
+    Args:
+        partitions: of the topic.
+        topic: its name.
+        appends_time: whether the time of a record is when it was written, as with ``LogAppendTime``.
+
     Attributes:
         logs: the records of each partition, by offset.
         begins: where the log of each partition begins, since retention deleted what was before.
@@ -161,7 +173,8 @@ class MemoryKafka:
         members: the sources of the group.
     """
 
-    def __init__(self, partitions: int = 1, topic: str = "calls") -> None:
+    def __init__(self, partitions: int = 1, topic: str = "calls", *, appends_time: bool = False) -> None:
+        self.appends_time = appends_time
         self.logs: dict[Partition, list[Record]] = {Partition(topic, n): [] for n in range(partitions)}
         self.begins: dict[Partition, int] = dict.fromkeys(self.logs, 0)
         self.committed: dict[Partition, int] = {}
@@ -253,7 +266,9 @@ class MemorySource:
                 self._positions[partition] = taken[-1].offset + 1
                 chunks[partition] = taken
             room -= len(taken)
-        return Polled(chunks, {partition: self._kafka.end(partition) for partition in chunks})
+        ends = {partition: self._kafka.end(partition) for partition in chunks}
+        times = [at for chunk in chunks.values() if (at := chunk[-1].timestamp) is not None]
+        return Polled(chunks, ends, max(times, default=None) if self._kafka.appends_time else None)
 
     def take_rebalanced(self) -> bool:
         """See ``Source.take_rebalanced``."""

@@ -105,10 +105,17 @@ class Client:
         return 7
 
 
-def fetched(offset: int, timestamp: int | None = None) -> Any:
+def fetched(offset: int, timestamp: int | None = None, *, by_broker: bool = False) -> Any:
     """A record as kafka-python gives it."""
     return SimpleNamespace(
-        topic="t", partition=0, offset=offset, value=b"v", key=None, timestamp=timestamp, headers=None
+        topic="t",
+        partition=0,
+        offset=offset,
+        value=b"v",
+        key=None,
+        timestamp=timestamp,
+        timestamp_type=int(by_broker),
+        headers=None,
     )
 
 
@@ -125,6 +132,17 @@ def test_a_poll_gives_what_came_first_and_collects_nothing(monkeypatch: pytest.M
     source = make(monkeypatch, Client([fetched(0)], [fetched(1)]))
     assert offsets(source) == [0]
     assert offsets(source) == [1]
+
+
+@pytest.mark.parametrize(
+    ("by_broker", "written"), [(False, None), (True, datetime(2026, 11, 23, tzinfo=UTC))]
+)
+def test_the_time_at_which_the_broker_wrote_is_told_where_it_is_the_brokers(
+    monkeypatch: pytest.MonkeyPatch, by_broker: bool, written: datetime | None
+) -> None:
+    stamp = 1_795_392_000_000
+    client = Client([fetched(0, stamp - 1, by_broker=by_broker), fetched(1, stamp, by_broker=by_broker)])
+    assert make(monkeypatch, client).poll(60.0).written == written
 
 
 @pytest.mark.parametrize("event", ["on_partitions_revoked", "on_partitions_assigned", "on_partitions_lost"])

@@ -33,6 +33,7 @@ from monitor.ingest.finder import Finder, Start
 from monitor.ingest.joiner import Joiner
 from monitor.ingest.reader import Guarding, Reader, TryingAlone, unguarded, untried
 from monitor.ingest.saver import Saver, ThreadSaver
+from monitor.ingest.store_clock import StoreClock
 from monitor.records import Call, Partition, Place, Record, ScoredCall, Scores
 from monitor.source import Polled, Source
 from monitor.store import Batch, OffsetMove, Saved, Store
@@ -62,7 +63,7 @@ class Worker:
         score: one call to its scores.
         judge: scored calls to the same calls, some with the score of a judge; does not raise, and takes a
             bounded time. It is given a batch again when the batch is put together anew.
-        clock: what time it is, for the window.
+        clock: what time it is by this machine; for the window, where it is ahead of the store's.
         max_lateness: how old a call may be.
         max_skew: how far ahead a call may be.
         keep_content: whether a dead letter may keep the record's bytes, without the credentials in them.
@@ -121,7 +122,8 @@ class Worker:
             clock=monotonic,
         )
         self._finder = Finder(source, store, start, metrics)
-        self._joiner = Joiner(store, self._reader, judge, clock, waits, metrics)
+        self._store_clock = StoreClock(clock, monotonic)
+        self._joiner = Joiner(store, self._reader, judge, self._store_clock, waits, metrics)
         self._judge = judge
         self._clock = clock
         self._max_lateness = max_lateness
@@ -256,6 +258,7 @@ class Worker:
         self._durable = self._finder.offsets(assigned)
         self._next = dict(self._durable)
         self._suspects = self._store.suspects()
+        self._store_clock.set(self._store.now())
         self._source.seek(self._next)
         self._lost = False
         self._lag_told = -LAG_S
@@ -266,8 +269,8 @@ class Worker:
         fresh = self._finder.fresh(polled, self._next)
         if not fresh:
             return
-        now = self._clock.now()
-        window = Window(now - self._max_lateness, now + self._max_skew)
+        now = self._store_clock.now()
+        window = self._window(now, polled.written)
         lost = self._finder.lost(
             {partition: chunk[0].offset for partition, chunk in fresh.items()}, self._next
         )
@@ -298,6 +301,15 @@ class Worker:
             del left[partition]
         self._metrics.in_flight(collected.size + (self._unsaved.collected.size if self._unsaved else 0))
 
+    def _window(self, now: datetime, written: datetime | None) -> Window:
+        """When a call may have started.
+
+        It may be as old as the store's clock allows, since the days that the store has are made by that; and
+        as young as any clock that is known does, as one that is behind must not make live calls dead letters.
+        """
+        latest = max(now, self._clock.now(), written or now)
+        return Window(now - self._max_lateness, latest + self._max_skew)
+
     # -------------------------------------------------------------------------------------------- saving
 
     def _save(self) -> Saved | None:
@@ -326,6 +338,7 @@ class Worker:
         if unsaved is None or unsaved.under_way or self._monotonic() < unsaved.not_before:
             return False
         try:
+            self._store_clock.set(self._store.now())
             if unsaved.batch is None:
                 unsaved.batch, unsaved.judged = (
                     self._joiner.together(unsaved.collected, self._suspects),
@@ -411,7 +424,7 @@ class Worker:
         if now - self._lag_told < LAG_S:
             return
         self._lag_told = now
-        as_of = self._clock.now()
+        as_of = self._store_clock.now()
         try:
             ends = self._source.ends(self._durable)
         except Transient as error:

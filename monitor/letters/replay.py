@@ -11,7 +11,7 @@ import hashlib
 import mmap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -155,8 +155,8 @@ class Replayer:
 
     def _read(self, record: Record, reason: DeadLetterReason) -> Collected:
         """Decode and score it as a worker would, but for the judge, who isn't asked."""
-        now = self._clock.now()
-        window = Window(now - self._max_lateness, now + self._max_skew)
+        own, theirs = self._clock.now(), self._store.now()
+        window = Window(theirs - self._max_lateness, max(own, theirs) + self._max_skew)
         place = Place(record.topic, record.partition, record.offset)
         read = Collected()
         self._reader.read([record], window, {place} if reason in _COSTLY else (), read)
@@ -184,7 +184,8 @@ def replaying(config: Config, engine: sa.Engine, max_lateness: timedelta | None 
             f"--max-lateness must be two days less than retention.calls ({config.retention.calls})"
         )
     with transient_if_unreachable(), engine.begin() as connection:
-        ensure_partitions(connection, clock.now(), max_lateness=max_lateness)
+        now: datetime = connection.execute(sa.select(sa.func.now())).scalar_one()
+        ensure_partitions(connection, now, max_lateness=max_lateness)
     timeout_s = seconds(ingest.record_timeout)
     work = Work(ingest, config.grounding)
     log = KafkaLog(config.kafka.client)

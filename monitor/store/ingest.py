@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from monitor.records import Call, DeadLetter, Partition, Place, ScoredCall, Waiting, dimensions
 from monitor.store import parts
 from monitor.store.copying import copy_calls
-from monitor.store.database import transient_if_unreachable
+from monitor.store.database import server_now, transient_if_unreachable
 from monitor.store.letters import Replay, keep, refused_letter, settle
 from monitor.store.offsets import OffsetMove, book, move_offsets, read_offsets
 from monitor.store.refusals import copy_bisecting
@@ -73,6 +73,14 @@ class Store(Protocol):
 
     def offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
         """The next offset of each partition; ``None`` where nothing was saved yet.
+
+        Raises:
+            Transient: the store can't be reached now.
+        """
+        ...
+
+    def now(self) -> datetime:
+        """What time it is by the store's clock.
 
         Raises:
             Transient: the store can't be reached now.
@@ -181,6 +189,10 @@ class PostgresStore:
         """See ``Store.offsets``."""
         with transient_if_unreachable(), self._engine.begin() as connection:
             return read_offsets(connection, partitions)
+
+    def now(self) -> datetime:
+        """See ``Store.now``."""
+        return server_now(self._engine)
 
     def save(self, batch: Batch) -> Saved:
         """See ``Store.save``."""

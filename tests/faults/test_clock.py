@@ -28,16 +28,7 @@ def test_nothing_is_lost_when_the_clock_is_stepped(
     clock.write_text("0")
     path = os.pathsep.join((str(Path(__file__).parent / "stepped"), str(ROOT)))
     environment = {"PYTHONPATH": path, "STEPPED_CLOCK": str(clock)}
-    with staged(
-        tmp_path,
-        own_kafka.bootstrap_servers,
-        own_postgres,
-        environment=environment,
-        # By a clock that is an hour behind, every call is an hour ahead.
-        ingest={"workers": 1, "max_skew": "2h"},
-        # By a clock that is an hour ahead, a call has waited for its other part for long enough.
-        in_parts=False,
-    ) as stage:
+    with staged(tmp_path, own_kafka.bootstrap_servers, own_postgres, environment=environment) as stage:
         proof = Proof(stage, record)
         with proof.of("clock stepped by an hour, forward and back"):
             for step in STEPS * (5 if long_form else 1):

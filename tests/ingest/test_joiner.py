@@ -37,7 +37,7 @@ class Several(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = ManualClock(NOON)
+        self.clock: ManualClock = ManualClock(NOON)
         self.races = 0
         self.saves = 0
         self.looks = 0

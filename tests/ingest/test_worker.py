@@ -115,6 +115,7 @@ def decode(record: Record, window: Window) -> Decoded:
 
 
 def make_worker(source: MemorySource, store: MemoryStore, **changes: Any) -> Worker:
+    """A worker; the store's clock is the machine's, unless ``store_clock`` is given."""
     settings: dict[str, Any] = {
         "decode": decode,
         "score": lambda _: scores(),
@@ -128,7 +129,9 @@ def make_worker(source: MemorySource, store: MemoryStore, **changes: Any) -> Wor
         "saver": MemorySaver(),
         "monotonic": Seconds(),
     }
-    return Worker(source, store, **{**settings, **changes})
+    settings |= changes
+    store.clock = changes.get("store_clock", settings["clock"])
+    return Worker(source, store, **{name: value for name, value in settings.items() if name != "store_clock"})
 
 
 @pytest.fixture
@@ -235,16 +238,71 @@ def test_decode_is_given_the_window_of_the_moment(kafka: MemoryKafka, store: Fai
         windows.append(window)
         return decode(record, window)
 
-    clock = ManualClock(NOON)
-    worker = make_worker(MemorySource(kafka), store, decode=decode_and_note, clock=clock)
+    clock, seconds = ManualClock(NOON), Seconds()
+    worker = make_worker(MemorySource(kafka), store, decode=decode_and_note, clock=clock, monotonic=seconds)
     worker.step()
     for value in "ab":
         produce(kafka, value)
         worker.step()
         clock.advance(timedelta(hours=1))
+        seconds.now += 3600
     first = Window(NOON - timedelta(days=7), NOON + timedelta(minutes=10))
     hour = timedelta(hours=1)
     assert windows == [first, Window(first.earliest + hour, first.latest + hour)]
+
+
+MINUTE, LONG = timedelta(minutes=1), timedelta(days=20_000)
+
+#: How far the clocks of worker, store and broker are off (``None``: the topic doesn't have that), and
+#: the one by which a call may start latest.
+WRONG_CLOCKS = {
+    "behind by minutes": (-11 * MINUTE, timedelta(), None, timedelta()),
+    "in 1970": (-LONG, timedelta(), None, timedelta()),
+    "ahead": (60 * MINUTE, timedelta(), None, 60 * MINUTE),
+    "the store's behind": (timedelta(), -11 * MINUTE, None, timedelta()),
+    "both behind, and the broker's right": (-11 * MINUTE, -LONG, timedelta(), timedelta()),
+}
+
+
+@pytest.mark.parametrize(
+    ("own", "stores", "brokers", "latest"), WRONG_CLOCKS.values(), ids=WRONG_CLOCKS.keys()
+)
+def test_no_clock_that_is_wrong_makes_a_live_call_one_of_the_future(
+    store: Failing, own: timedelta, stores: timedelta, brokers: timedelta | None, latest: timedelta
+) -> None:
+    windows: list[Window] = []
+
+    def note(record: Record, window: Window) -> Decoded:
+        windows.append(window)
+        return decode(record, window)
+
+    kafka = MemoryKafka(appends_time=brokers is not None)
+    seconds, store_clock = Seconds(), ManualClock(NOON + stores)
+    worker = make_worker(
+        MemorySource(kafka),
+        store,
+        decode=note,
+        clock=ManualClock(NOON + own),
+        store_clock=store_clock,
+        monotonic=seconds,
+    )
+    worker.step()
+    for passed in (timedelta(), timedelta(hours=2)):
+        seconds.now += passed.total_seconds()
+        kafka.produce(b"a", timestamp=NOON)
+        worker.step()
+    assert windows[0] == Window(NOON + stores - timedelta(days=7), NOON + latest + 10 * MINUTE)
+    assert windows[1].earliest == windows[0].earliest + timedelta(hours=2), "the store is away meanwhile"
+
+
+def test_the_watermark_is_no_later_than_the_look_at_the_log(kafka: MemoryKafka, store: Failing) -> None:
+    """By a worker's clock that is ahead it would be that of the save, after records that came meanwhile."""
+    ahead, seconds = ManualClock(NOON + timedelta(hours=1)), Seconds()
+    settings = {"clock": ahead, "store_clock": ManualClock(NOON), "monotonic": seconds}
+    worker = make_worker(MemorySource(kafka), store, **settings)
+    worker.step()
+    worker.step()
+    assert store.reached == {PARTITION: NOON}
 
 
 @pytest.mark.parametrize("keep_content", [False, True])
@@ -1250,9 +1308,12 @@ def decode_parts(record: Record, window: Window) -> Decoded:
 
 
 class Raced:
-    """Two workers of one store, each with a topic of its own, and the time that both see."""
+    """Two workers of one store, each with a topic of its own, and the time that both see.
 
-    def __init__(self, store: MemoryStore) -> None:
+    The first one's own clock may be ahead.
+    """
+
+    def __init__(self, store: MemoryStore, ahead: timedelta = timedelta()) -> None:
         self.clock = ManualClock(NOON)
         self.seconds = Seconds()
         self.topics = (MemoryKafka(), MemoryKafka(topic="events"))
@@ -1261,11 +1322,12 @@ class Raced:
                 MemorySource(topic),
                 store,
                 decode=decode_parts,
-                clock=self.clock,
+                clock=ManualClock(NOON + own),
+                store_clock=self.clock,
                 waits=WAITS,
                 monotonic=self.seconds,
             )
-            for topic in self.topics
+            for topic, own in zip(self.topics, (ahead, timedelta()), strict=True)
         ]
         for worker in self.workers:
             worker.step()
@@ -1278,6 +1340,7 @@ class Raced:
     def later(self, seconds: float) -> None:
         """Time goes by, and the first worker turns."""
         self.clock.advance(timedelta(seconds=seconds))
+        self.seconds.now += seconds
         self.workers[0].step()
 
 
@@ -1296,8 +1359,9 @@ def test_a_span_and_its_event_are_one_call_whichever_worker_reads_which(
     assert store.ledger["stored"] == 1
 
 
-def test_a_part_whose_rest_never_comes_is_a_call_when_its_wait_ends(store: Failing) -> None:
-    two = Raced(store)
+@pytest.mark.parametrize("ahead", [0, 1, -1], ids=["right clocks", "one ahead", "one behind"])
+def test_a_part_whose_rest_never_comes_is_a_call_when_its_wait_ends(store: Failing, ahead: int) -> None:
+    two = Raced(store, ahead * timedelta(hours=1))
     two.read(1, "span")
     two.later(119)
     assert ids(store) == []

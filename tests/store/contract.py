@@ -55,6 +55,11 @@ class StoreContract:
         assert subject.store.offsets([PARTITION, OTHER]) == {PARTITION: None, OTHER: None}
         assert subject.store.offsets([]) == {}
 
+    def test_it_says_what_time_it_is(self, subject: Subject) -> None:
+        before = subject.store.now()
+        assert before.tzinfo is not None
+        assert subject.store.now() >= before
+
     def test_a_save_stores_the_calls_and_moves_the_offset(self, subject: Subject) -> None:
         saved = subject.store.save(batch([scored("a"), scored("b")], [dead_letter(2)]))
         assert saved == Saved(stored=2, duplicates=0, dead_letters=1)
