@@ -82,8 +82,26 @@ def test_only_an_object_or_array_can_be_truncated(text: str, truncated: bool) ->
 @pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 1_000, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_deep_nesting_is_refused(levels: int, opening: str, closing: str) -> None:
-    with pytest.raises(Broken, match="too deep"):
+    with pytest.raises(Broken, match="too deep") as caught:
         parse(opening * levels + "0" + closing * levels)
+    assert caught.value.beyond
+
+
+@pytest.mark.parametrize(
+    ("text", "beyond"),
+    [
+        ("1e400", True),
+        ('{"a": [-1e999]}', True),
+        ('["' + "[" * 2_000 + '"]' + "[" * 2_000, False),
+        ("[1e400, nope]", False),
+        ("[" * 100_000, False),
+        ('{"a":' * 100_000 + "1", False),
+    ],
+)
+def test_what_is_over_a_limit_may_be_json_and_what_is_broken_besides_is_not(text: str, beyond: bool) -> None:
+    with pytest.raises(Broken) as caught:
+        parse(text)
+    assert caught.value.beyond is beyond
 
 
 def test_depth_counts_containers() -> None:

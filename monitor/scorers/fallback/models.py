@@ -37,8 +37,8 @@ FAMILIES = word_set("""
     gpt oss chatgpt o davinci babbage codex whisper claude gemini gemma palm llama codellama mistral
     mixtral ministral magistral codestral devstral pixtral voxtral command commandr commanda aya grok
     deepseek qwen qwq qvq kimi glm chatglm minimax phi orca wizardlm nova titan jamba jurassic sonar pplx
-    palmyra granite nemotron falcon yi baichuan ernie doubao hunyuan dbrx mpt olmo solar exaone vicuna hermes starcoder
-    smollm opt reka embed embedding
+    palmyra granite nemotron falcon yi baichuan ernie doubao hunyuan dbrx mpt olmo solar exaone vicuna hermes
+    starcoder smollm opt reka embed embedding
 """)
 
 #: The words that tell a family's siblings apart: smaller, faster or cheaper ones, and larger ones.

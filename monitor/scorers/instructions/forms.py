@@ -47,7 +47,7 @@ def _json(text: str) -> str | None:
     try:
         parse(text)
     except Broken as broken:
-        return _fenced(text) or broken.reason
+        return None if broken.beyond else _fenced(text) or broken.reason
     return None
 
 

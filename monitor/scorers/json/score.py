@@ -47,6 +47,7 @@ _UNJUDGED = JsonScore(JsonOutcome.UNKNOWN, f"more than {MAX_ANSWERS} choices")
 _REPORTED = JsonScore(JsonOutcome.NOT_JSON, "reported by the provider")
 _FENCE = "```"
 _START = re.compile(r"[{\[]")
+_LINE_END = re.compile(r"[ \t\r.`]*+(?:\n|\Z)")
 _FAILURES = (
     JsonOutcome.NOT_JSON,
     JsonOutcome.FENCED,
@@ -101,6 +102,8 @@ def _judge(answer: Answer, promise: Promise, schemas: Schemas) -> JsonScore:
     try:
         value = parse(answer.text)
     except Broken as broken:
+        if broken.beyond:
+            return JsonScore(JsonOutcome.UNKNOWN, broken.reason)
         return _explain(answer, broken, promise, schemas)
     score = _judge_value(value, answer.text, promise, schemas)
     if score.outcome is JsonOutcome.SCHEMA_VIOLATION and answer.is_call and _is_cut(answer):
@@ -184,6 +187,8 @@ def _inside(outcome: JsonOutcome, text: str, promise: Promise, schemas: Schemas)
     try:
         value = parse(text)
     except Broken as broken:
+        if broken.beyond:
+            return JsonScore(outcome, broken.reason)
         return JsonScore(
             JsonOutcome.TRUNCATED if broken.truncated else JsonOutcome.NOT_JSON,
             f"fenced: {broken.reason}",
@@ -231,7 +236,10 @@ def _ends_inside(text: str) -> bool:
 
 
 def _find(text: str, promise: Promise) -> tuple[int, int] | None:
-    """Where a JSON object or array stands in ``text``: the first of ``MAX_STARTS`` places that holds one."""
+    """Where a JSON object or array stands in ``text``: the first of ``MAX_STARTS`` places that holds one.
+
+    An empty one may be a mark in prose ("use {} for it"), and counts only at the end of a line.
+    """
     decoder = json.JSONDecoder(parse_int=len, parse_float=len)
     for match in islice(_START.finditer(text), MAX_STARTS):
         before = text[: match.start()]
@@ -244,6 +252,6 @@ def _find(text: str, promise: Promise) -> tuple[int, int] | None:
             value = parse(text[match.start() : end])
         except (ValueError, RecursionError, Broken):
             continue
-        if value:
+        if value or _LINE_END.match(text, end):
             return match.start(), end
     return None

@@ -15,13 +15,16 @@ from monitor.records import (
     Contract,
     ContractKind,
     ErrorCategory,
+    Expected,
     FinishReason,
+    InstructionsOutcome,
     JsonOutcome,
     Output,
     Status,
     Tool,
     ToolCall,
 )
+from monitor.scorers.instructions import score_instructions
 from monitor.scorers.json import score_json
 from tests.scorers.build import call, json_call
 
@@ -109,6 +112,38 @@ def test_the_detail_tells_the_token_limit_from_the_models_own_mistake(
 ) -> None:
     score = score_json(json_call(text, PERSON, finish))
     assert (score.outcome, score.detail) == (JsonOutcome.TRUNCATED, detail)
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "saved"),
+    [
+        ("Result: {}", JsonOutcome.WRAPPED, True),
+        ("Nothing was found: `{}`.", JsonOutcome.WRAPPED, True),
+        ("{}\n\nThere is nothing else.", JsonOutcome.WRAPPED, True),
+        ("Write {} where the name goes.", JsonOutcome.NOT_JSON, False),
+        ("No matches: []", JsonOutcome.NOT_JSON, False),  # JSON mode promises an object
+    ],
+)
+def test_an_empty_value_after_prose_is_wrapped_as_any_other(
+    text: str, outcome: JsonOutcome, saved: bool
+) -> None:
+    score = score_json(json_call(text))
+    assert (score.outcome, score.recoverable) == (outcome, saved)
+
+
+def test_an_empty_array_after_prose_keeps_a_schema_that_takes_one_and_breaks_another() -> None:
+    assert score_json(json_call("No matches: []", {"type": "array"})).recoverable is True
+    broken = score_json(json_call("Result: {}", PERSON))
+    assert (broken.outcome, broken.recoverable) == (JsonOutcome.WRAPPED, False)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1e400}', '{"a":' * 200 + "1" + "}" * 200])
+def test_json_that_is_over_a_limit_is_not_blamed_on_the_model(text: str) -> None:
+    assert score_json(json_call(text)).outcome is JsonOutcome.UNKNOWN
+    fenced = score_json(json_call(f"```json\n{text}\n```"))
+    assert (fenced.outcome, fenced.recoverable) == (JsonOutcome.FENCED, None)
+    free = call(outputs=(Output(text),), expected=Expected(format="json"))
+    assert score_instructions(free).outcome is InstructionsOutcome.OK
 
 
 @pytest.mark.parametrize(
