@@ -1,8 +1,8 @@
 """The ``json`` table: agreement with five public sets, ours beside the plain parser and validator.
 
 Every disagreement is printed with its reason, and what is left out is counted by name. The reference is
-``json.loads`` and ``jsonschema``, whose validators are made beforehand; ours finds each schema in its
-cache.
+``json.loads`` and ``jsonschema`` with every format checker that it knows (its extra ``format-nongpl``), whose
+validators are made beforehand; ours finds each schema in its cache.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ EXPECTED = {
     "empty": JsonOutcome.EMPTY,
     "refusal": JsonOutcome.REFUSED,
 }
+
+#: What the reference checks beyond JSON Schema's other rules; some need packages of the extra.
+FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER.checkers
 
 #: The drafts of JSON-Schema-Test-Suite that a validator here knows, by ``$schema``.
 DRAFTS = {
@@ -92,6 +95,7 @@ def table(data: Path, _split: str) -> None:
     folder = data / "scoring" / "jsonmode"
     corruptions(folder)
     print("\njson: agreement with the labels; the target is all of them")
+    print(f"  plain is json.loads and jsonschema, which checks {len(FORMATS)} formats")
     print(f"  {'set':24}{'cases':>7}{'ours':>7}{'plain':>7}   µs ours  plain")
     for judged in (
         answers(folder),

@@ -103,21 +103,27 @@ def _print_flags(every: Sequence[Scored]) -> None:
 
 
 def _print_ranks(every: Sequence[Scored]) -> None:
-    """AUROC against the right rows, of all answers, of those with a call, and of each kind of mistake."""
+    """AUROC against the right rows, of all answers, of those with a call, and of each kind of mistake.
+
+    The best reference of a row is named; one that is above ours is marked.
+    """
     with_call = [each for each in every if _made(each)]
     groups = {"all answers": every, "with a call": with_call}
     kinds = sorted({each.row["error_type"] for each in with_call if each.wrong})
     for kind in kinds:
         groups[kind] = [each for each in with_call if not each.wrong or each.row["error_type"] == kind]
-    print(f"    {'AUROC':24}{'wrong':>6}{'risk':>8}{'ungrounded':>12}{'other tool':>12}")
+    references = {"ungrounded": plain_ungrounded, "other tool": plain_other_tool}
+    print(f"    {'AUROC':24}{'wrong':>6}{'risk':>8}{'ungrounded':>12}{'other tool':>12}   best reference")
     for title, group in groups.items():
         labels = [each.wrong for each in group]
-        ours, *references = [
-            auroc([rank(each) for each in group], labels)
-            for rank in (lambda each: each.risk, plain_ungrounded, plain_other_tool)
-        ]
+        ours = auroc([each.risk for each in group], labels)
+        figures = {name: auroc([rank(each) for each in group], labels) for name, rank in references.items()}
+        best = max(figures, key=figures.__getitem__)
+        above = ", above ours" if figures[best] > ours else ""
         print(
-            f"    {title:24}{sum(labels):6}{ours:8.3f}" + "".join(f"{figure:12.3f}" for figure in references)
+            f"    {title:24}{sum(labels):6}{ours:8.3f}"
+            + "".join(f"{figure:12.3f}" for figure in figures.values())
+            + f"   {best} {figures[best]:.3f}{above}"
         )
 
 
