@@ -13,10 +13,12 @@ from enum import StrEnum
 class DeadLetterReason(StrEnum):
     """Why a record could not be used. A closed list: it is a column value and a metric label."""
 
+    UNREADABLE = "unreadable"
+    """What is in Kafka at this place is no record: its batch can't be unpacked, or is not what it says."""
     EMPTY = "empty"
     """The record has no value (a tombstone, or zero bytes)."""
     TOO_LARGE = "too_large"
-    """The value is larger than ``ingest.max_record_bytes``."""
+    """The value is larger than ``ingest.max_record_bytes``; or it, or its batch, than is unpacked at all."""
     NOT_JSON = "not_json"
     """The value is not JSON by RFC 8259, even after bad UTF-8 and lone surrogates were replaced."""
     TOO_DEEP = "too_deep"

@@ -15,6 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from monitor.errors import DeadLetterReason
+
 # ---------------------------------------------------------------------------------------------------- call
 
 
@@ -771,11 +773,19 @@ class Progress(NamedTuple):
     """When something of it was last saved, or it was last found read to its end."""
 
 
+class Unread(_Value, frozen=True):
+    """Why nothing is known of a record but its place."""
+
+    reason: DeadLetterReason
+    detail: str
+
+
 class Record(_Value, frozen=True):
     """One message as it came from Kafka, or one line of a file.
 
     ``timestamp`` is the broker's or producer's time of the message; calls that carry no time of their
-    own started then. ``value`` is ``None`` for a tombstone.
+    own started then; ``by_broker`` says which of the two it is. ``value`` is ``None`` for a tombstone, and
+    where ``unread`` says why it can't be had.
     """
 
     topic: str
@@ -785,6 +795,8 @@ class Record(_Value, frozen=True):
     key: bytes | None = None
     timestamp: datetime | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
+    unread: Unread | None = None
+    by_broker: bool = False
 
 
 class DeadLetter(_Value, frozen=True):

@@ -11,7 +11,6 @@ import math
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +23,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.structs import OffsetAndMetadata
 
 from monitor.errors import Permanent, Transient
+from monitor.fetching.fetcher import read_carefully
 from monitor.records import Partition, Record
 
 #: Milliseconds that a member which does not read gives its group. A rebalance is made in steps, and with a
@@ -48,9 +48,6 @@ _DEFAULTS = {
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
-
-#: How the client says that a record's time is the broker's, not its producer's.
-_LOG_APPEND_TIME = 1
 
 #: What the client raises for a partition that has just been taken away. The group is run on the network
 #: thread, so this can happen between any two calls.
@@ -193,14 +190,10 @@ class KafkaSource:
             polled = self._consumer.poll(timeout_ms=math.ceil(timeout_s * 1000))
         except KafkaError as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
-        chunks = {Partition(*target): [to_record(one) for one in chunk] for target, chunk in polled.items()}
-        written = [
-            at
-            for target, chunk in polled.items()
-            if chunk[-1].timestamp_type == _LOG_APPEND_TIME
-            and (at := chunks[Partition(*target)][-1].timestamp) is not None
-        ]
+        chunks = {Partition(*target): chunk for target, chunk in polled.items()}
         ends = {partition: self._end(partition, chunks[partition]) for partition in chunks}
+        newest = (chunk[-1] for chunk in chunks.values())
+        written = [one.timestamp for one in newest if one.by_broker and one.timestamp is not None]
         return Polled(chunks, ends, max(written, default=None))
 
     def _end(self, partition: Partition, chunk: Sequence[Record]) -> int:
@@ -331,7 +324,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
 
 
 def open_consumer(client: Mapping[str, Any], *, group_id: str | None, **ours: Any) -> KafkaConsumer:
-    """A consumer with the settings of the configuration, and with ours.
+    """A consumer with the settings of the configuration, and with ours, whose polls give ``Record``s.
 
     Raises:
         Transient: the brokers can't be reached.
@@ -359,22 +352,9 @@ def _open(**settings: Any) -> KafkaConsumer:
             return client
 
         consumer = KafkaConsumer(kafka_client=make_client, **settings)
+        read_carefully(consumer)
         on_failure.pop_all()
     return consumer
-
-
-def to_record(fetched: Any) -> Record:
-    """A message of the client's as a record."""
-    stamp = fetched.timestamp
-    return Record(
-        topic=fetched.topic,
-        partition=fetched.partition,
-        offset=fetched.offset,
-        value=fetched.value,
-        key=fetched.key,
-        timestamp=datetime.fromtimestamp(stamp / 1000, UTC) if stamp and 0 < stamp < 2**43 else None,
-        headers=tuple(fetched.headers or ()),
-    )
 
 
 def _require_crc32c() -> None:

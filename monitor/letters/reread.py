@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 
 from monitor.errors import Transient
 from monitor.records import Place, Record
-from monitor.source import open_consumer, to_record
+from monitor.source import open_consumer
 
 #: Seconds that a broker has to answer.
 PATIENCE_S = 30.0
@@ -69,7 +69,8 @@ def _read(consumer: KafkaConsumer, target: TopicPartition, offset: int) -> Recor
     consumer.seek(target, offset)
     deadline = time.monotonic() + PATIENCE_S
     while (left := deadline - time.monotonic()) > 0:
+        found: Record
         for found in consumer.poll(timeout_ms=int(left * 1000), max_records=1).get(target, ()):
             # A compacted log goes on with a later one.
-            return to_record(found) if found.offset == offset else None
+            return found if found.offset == offset else None
     raise Transient(f"Kafka: nothing of {target.topic}/{target.partition} for {PATIENCE_S:g} s")

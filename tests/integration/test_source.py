@@ -11,9 +11,11 @@ from datetime import datetime
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
-from monitor.errors import Transient
+from monitor.errors import DeadLetterReason, Transient
+from monitor.fetching.batches import MOST_OF_RECORD
 from monitor.records import Partition, Record
 from monitor.source import KafkaSource, Polled
+from tests.fetching.build import Name
 from tests.services.apache_kafka import ApacheKafka
 from tests.services.plugin import Kafka
 from tests.source_contract import (
@@ -103,6 +105,61 @@ def test_a_record_of_five_megabytes_is_read_between_its_neighbours(cluster: Kafk
     settle(cluster, source)
     from_the_beginning(source)
     assert [record.value for record in read(source, 3)] == [b"before", large, b"after"]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_a_topic_that_is_compressed_is_read(kafka: Kafka, cluster: KafkaCluster, codec: str) -> None:
+    topic, partition = cluster.partitions[0]
+    with KafkaProducer(
+        bootstrap_servers=kafka.bootstrap_servers, compression_type=codec, linger_ms=1_000
+    ) as producer:
+        for n in range(20):
+            producer.send(topic, b"%d" % n * 5_000, partition=partition)
+    source = cluster.open(max_records=7)
+    settle(cluster, source)
+    from_the_beginning(source)
+    assert [record.value for record in read(source, 20)] == [b"%d" % n * 5_000 for n in range(20)]
+
+
+def test_a_header_whose_name_is_no_text_stops_nothing(cluster: KafkaCluster) -> None:
+    cluster.produce(b"before")
+    cluster.produce(b"named", headers=[(Name(b"x-caf\xe9"), b"1")])
+    cluster.produce(b"after")
+    source = cluster.open()
+    settle(cluster, source)
+    from_the_beginning(source)
+    records = read(source, 3)
+    assert [record.value for record in records] == [b"before", b"named", b"after"]
+    assert records[1].headers == (("x-caf\ufffd", b"1"),)
+
+
+def test_a_record_that_is_far_larger_unpacked_costs_itself_and_no_neighbour_in_its_batch(
+    kafka: Kafka, cluster: KafkaCluster
+) -> None:
+    topic, partition = cluster.partitions[0]
+    with KafkaProducer(
+        bootstrap_servers=kafka.bootstrap_servers,
+        compression_type="zstd",
+        linger_ms=60_000,
+        batch_size=2**31,
+        max_request_size=2**31 - 1,
+    ) as producer:
+        for value in (b"before", bytes(MOST_OF_RECORD), b"after"):
+            producer.send(topic, value, partition=partition)
+    cluster.produce(b"elsewhere", 1)
+    source = cluster.open()
+    settle(cluster, source)
+    from_the_beginning(source)
+    found = {(one.partition, one.offset): one for one in read(source, 4)}
+    assert {place: one.value for place, one in found.items()} == {
+        (0, 0): b"before",
+        (0, 1): None,
+        (0, 2): b"after",
+        (1, 0): b"elsewhere",
+    }
+    unread = found[0, 1].unread
+    assert unread is not None
+    assert unread.reason is DeadLetterReason.TOO_LARGE
 
 
 def test_what_a_producer_took_back_is_not_read(kafka: Kafka, cluster: KafkaCluster) -> None:
