@@ -92,9 +92,10 @@ def decode(
     """
     if format != AUTO and format not in formats():
         raise ConfigError(f"no format {format!r}; there are {', '.join((AUTO, *formats()))}")
+    if record.unread is not None:
+        bad = BadInput(record.unread.reason, record.unread.detail)
+        return Decoded((), (dead_letter(record, bad, keep_content=False),))
     try:
-        if record.unread is not None:
-            raise BadInput(record.unread.reason, record.unread.detail)
         binary, items = _taken_apart(text.within(record.value, max_bytes), format, max_items)
     except BadInput as bad:
         return Decoded((), (dead_letter(record, bad, keep_content=keep_content),))

@@ -83,8 +83,11 @@ class CarefulRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-p
             for old in batch:
                 if self.check_crcs and not old.validate_crc():
                     raise Corrupt("its checksum is wrong")
-                stamp = time_of(old.timestamp)
-                yield self._read(old.size_in_bytes, Record(*partition, old.offset, old.value, old.key, stamp))
+                by_broker = old.timestamp_type == batch.LOG_APPEND_TIME
+                record = Record(
+                    *partition, old.offset, old.value, old.key, time_of(old.timestamp), by_broker=by_broker
+                )
+                yield self._read(old.size_in_bytes, record)
         except Exception as error:  # noqa: BLE001 - the declared edge: whatever a library says of such bytes
             # A packed message has the offset of the last one in it.
             for offset in range(self.next_fetch_offset, batch.base_offset + 1):

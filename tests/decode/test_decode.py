@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.decode import Window, decode, formats, registry
 from monitor.errors import ConfigError, DeadLetterReason
-from monitor.records import Call, Record
+from monitor.records import Call, Record, Unread
 from tests.decode.build import RECEIVED, call_of, chat, dead_letter_of, native, record
 from tests.decode.langfuse.build import batch, created, event
 
@@ -124,6 +124,13 @@ def test_lines_of_arrays_come_apart() -> None:
 def test_a_call_knows_where_it_was_read() -> None:
     source = call_of(native()).source
     assert (source.format, source.topic, source.partition, source.offset) == ("native", "llm-calls", 3, 41)
+
+
+def test_a_record_of_which_only_the_place_is_known_is_a_dead_letter_that_says_why() -> None:
+    unread = Record("llm-calls", 3, 41, None, unread=Unread(DeadLetterReason.UNREADABLE, "no gzip"))
+    (letter,) = decode(unread, keep_content=True).dead_letters
+    assert (letter.topic, letter.partition, letter.offset) == ("llm-calls", 3, 41)
+    assert (letter.reason, letter.detail, letter.size, letter.value) == ("unreadable", "no gzip", 0, None)
 
 
 def test_a_dead_letter_keeps_its_bytes_only_when_told_to() -> None:

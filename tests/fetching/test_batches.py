@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kafka.record.default_records import DefaultRecordBatch
 
 from monitor.errors import DeadLetterReason, Permanent
 from monitor.fetching import batches
@@ -132,12 +133,21 @@ def test_a_codec_that_this_release_does_not_know_is_for_a_person(number: int) ->
 @given(codec=st.sampled_from(sorted(CODECS)), junk=st.binary(max_size=200), at=st.integers(0, 400))
 def test_whatever_is_in_a_batch_each_place_comes_once_and_in_order(codec: str, junk: bytes, at: int) -> None:
     good = batch_bytes([bytes([n]) * 30 for n in range(8)], codec=codec, base=100)
-    packed = bytearray(good[61:])
+    packed = bytearray(good[DefaultRecordBatch.HEADER_STRUCT.size :])
     packed[at : at + len(junk)] = junk
     offsets = [record.offset for record in records_of(repacked(good, bytes(packed)))]
     assert offsets == sorted(set(offsets))
     assert set(offsets) <= set(range(100, 108))
     assert offsets[-1] == 107 or len(offsets) == 8
+
+
+def test_the_time_is_the_brokers_where_the_broker_sets_it() -> None:
+    whole = batch_bytes([b"a", b"b"])
+    records = whole[DefaultRecordBatch.HEADER_STRUCT.size :]
+    by_broker = records_of(repacked(whole, records, DefaultRecordBatch.TIMESTAMP_TYPE_MASK))
+    last = FIRST + timedelta(milliseconds=1)
+    assert [(record.timestamp, record.by_broker) for record in by_broker] == [(last, True)] * 2
+    assert [record.by_broker for record in records_of(whole)] == [False, False]
 
 
 @pytest.mark.parametrize(
