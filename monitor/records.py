@@ -258,6 +258,8 @@ class Source(_Value, frozen=True):
     offset: int = 0
     item: int = 0
     """Position within the record, where one record holds several calls."""
+    logged: bool = False
+    """Whether the call's start is only the time at which its record was logged: the record says none."""
 
 
 class CallFields(_Value, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from monitor.records import Call, DeadLetter, FragmentKind, Partition, Place, Re
 from monitor.source import Polled
 from monitor.store import Batch, Saved
 from monitor.store.ingest import APART
+from monitor.store.logged import APART as LOGGED_APART
 
 
 class MemoryStore:
@@ -63,8 +64,11 @@ class MemoryStore:
             if self.next_offsets.get(partition) != move.expected:
                 raise Fenced(f"{partition} is at {self.next_offsets.get(partition)}, not {move.expected}")
         put = self._put(batch)
-        new = {(scored.call.started_at, scored.call.call_id): scored for scored in batch.calls}
-        new = {key: scored for key, scored in new.items() if key not in self.calls}
+        new: dict[tuple[datetime, str], ScoredCall] = {}
+        for scored in batch.calls:
+            key, seen = (scored.call.started_at, scored.call.call_id), self.calls | new
+            if key not in seen and not any(_is_logged_again(scored.call, one.call) for one in seen.values()):
+                new[key] = scored
         saved = Saved(len(new), len(batch.calls) - len(new), len(batch.dead_letters))
         self.calls |= new
         self.parts = put
@@ -140,6 +144,15 @@ def _is_same_call(call: Call, stored: Call) -> bool:
         and (call.call_id == stored.call_id or (call.span_id is not None and call.span_id == stored.span_id))
         and (call.started_at, call.call_id) != (stored.started_at, stored.call_id)
     )
+
+
+def _is_logged_again(call: Call, stored: Call) -> bool:
+    """Whether the call is one that only its log dates, and that is stored with another start."""
+    of_call, of_stored = (
+        (one.call_id, one.request_id or one.trace_id or one.call_id) for one in (call, stored)
+    )
+    near = abs(call.started_at - stored.started_at) <= LOGGED_APART
+    return call.source.logged and of_call == of_stored and near
 
 
 def _place(batch: Batch) -> Partition | None:

@@ -53,8 +53,8 @@ class Context(msgspec.Struct, frozen=True):
             raise BadInput(DeadLetterReason.INVALID_RECORD, "no time: neither its own nor the record's")
         return self.record.timestamp
 
-    def source(self, format_name: str) -> Source:
-        """The provenance of a call of this format."""
+    def source(self, format_name: str, *, logged: bool = False) -> Source:
+        """The provenance of a call of this format; ``logged`` where its record says no start."""
         record = self.record
         return Source(
             format=format_name,
@@ -62,6 +62,7 @@ class Context(msgspec.Struct, frozen=True):
             partition=record.partition,
             offset=record.offset,
             item=self.item,
+            logged=logged,
         )
 
 

@@ -29,6 +29,8 @@ def copy_calls(cursor: Cursor, rows: Sequence[Row]) -> int:
     Raises:
         psycopg.Error: a row that Postgres doesn't take; nothing is written.
     """
+    if not rows:
+        return 0
     try:
         with cursor.connection.transaction():
             _write(cursor, _STRAIGHT, rows)

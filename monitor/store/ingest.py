@@ -16,13 +16,13 @@ import msgspec
 import sqlalchemy as sa
 
 from monitor.records import Call, DeadLetter, Partition, Place, ScoredCall, Waiting, dimensions
-from monitor.store import parts
+from monitor.store import logged, parts
 from monitor.store.copying import copy_calls
 from monitor.store.database import server_now, transient_if_unreachable
 from monitor.store.letters import Replay, keep, refused_letter, settle
 from monitor.store.offsets import OffsetMove, book, move_offsets, read_offsets
-from monitor.store.refusals import copy_bisecting
-from monitor.store.rows import row
+from monitor.store.refusals import Cursor, copy_bisecting
+from monitor.store.rows import Row, row
 from monitor.store.series import MAX_VALUES, SeriesIds
 from monitor.store.suspects import acquit, read_suspects
 from monitor.store.tables import dirty_minutes
@@ -199,12 +199,14 @@ class PostgresStore:
         with transient_if_unreachable():
             keys = [dimensions(scored.call) for scored in batch.calls]
             ids = self.series.resolve(self._engine, keys)
-            rows = [row(scored, ids[key]) for scored, key in zip(batch.calls, keys, strict=True)]
+            rows = [
+                (scored.call, row(scored, ids[key])) for scored, key in zip(batch.calls, keys, strict=True)
+            ]
             put = parts.in_order(batch.parts.put)
             with self._engine.begin() as connection:
                 parts.take(connection, batch.parts.taken)
                 _, refused_parts = copy_bisecting(connection, put, parts.put)
-                stored, refused = copy_bisecting(connection, rows, copy_calls)
+                stored, refused = copy_bisecting(connection, rows, _copy_new)
                 kept = [scored for i, scored in enumerate(batch.calls) if i not in refused]
                 letters = [
                     *batch.dead_letters,
@@ -273,6 +275,12 @@ class PostgresStore:
         """See ``Store.parts_waiting``."""
         with transient_if_unreachable(), self._engine.begin() as connection:
             return parts.count(connection)
+
+
+def _copy_new(cursor: Cursor, calls: Sequence[tuple[Call, Row]]) -> int:
+    """Write the rows of the calls that are new; gives how many those were."""
+    known = logged.known(cursor, [call for call, _ in calls])
+    return copy_calls(cursor, [values for place, (_, values) in enumerate(calls) if place not in known])
 
 
 def _places(calls: Sequence[ScoredCall], letters: Sequence[DeadLetter]) -> list[Partition]:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from monitor.errors import Fenced, Raced
-from monitor.records import FragmentKind, Partition, Place, Waiting
+from monitor.records import FragmentKind, Partition, Place, ScoredCall, Waiting
 from monitor.store import Batch, OffsetMove, Parts, Saved, Store
 from tests.examples import NOON, PARTITION, batch, call, dead_letter, part, scored
 
@@ -19,6 +19,13 @@ OTHER = Partition("calls", 1)
 GROUPS = ["t1", "t2", "t3"]
 LEASE = timedelta(seconds=30)
 DUE = NOON + timedelta(minutes=2)
+
+
+def logged(at: datetime, call_id: str = "a", **fields: Any) -> ScoredCall:
+    """A call whose record says no start."""
+    one = scored(call_id, at, **fields)
+    source = msgspec.structs.replace(one.call.source, logged=True)
+    return msgspec.structs.replace(one, call=msgspec.structs.replace(one.call, source=source))
 
 
 class Contents(NamedTuple):
@@ -90,6 +97,26 @@ class StoreContract:
         later = NOON + timedelta(microseconds=1)
         assert subject.store.save(batch([scored("a"), scored("a", later)])).stored == 2
         assert subject.contents().calls == ["a", "a"]
+
+    @pytest.mark.parametrize("ids", [{}, {"request_id": "q"}, {"trace_id": "t"}], ids=["none", "q", "t"])
+    @pytest.mark.parametrize("later", [timedelta(0, 1), timedelta(hours=13)], ids=str)
+    def test_a_call_that_only_its_log_dates_counts_once_whenever_it_is_logged(
+        self, subject: Subject, later: timedelta, ids: dict[str, Any]
+    ) -> None:
+        first, again = (logged(at, **ids) for at in (NOON, NOON + later))
+        assert subject.store.save(batch([first])) == Saved(1, 0, 0)
+        other = logged(NOON, "b", **ids)
+        assert subject.store.save(batch([again, other], expected=1)) == Saved(1, 1, 0)
+        assert subject.store.save(batch([again, logged(NOON, "c"), again], expected=3)) == Saved(1, 2, 0)
+        assert subject.contents().calls == ["a", "b", "c"]
+
+    def test_in_one_batch_a_call_that_only_its_log_dates_counts_once(self, subject: Subject) -> None:
+        saved = subject.store.save(batch([logged(NOON), logged(NOON + timedelta(seconds=1)), scored("b")]))
+        assert saved == Saved(2, 1, 0)
+
+    def test_what_only_its_log_dates_is_another_call_in_another_request(self, subject: Subject) -> None:
+        two = [logged(NOON), logged(NOON + timedelta(seconds=1), request_id="q")]
+        assert subject.store.save(batch(two)) == Saved(2, 0, 0)
 
     @pytest.mark.parametrize("expected", [None, 0, 1, 3, 10**12])
     def test_a_stale_offset_is_fenced_and_saves_nothing(self, subject: Subject, expected: int | None) -> None:

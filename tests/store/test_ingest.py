@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from datetime import UTC, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from monitor.store import ingest as ingest_module
 from monitor.store.suspects import suspect
 from tests.examples import NOON, PARTITION, batch, dead_letter, scored
 from tests.fakes import MemoryStore
-from tests.store.contract import Contents, StoreContract, Subject
+from tests.store.contract import Contents, StoreContract, Subject, logged
 from tests.store.helpers import contents, end_other_sessions, everything, rows, run_at_once
 
 
@@ -112,6 +113,27 @@ def test_a_poison_row_costs_no_neighbour(engine: sa.Engine, poisoned: Sequence[i
 def test_duplicates_are_counted_beside_refusals(engine: sa.Engine) -> None:
     calls = [scored("a"), scored("a"), scored("bad", offset=2, trace_id="\x00"), scored("b"), scored("a")]
     assert PostgresStore(engine).save(batch(calls)) == Saved(2, 2, 1, 1)
+
+
+def test_a_poison_row_costs_no_neighbour_where_only_the_log_dates_them(engine: sa.Engine) -> None:
+    calls = [logged(NOON), logged(NOON, "bad\x00"), logged(NOON, "b"), logged(NOON + timedelta(hours=1))]
+    assert PostgresStore(engine).save(batch(calls)) == Saved(2, 1, 1, 1)
+    assert contents(engine).calls == ["a", "b"]
+
+
+def test_two_workers_that_are_sent_one_record_twice_store_it_once(database: str) -> None:
+    """Each looks for the other's calls while it is about to store its own."""
+    engine = connect(database)
+    saved: list[Saved] = []
+
+    def save(number: int) -> None:
+        at, topic = NOON + timedelta(seconds=number), Partition("calls", number)
+        calls = [logged(at, f"c{n}") for n in range(200)]
+        saved.append(PostgresStore(engine).save(batch(calls, partition=topic)))
+
+    run_at_once(*(partial(save, number) for number in range(3)))
+    assert sorted(one.stored for one in saved) == [0, 0, 200]
+    engine.dispose()
 
 
 def test_a_refused_call_marks_no_minute(engine: sa.Engine) -> None:

@@ -109,7 +109,7 @@ def call(line: Line, told: Told | None, context: Context) -> Call | None:
     headers = {"request": sent_with.by_name, "response": came_with.by_name}
     dimensions: dict[str, Any] = {"route": line.route, **_dimensions(line, headers, context)}
     return Call(
-        source=context.source("gateway-log"),
+        source=context.source("gateway-log", logged=line.started_at is None),
         call_id=answer.id or ":".join(filter(None, (line.id or context.fingerprint, told.name))),
         started_at=line.started_at or context.received_at(),
         request_id=sent_with.request_id or came_with.request_id or line.id,

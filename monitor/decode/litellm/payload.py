@@ -77,7 +77,7 @@ def read(payload: dict[str, Any], context: Context) -> Call | None:
         **context.mapping.read(named),
     }
     return Call(
-        source=context.source("litellm"),
+        source=context.source("litellm", logged=started_at is None),
         call_id=next(filter(None, map(string, reversed(names) if failed else names)), ""),
         started_at=started_at or context.received_at(),
         request_id=string(payload.get("trace_id")),

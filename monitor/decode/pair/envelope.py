@@ -98,10 +98,11 @@ def decode(value: dict[str, Any], context: Context) -> tuple[Call]:
     if read is None:
         raise _unread(pair)
     error = read.error if pair.response else CallError(errors.NO_RESPONSE)
+    started_at = _started_at(pair, read.answer)
     call = Call(
-        source=context.source("pair"),
+        source=context.source("pair", logged=started_at is None),
         call_id=("" if pair.id is None else str(pair.id)) or read.answer.id or context.fingerprint,
-        started_at=_started_at(pair, read.answer, context),
+        started_at=started_at or context.received_at(),
         request_id=pair.request_id,
         attempt=pair.attempt,
         trace_id=pair.trace_id,
@@ -143,12 +144,10 @@ def _unread(pair: Pair) -> BadInput:
     return BadInput(DeadLetterReason.UNSUPPORTED_API, f"provider {provider[:60]!r}, api {name[:60]!r}")
 
 
-def _started_at(pair: Pair, answer: Answer, context: Context) -> datetime:
+def _started_at(pair: Pair, answer: Answer) -> datetime | None:
+    """When the pair says that it was."""
     headers = pair.response.headers if pair.response else None
-    found = pair.started_at or _date(headers) or _created(answer.created) or context.record.timestamp
-    if found is None:
-        raise BadInput(DeadLetterReason.INVALID_RECORD, "no time: no started_at, date header or created")
-    return found
+    return pair.started_at or _date(headers) or _created(answer.created)
 
 
 def _date(headers: Any) -> datetime | None:

@@ -38,6 +38,7 @@ def test_the_start_is_the_best_time_there_is(
 ) -> None:
     call = call_of({**chat(response=body, **extras), "response": {"body": body, "headers": headers}})
     assert call.started_at == started_at
+    assert call.source.logged == (started_at == RECEIVED)
 
 
 def test_a_pair_without_any_time_is_refused() -> None:
