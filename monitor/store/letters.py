@@ -1,7 +1,8 @@
 """Dead letters: written with their batch, found again for a replay and for the topic, deleted in time.
 
 Whatever is in a dead letter, it is kept: text that Postgres can't hold is made such, and a letter that it
-refuses all the same is kept without what came of the record. One that is there already stays as it is.
+refuses all the same is kept without what came of the record. One that is there already stays as it is, unless
+it is of other bytes at the same place: then the topic was made anew, and the newer one takes its place.
 """
 
 from __future__ import annotations
@@ -29,11 +30,16 @@ MAX_DETAIL = 500
 STORED, DUPLICATE, WAITING, NO_CALL = "stored", "duplicate", "waiting", "no_call"
 SETTLED = (STORED, DUPLICATE, WAITING, NO_CALL)
 
+# Where only the place is known (``size`` is 0), nothing says that it is another record.
 _INSERT = """
     INSERT INTO dead_letters
         (topic, partition, kafka_offset, item, reason, detail, size, sha256, value, headers, recorded_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (topic, partition, kafka_offset, item) DO UPDATE SET
+        reason = excluded.reason, detail = excluded.detail, size = excluded.size, sha256 = excluded.sha256,
+        value = excluded.value, headers = excluded.headers, recorded_at = excluded.recorded_at,
+        first_seen = now(), replayed_at = NULL, replay = NULL, sent_at = NULL
+    WHERE dead_letters.sha256 <> excluded.sha256 AND dead_letters.size > 0 AND excluded.size > 0
 """
 
 _EXPIRE = sa.text(

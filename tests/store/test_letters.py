@@ -21,6 +21,7 @@ from monitor.store.letters import (
     mark_sent,
     unsent,
 )
+from monitor.store.tables import consumer_offsets
 from tests.examples import NOON, PARTITION, batch, dead_letter, scored
 from tests.store.helpers import contents, rows
 
@@ -69,6 +70,21 @@ def test_a_dead_letter_that_is_seen_again_stays_as_it_was(engine: sa.Engine) -> 
     first = unsent(engine, 1)
     store.save(batch([], [structs.replace(dead_letter(0), reason="too_old")], expected=1))
     assert unsent(engine, 1) == first
+
+
+def test_of_a_topic_that_was_made_anew_the_newer_letter_is_kept(engine: sa.Engine) -> None:
+    """Its offsets begin anew, so other records have the places of the old ones."""
+    store, at = PostgresStore(engine), key_of(dead_letter())
+    store.save(batch([], [structs.replace(dead_letter(), value=b"old")]))
+    mark_sent(engine, [at])
+    with engine.begin() as connection:
+        connection.execute(sa.delete(consumer_offsets))
+    newer = structs.replace(dead_letter(), detail="newer", sha256=b"\x01" * 32)
+    placed = structs.replace(dead_letter(), detail="only the place is known", sha256=b"", size=0)
+    store.save(batch([], [newer]))
+    store.save(batch([], [placed], expected=1))
+    assert kept(engine) == [newer]
+    assert [one.letter for one in unsent(engine, 9)] == [newer]
 
 
 def test_a_refused_call_is_told_with_all_that_is_known_of_its_record(engine: sa.Engine) -> None:
