@@ -32,7 +32,7 @@ _EXISTING = sa.text(
     SELECT child.relname
     FROM pg_inherits
     JOIN pg_class child ON child.oid = pg_inherits.inhrelid
-    WHERE pg_inherits.inhparent = CAST(:table AS regclass)
+    WHERE pg_inherits.inhparent = CAST(:table AS regclass) AND NOT inhdetachpending
     """
 )
 
@@ -66,6 +66,8 @@ _NOTE_DROPPED = sa.text(
     ON CONFLICT DO NOTHING
     """
 )
+
+_NOTE_WHOLE = sa.text("DELETE FROM dropped_days WHERE day = :day")
 
 _FORGET_DROPPED = sa.text(
     """
@@ -126,6 +128,7 @@ def ensure_partitions(
 
     Gives the names of those that were made. Two processes may do this at once: one waits for the other.
     A table is made beside the others and then attached, which does not block inserts into its neighbours.
+    One that was detached, or half detached, and not dropped yet has all its rows, and is attached again.
     A day that has rollups had a partition before, and is noted as dropped: whoever dropped it.
     """
     oldest = (now - max_lateness).astimezone(UTC).date() - timedelta(days=1)
@@ -136,7 +139,10 @@ def ensure_partitions(
     made = []
     for kept, table, first in list(_missing(connection, of, oldest, newest)):
         name = kept.name(table, first)
-        connection.execute(sa.text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
+        _detach(connection, name)
+        begun = connection.execute(sa.text("SELECT to_regclass(:name)"), {"name": name}).scalar_one()
+        if begun is None:
+            connection.execute(sa.text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
         connection.execute(
             sa.text(
                 f"ALTER TABLE {table} ATTACH PARTITION {name} "
@@ -144,7 +150,7 @@ def ensure_partitions(
             )
         )
         if kept is CALLS:
-            connection.execute(_NOTE_DROPPED, {"day": first})
+            connection.execute(_NOTE_DROPPED if begun is None else _NOTE_WHOLE, {"day": first})
         made.append(name)
     return made
 

@@ -258,6 +258,28 @@ def test_dropping_a_day_makes_no_save_wait_however_long_somebody_reads(database:
     engine.dispose()
 
 
+HALF_DROPPED = "UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = '{name}'::regclass"
+
+
+@pytest.mark.parametrize(
+    "leave", ["ALTER TABLE calls DETACH PARTITION {name}", HALF_DROPPED], ids=["detached", "half detached"]
+)
+def test_a_day_whose_dropping_was_begun_is_whole_again_when_it_is_needed(database: str, leave: str) -> None:
+    engine, now = connect(database), datetime.now(UTC)
+    store = PostgresStore(engine)
+    store.save(batch([scored("a", YESTERDAY)]))
+    assert counted(engine) == [1]
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO dropped_days VALUES (:day)"), {"day": YESTERDAY.date()})
+        connection.execute(sa.text(leave.format(name=name(YESTERDAY))))
+    with engine.begin() as connection:
+        assert ensure_partitions(connection, now + DAY)[0] == name(YESTERDAY)
+        assert ensure_partitions(connection, now + DAY) == []
+    assert store.save(batch([scored("a"), scored("b")], expected=1)).stored == 1
+    assert counted(engine) == [2]
+    engine.dispose()
+
+
 def counted(engine: sa.Engine) -> list[int]:
     """The calls of every minute that has a rollup, in order."""
     while recompute_dirty(engine):
