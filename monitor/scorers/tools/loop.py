@@ -15,8 +15,9 @@ from typing import NamedTuple
 from monitor.records import Call, Message, Part, PartType
 from monitor.scorers.function_words import LANGUAGES
 from monitor.scorers.lazy import Lazy
+from monitor.scorers.tools.numbers import NUMBER
 from monitor.scorers.tools.results import is_error
-from monitor.scorers.tools.support import NUMBER, Support
+from monitor.scorers.tools.support import Support
 from monitor.scorers.tools.words import FUNCTION_WORDS, stems, words_of
 
 #: Characters of a request that are read, half of them its first, if it is longer.
@@ -37,8 +38,8 @@ _QUOTE = re.compile("[\"'\u2018\u201c]")
 _QUOTED = re.compile(
     r"[\"\u201c]([^\"\u201c\u201d]{2,60})[\"\u201d]|(?<!\w)['\u2018]([^'\u2018\u2019]{2,60})['\u2019](?!\w)"
 )
-# Words by which English speaks of a time that is no date yet.
-_TIME = frozenset(
+#: Words by which English speaks of a time that is no date yet.
+TIME_WORDS = frozenset(
     words_of(
         """
         today tonight tomorrow yesterday now currently monday tuesday wednesday thursday friday saturday
@@ -117,7 +118,7 @@ class Conversation:
         return Support(
             "\n".join(texts),
             is_foreign=not (self._is_first and self._is_english) and is_foreign(every),
-            speaks_of_time=not _TIME.isdisjoint(every),
+            speaks_of_time=not TIME_WORDS.isdisjoint(every),
         )
 
     @Lazy

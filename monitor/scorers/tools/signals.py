@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from monitor.records import Tool
 from monitor.scorers.tools.loop import Conversation
-from monitor.scorers.tools.support import NUMBER, readings
+from monitor.scorers.tools.numbers import NUMBER
 from monitor.scorers.tools.told import tells_of_failure
+from monitor.scorers.tools.unused import Used
 from monitor.scorers.tools.values import Values, judge_values
-from monitor.scorers.tools.words import ToolWords, name_words, prepared, split_words, stem, stems, words_of
+from monitor.scorers.tools.words import ToolWords, name_words, prepared, stem, stems, words_of
 
 #: Calls of an answer, values of their arguments, and tools of a list that are compared.
 MAX_CALLS, MAX_VALUES, MAX_TOOLS = 32, 160, 128
@@ -107,9 +108,10 @@ def call_signals(
         others = [tool for name, tool in words.items() if name not in names]
         of_calls = [words[each.tool.name] for each in called]
         signals |= _request_signals(of_calls, others, conversation, parallel=parallel)
-        if values and conversation.given:
+        if support is not None and values and conversation.given:
             known = frozenset[str]().union(*[words[name].every for name in names])
-            signals["value_not_used"] = _unused(conversation.given, values, known)
+            used = Used(values, known, support)
+            signals["value_not_used"] = used.unused(conversation.given)
     return signals
 
 
@@ -202,21 +204,6 @@ def _request_signals(
         "several_asked": float(several and len(called) == 1),
         "tool_left_out": float(several and best > 0 and best >= FITS_AS_WELL * worst),
     }
-
-
-def _unused(given: Sequence[str], values: Sequence[Values], known: frozenset[str]) -> float:
-    """The share of the request's numbers, names and quotations that neither arguments nor tools take up."""
-    words = known.union(*[each.words for each in values])
-    numbers = frozenset[float]().union(*[each.numbers for each in values])
-    initials = frozenset[str]().union(*[each.initials for each in values])
-    used = [text[0].lower() in initials or _is_used(text, words, numbers) for text in given]
-    return 1 - sum(used) / len(given)
-
-
-def _is_used(text: str, words: frozenset[str], numbers: frozenset[float]) -> bool:
-    if NUMBER.fullmatch(text):
-        return not numbers.isdisjoint(readings(text))
-    return any(stem(word) in words for word in split_words(text))
 
 
 def _fit(tool: ToolWords, request: frozenset[str]) -> float:

@@ -14,13 +14,18 @@ import string
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from monitor.scorers.tools.support import NUMBER, Support, readings
+from monitor.scorers.tools.numbers import NUMBER, readings
+from monitor.scorers.tools.support import Support
 from monitor.scorers.tools.words import FUNCTION_WORDS, ToolWords, name_words, split_words, stem, words_of
 
 #: Characters above which a value is taken for a text that the model composed, and words.
 MAX_VALUE, MAX_VALUE_WORDS = 200, 14
 #: Letters of a code: a language's, a country's, a currency's, an airport's, a share's.
 MIN_CODE, MAX_CODE = 2, 5
+#: Letters of one that is written small, as languages, countries and currencies are.
+MAX_SMALL_CODE = 3
+#: Letters of a word that is compared by how it begins, and how many of them.
+MIN_LONG, LONG_START = 7, 4
 #: Letters from which on a word is looked up; shorter ones are units, states and articles.
 MIN_WORD = 3
 
@@ -50,6 +55,8 @@ _WRITTEN = frozenset(
         """
     )
 )
+_CODED = frozenset(words_of("lang language locale country currency code source target from to"))
+_YEARS = range(1990, 2100)
 _PLACED = frozenset(words_of("coordinates lat latitude lng lon longitude"))
 # One word with a number in it: an order's, a flight's.
 _IDENTIFIER = re.compile(r"[#\w-]*\d[\w-]*")
@@ -69,6 +76,8 @@ class Values(NamedTuple):
     """Numbers of all values."""
     initials: frozenset[str]
     """With what the codes among them begin, in lower case: a code stands for a name that it begins like."""
+    texts: tuple[str, ...]
+    """How they are written, the long ones cut."""
 
 
 def judge_values(
@@ -85,6 +94,7 @@ def judge_values(
     said: set[str] = set()
     found: set[float] = set()
     initials: set[str] = set()
+    texts: list[str] = []
     for name, value in arguments.items():
         shares: list[float] = []
         words_of_name = name_words(name)
@@ -93,19 +103,23 @@ def judge_values(
             words, numbers = _content(leaf)
             said.update(map(stem, words))
             found.update([number for reading in numbers for number in reading])
-            if isinstance(leaf, str) and _is_code(leaf):
-                initials.add(leaf[0].lower())
+            texts.append(str(leaf)[:MAX_VALUE])
+            is_code = isinstance(leaf, str) and _is_code(leaf, words_of_name)
+            if is_code:
+                initials.add(texts[-1][0].lower())
             if (leaf.lower() if isinstance(leaf, str) else leaf) in tool.listed:
                 continue
             placeholders += isinstance(leaf, str) and _is_placeholder(leaf, support)
-            if words_of_name & (_PLACED if isinstance(leaf, float) else _WRITTEN):
+            if is_code or words_of_name & (_PLACED if isinstance(leaf, float) else _WRITTEN):
                 continue
             if (share := _unsupported(leaf, words, numbers, support)) is not None:
                 shares.append(share)
                 invented += share == 1
         if shares and isinstance(names, list) and name in names:
             required += sum(shares) / len(shares)
-    return Values(required, invented, placeholders, frozenset(said), frozenset(found), frozenset(initials))
+    return Values(
+        required, invented, placeholders, frozenset(said), frozenset(found), frozenset(initials), tuple(texts)
+    )
 
 
 def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
@@ -146,8 +160,8 @@ def _unsupported(
     if not isinstance(value, str):
         if value in (0, 1):
             return None
-        return 0.0 if support.has_number(value) else 1.0
-    if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS or _is_code(value):
+        return 0.0 if support.has_number(value) or support.has_joined(str(value)) else 1.0
+    if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS:
         return None
     is_time = bool(numbers) and _DATE_OR_TIME.search(value) is not None
     if is_time and (support.speaks_of_time or support.is_foreign):
@@ -156,17 +170,32 @@ def _unsupported(
     if numbers and not is_time and _IDENTIFIER.fullmatch(value):
         is_spoken = False
     looked_up = [word for word in words if is_spoken and len(word) >= MIN_WORD and word not in FUNCTION_WORDS]
-    missing = sum([not support.has(stem(word)) for word in looked_up])
+    missing = sum([not (support.has(stem(word)) or _is_misspelt(word, support)) for word in looked_up])
     if missing and len(looked_up) > 1 and support.has_phrase("".join([word[0] for word in looked_up])):
         missing = 0  # the conversation has its initials
-    asked = [found for found in numbers if any(found) or not is_time]
+    asked = [found for found in numbers if not (is_time and _goes_without_saying(found))]
     missing += sum([not _any_number(found, support, is_time=is_time) for found in asked])
     total = len(looked_up) + len(asked)
+    if missing and numbers and support.has_joined(value):
+        return 0.0
     return missing / total if total else None
 
 
-def _is_code(value: str) -> bool:
-    return MIN_CODE <= len(value) <= MAX_CODE and value.isalpha() and value.isupper()
+def _is_misspelt(word: str, support: Support) -> bool:
+    """Whether a long word may be a slip of the pen in the conversation, or be cut short there."""
+    return len(word) >= MIN_LONG and support.has(word[:LONG_START])
+
+
+def _goes_without_saying(found: list[float]) -> bool:
+    """Whether a number of a date or time is one that nobody says: nought, and the year that it is."""
+    return not any(found) or (len(found) == 1 and found[0] in _YEARS)
+
+
+def _is_code(value: str, names: frozenset[str]) -> bool:
+    """Whether a value is a code, by its capitals or its argument's name."""
+    if not (MIN_CODE <= len(value) <= MAX_CODE and value.isalpha()):
+        return False
+    return value.isupper() or (len(value) <= MAX_SMALL_CODE and not names.isdisjoint(_CODED))
 
 
 def _any_number(found: list[float], support: Support, *, is_time: bool) -> bool:
