@@ -33,15 +33,17 @@ MOST = 0.6
 #: How much less another tool may fit than the called one, and still be one that was asked for, too.
 FITS_AS_WELL = 0.9
 
-# Words of a request that asks for more than one thing.
+# Words of a request that asks for more than one thing; and those of which it has to say two.
 _SEVERAL = frozenset(
     words_of(
         """
-        first firstly second secondly third thirdly then finally lastly also another both each
-        respectively additionally compare followed
+        firstly secondly thirdly then finally lastly also both respectively additionally compare followed
         """
     )
 )
+_IN_ORDER = frozenset(words_of("first second third next last"))
+# Words of a request for code: the tools that it names are not to be called.
+_CODE = frozenset(words_of("code script program snippet python javascript typescript java rust sql"))
 # A failure or a limit is told, in English.
 _DECLINES = re.compile(
     r"""\b(?:unable | can['\u2019]?t | cannot | could(?:n['\u2019]t|\ not) | did(?:n['\u2019]t|\ not)
@@ -112,6 +114,8 @@ def call_signals(
             known = frozenset[str]().union(*[words[name].every for name in names])
             used = Used(values, known, support)
             signals["value_not_used"] = used.unused(conversation.given)
+            if parallel and len(called) == 1 and used.leaves_out(conversation.request):
+                signals["several_asked"] = 1.0
     return signals
 
 
@@ -131,11 +135,12 @@ def answer_signals(
     if not text.strip():
         return signals
     tools = [tool for tool in list(offered.values())[:MAX_TOOLS] if tool.kind == "function"]
-    if tools and "(" in text:
+    is_code = not _CODE.isdisjoint(conversation.said)
+    if tools and "(" in text and not is_code:
         signals["call_written_out"] = float(any(f"{tool.name}(" in text for tool in tools))
     if conversation.has_results:
         signals["tool_error_ignored"] = float(_ignores(text, offered, conversation))
-    elif free and conversation.words and tools:
+    elif free and conversation.words and tools and not is_code:
         unwanted = _unwanted(conversation.said)
         words = prepared(tools)
         purposes = [each.purpose for each in words if each.purpose and unwanted.isdisjoint(each.name)]
@@ -181,11 +186,10 @@ def _is_given(text: str, conversation: Conversation) -> bool:
 
 
 def _value_signals(values: Sequence[Values]) -> dict[str, float]:
-    count = max(1, len(values))
     return {
         "placeholder": min(MAX_PLACEHOLDERS, sum([each.placeholders for each in values])),
         "invented_value": float(any(each.invented for each in values)),
-        "unsupported_required": min(1.0, sum([each.required for each in values]) / count),
+        "unsupported_required": min(1.0, max([each.required for each in values])),
     }
 
 
@@ -197,7 +201,8 @@ def _request_signals(
     worst = min([_fit(tool, request) for tool in called])
     best = max([_fit(tool, request) for tool in others], default=0.0)
     waits = any(tool.needs_id and tool.name & request for tool in others)
-    several = parallel and not waits and not _SEVERAL.isdisjoint(conversation.said)
+    said = frozenset(conversation.said)
+    several = parallel and not waits and (not _SEVERAL.isdisjoint(said) or len(said & _IN_ORDER) > 1)
     return {
         "tool_unlike_request": max([1 / (1 + len(tool.purpose & request)) for tool in called]),
         "better_tool": max(0.0, best - worst) / best if best else 0.0,

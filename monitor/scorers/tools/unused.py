@@ -54,7 +54,9 @@ class Used:
         if any(stem(word) in self._words for word in words):
             return True
         lower = text.lower()
-        if any(lower[0] in each.initials for each in self._values):
+        if stem(lower) in self._words or any(
+            each.placed or lower[0] in each.initials for each in self._values
+        ):
             return True
         if text.isupper() and any(initials.startswith(lower) for initials in self._acronyms):
             return True

@@ -46,16 +46,26 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-# Parameters of these names take what the model writes, and of those what it knows of a place.
+# Parameters of these names take what the model writes, judges, chooses or goes through, and of those what it
+# knows of a place.
 _WRITTEN = frozenset(
     words_of(
         """
-        body cmd code command comment content contents description explanation expression message pattern
-        prompt queries query question reason regex script search sql subject summary title
+        body cmd code command comment content contents description explanation expression fact feedback
+        instructions keyword keywords message pattern plan prompt q queries query question reason reasoning
+        regex script search sql step steps subject summary task tasks term terms thought thoughts title todo
+        todos url urls
+        category confidence intent label labels mood priority sentiment severity tag tags tone topic urgency
+        agent department
+        cwd dir directory exclude file filename filepath files folder glob include path paths
         """
     )
 )
+# Of those the value has the form of a placeholder.
+_MARKED = frozenset(words_of("format html markup pattern regex tag template xml"))
 _CODED = frozenset(words_of("lang language locale country currency code source target from to"))
+# How many of a unit, by which a parameter is named, one has that people say.
+_NAMED_UNITS = {"cent": 1e2, "cents": 1e2, "pence": 1e2, "ms": 1e3, "millis": 1e3, "milliseconds": 1e3}
 _YEARS = range(1990, 2100)
 _PLACED = frozenset(words_of("coordinates lat latitude lng lon longitude"))
 # One word with a number in it: an order's, a flight's.
@@ -78,6 +88,8 @@ class Values(NamedTuple):
     """With what the codes among them begin, in lower case: a code stands for a name that it begins like."""
     texts: tuple[str, ...]
     """How they are written, the long ones cut."""
+    placed: bool
+    """Whether there are coordinates among them, which stand for a name."""
 
 
 def judge_values(
@@ -95,6 +107,7 @@ def judge_values(
     found: set[float] = set()
     initials: set[str] = set()
     texts: list[str] = []
+    placed = False
     for name, value in arguments.items():
         shares: list[float] = []
         words_of_name = name_words(name)
@@ -109,16 +122,26 @@ def judge_values(
                 initials.add(texts[-1][0].lower())
             if (leaf.lower() if isinstance(leaf, str) else leaf) in tool.listed:
                 continue
-            placeholders += isinstance(leaf, str) and _is_placeholder(leaf, support)
-            if is_code or words_of_name & (_PLACED if isinstance(leaf, float) else _WRITTEN):
+            if words_of_name.isdisjoint(_MARKED):
+                placeholders += isinstance(leaf, str) and _is_placeholder(leaf, support)
+            is_placed = isinstance(leaf, float) and not words_of_name.isdisjoint(_PLACED)
+            placed |= is_placed
+            if is_code or is_placed or not words_of_name.isdisjoint(_WRITTEN):
                 continue
-            if (share := _unsupported(leaf, words, numbers, support)) is not None:
+            if (share := _unsupported(leaf, words, numbers, support, words_of_name)) is not None:
                 shares.append(share)
                 invented += share == 1
         if shares and isinstance(names, list) and name in names:
             required += sum(shares) / len(shares)
     return Values(
-        required, invented, placeholders, frozenset(said), frozenset(found), frozenset(initials), tuple(texts)
+        required,
+        invented,
+        placeholders,
+        frozenset(said),
+        frozenset(found),
+        frozenset(initials),
+        tuple(texts),
+        placed,
     )
 
 
@@ -154,13 +177,23 @@ def _content(value: str | float) -> tuple[list[str], list[list[float]]]:
 
 
 def _unsupported(
-    value: str | float, words: list[str], numbers: list[list[float]], support: Support
+    value: str | float, words: list[str], numbers: list[list[float]], support: Support, names: frozenset[str]
 ) -> float | None:
-    """The share of a value that nothing supports, or ``None`` where that is no question."""
+    """The share of a value that nothing supports, or ``None`` where that is no question.
+
+    Args:
+        value: it.
+        words: its words.
+        numbers: the readings of each of its numbers.
+        support: what may support it.
+        names: the words of its argument's name.
+    """
     if not isinstance(value, str):
         if value in (0, 1):
             return None
-        return 0.0 if support.has_number(value) or support.has_joined(str(value)) else 1.0
+        said_as = [value, *[value / _NAMED_UNITS[unit] for unit in names & _NAMED_UNITS.keys()]]
+        is_said = any(map(support.has_number, said_as)) or support.has_joined(str(value))
+        return 0.0 if is_said else 1.0
     if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS:
         return None
     is_time = bool(numbers) and _DATE_OR_TIME.search(value) is not None
