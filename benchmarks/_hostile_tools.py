@@ -80,6 +80,12 @@ def _values() -> dict[str, Call]:
         "placeholders of one letter": choices(4, ["x" * (3 + n) for n in range(160)], request="x" * 199_000),
         "words that nearly stand there": choices(4, letters, request="aaaa " * 39_000),
         "numbers by every scale": choices(4, unknown, request=numbers),
+        "a request of numbers, phones for values": choices(
+            4, ["9" * 200] * 160, request="Please do this for me now: " + "".join(f"{n} " for n in range(900))
+        ),
+        "a request of names, names for values": choices(
+            4, ["Ab Cd " * 33] * 160, request="Please do this for me now: " + "A" * 1_900 + " B, C" * 400
+        ),
         "numbers of many commas": choices(4, ["9,9" * 65] * 160, request=scales + "1," * 99_000),
     }
 

@@ -31,7 +31,7 @@ from monitor.scorers.tools.weights import BY_REQUEST, STRUCTURE
 #: The sets, and how much each counts: When2Call has few rows with a call, and each prompt four times.
 SETS = {"bfcl_real": 1.5, "bfcl_mutations": 1.0, "when2call": 0.3}
 #: The share of wrong calls that is expected, to which the bias is moved.
-EXPECTED = 0.07
+EXPECTED = 0.08
 #: Weights that are set by hand, since no set has what they are for.
 BY_HAND = {STRUCTURE: 9.0, "tool_error_ignored": 6.0}
 PENALTY = 1.0

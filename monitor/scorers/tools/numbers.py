@@ -168,6 +168,11 @@ def month_of(word: str) -> float | None:
     return _MONTHS.get(word[:3])
 
 
+def is_unit(word: str) -> bool:
+    """Whether ``word``, in lower case, names a unit, which a value has in its number."""
+    return word in _UNITS or word in _SHORT_UNITS or word in _MEASURES or word in _DEGREES
+
+
 def readings(text: str) -> Iterator[float]:
     """What digits may mean: ``1,000`` a thousand, or one and nothing; ``20230929`` a date."""
     whole = text[:MAX_DIGITS]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from monitor.scorers.lazy import Lazy
 from monitor.scorers.tools.loop import TIME_WORDS
-from monitor.scorers.tools.numbers import NUMBER, month_of, readings, rounded
+from monitor.scorers.tools.numbers import NUMBER, is_unit, month_of, readings, rounded
 from monitor.scorers.tools.support import MIN_PHONE, Support
 from monitor.scorers.tools.values import Values
 from monitor.scorers.tools.words import split_words, stem
@@ -17,7 +17,10 @@ START = 4
 #: By how much the clock of twenty-four hours is ahead in the afternoon.
 NOON = 12.0
 
-_LISTED = re.compile(r"([A-Z][\w-]+(?:, [A-Z][\w-]+){0,8}),? (?:and|&) ([A-Z][\w-]+)")
+#: Numbers, names and quotations that are looked at.
+MAX_GIVEN = 200
+
+_LISTED = re.compile(r"(?<![\w-])([A-Z][\w-]++(?:, [A-Z][\w-]++){0,8}+),? (?:and|&) ([A-Z][\w-]++)")
 
 
 class Used:
@@ -36,7 +39,8 @@ class Used:
         self._support = support
 
     def unused(self, given: Sequence[str]) -> float:
-        """The share of a request's numbers, names and quotations that is not taken up."""
+        """The share of a request's numbers, names and quotations, at least one, that is not taken up."""
+        given = given[:MAX_GIVEN]
         return 1 - sum(map(self._has, given)) / len(given)
 
     def leaves_out(self, request: str) -> bool:
@@ -62,7 +66,9 @@ class Used:
             return True
         if any(word[:START] in self._starts for word in words if len(word) >= START):
             return True
-        return bool(self._numbers) and (month_of(lower) in self._numbers or not TIME_WORDS.isdisjoint(words))
+        if not self._numbers:
+            return False
+        return is_unit(lower) or month_of(lower) in self._numbers or not TIME_WORDS.isdisjoint(words)
 
     def _has_number(self, text: str) -> bool:
         meant = frozenset(map(rounded, readings(text)))

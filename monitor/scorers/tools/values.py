@@ -24,6 +24,8 @@ MAX_VALUE, MAX_VALUE_WORDS = 200, 14
 MIN_CODE, MAX_CODE = 2, 5
 #: Letters of one that is written small, as languages, countries and currencies are.
 MAX_SMALL_CODE = 3
+#: The largest number that is looked at; there are integers that no float holds.
+MAX_NUMBER = 1e300
 #: Letters of a word that is compared by how it begins, and how many of them.
 MIN_LONG, LONG_START = 7, 4
 #: Letters from which on a word is looked up; shorter ones are units, states and articles.
@@ -154,7 +156,9 @@ def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
             waiting.extend(node.values())
         elif isinstance(node, list):
             waiting.extend(node)
-        elif isinstance(node, str | int | float) and not isinstance(node, bool):
+        elif isinstance(node, str) or (
+            isinstance(node, int | float) and not isinstance(node, bool) and abs(node) <= MAX_NUMBER
+        ):
             at_most -= 1
             yield node
 

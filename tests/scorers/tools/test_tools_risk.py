@@ -191,6 +191,107 @@ def test_a_value_may_be_written_in_another_way(request_text: str, value: str) ->
 
 
 @pytest.mark.parametrize(
+    ("request_text", "name", "value"),
+    [
+        ("Please set the discount to 5%", "rate", "0.05"),
+        ("Please set a timer for 5 minutes", "seconds", "300"),
+        ("Please set a timer for 2h", "seconds", "7200"),
+        ("Please set a timer for an hour and a half", "minutes", "90"),
+        ("Please set the timeout to 5 seconds", "timeout", "5000"),
+        ("Please extend the plan by 2 years", "months", "24"),
+        ("Please order 2 dozen eggs", "count", "24"),
+        ("Please order twenty-five eggs", "count", "25"),
+        ("Please set the budget to $1.2M", "amount", "1200000"),
+        ("Please refund $25.50 of it", "amount", "2550"),
+        ("Please set the quota to 2 GB", "megabytes", "2048"),
+        ("Please set the thermostat to 68 F", "celsius", "20"),
+        ("Please find trails within 10 miles", "radius", "16.1"),
+        ("Please book a room at 2 pm", "time", '"14:00"'),
+        ("Please book a room for the 7th of March", "date", '"2027-03-07"'),
+        ("Please find bars in SF", "city", '"San Francisco"'),
+        ("Please find bars in NYC", "city", '"New York City, NY"'),
+        ("Please find bars in Philly", "city", '"Philadelphia"'),
+        ("Please find a hotel in Barclona", "city", '"Barcelona"'),
+        ("Please dial (415) 555-0134 for me", "to", '"+14155550134"'),
+        ("Please block my card 4111 1111 1111 1111", "card", '"4111111111111111"'),
+        ("Please check DE89 3704 0044 0532 0130 00", "iban", '"DE89370400440532013000"'),
+        ("Please set the language to French", "language", '"fr"'),
+    ],
+)
+def test_a_value_in_another_unit_or_spelling_is_said_and_takes_up_what_was_said(
+    request_text: str, name: str, value: str
+) -> None:
+    tool = Tool("do_it", schema={"properties": {name: {}}, "required": [name]})
+    signals = found(score_tools(reply(request_text, f'{{"{name}": {value}}}', name="do_it", tools=(tool,))))
+    assert signals.keys().isdisjoint({"invented_value", "unsupported_required", "value_not_used"})
+
+
+@pytest.mark.parametrize(
+    ("request_text", "value"),
+    [
+        ("Please set a timer for 5 minutes", "400"),
+        ("Please set the thermostat to 68 F", "25"),
+        ("Please find trails within 10 miles", "20.4"),
+        ("Please dial (415) 555-0134 for me", '"+14155550199"'),
+        ("Please find bars in NYC", '"Newark"'),
+    ],
+)
+def test_another_value_is_not_said_by_a_unit_or_spelling(request_text: str, value: str) -> None:
+    tool = Tool("do_it", schema={"properties": {"of": {}}, "required": ["of"]})
+    signals = found(score_tools(reply(request_text, f'{{"of": {value}}}', name="do_it", tools=(tool,))))
+    assert signals.keys() >= {"invented_value", "unsupported_required", "value_not_used"}
+
+
+@pytest.mark.parametrize(
+    ("request_text", "is_several"),
+    [
+        ("What is the weather in Rome and Oslo?", True),
+        ("What is the weather in Rome, Oslo and Bergen?", True),
+        ("First tell me of Rome, and second of the rest.", True),
+        ("Tell me the weather of Rome, then book it.", True),
+        ("My first name is Bo. What is it like in Rome?", False),
+        ("This is the third time that I ask for Rome.", False),
+        ("I want another look at Rome, for each of us.", False),
+        ("What is it like in Rome for Ann and Bo?", False),
+    ],
+)
+def test_a_request_asks_for_several_things_where_it_lists_or_orders_them(
+    request_text: str, is_several: bool
+) -> None:
+    made = reply(request_text, '{"city": "Rome"}', name="book_hotel", tools=(HOTELS,))
+    assert ("several_asked" in found(score_tools(made))) is is_several
+
+
+def test_one_call_of_several_that_has_no_support_weighs_as_much_as_alone() -> None:
+    tool = Tool("weather", schema={"properties": {"city": {}}, "required": ["city"]})
+    request = "What is the weather in Rome?"
+    made = reply(request, '{"city": "Rome"}', '{"city": "Milan"}', name="weather", tools=(tool,))
+    assert found(score_tools(made))["unsupported_required"] == 1
+
+
+@pytest.mark.parametrize("name", ["path", "sentiment", "confidence", "agent_name", "todos"])
+def test_what_a_model_goes_through_judges_or_chooses_needs_no_support(name: str) -> None:
+    tool = Tool("work", schema={"properties": {name: {}}, "required": [name]})
+    made = reply("Why is the build failing?", f'{{"{name}": "zebra 7"}}', name="work", tools=(tool,))
+    assert found(score_tools(made)).keys().isdisjoint({"invented_value", "unsupported_required"})
+
+
+def test_the_form_of_a_placeholder_is_right_in_a_template() -> None:
+    def made(name: str) -> Call:
+        tool = Tool("save", schema={"properties": {name: {}}})
+        return reply("Save the greeting for me.", f'{{"{name}": "{{{{user}}}}"}}', name="save", tools=(tool,))
+
+    assert "placeholder" in found(score_tools(made("greeting")))
+    assert "placeholder" not in found(score_tools(made("template")))
+
+
+def test_code_that_calls_what_is_named_like_a_tool_is_an_answer() -> None:
+    text = "Here it is: search_flights(origin, destination)"
+    assert score_tools(reply("Write a script that searches flights.", text=text)).risk is None
+    assert "call_written_out" in found(score_tools(reply("Please search for the flights.", text=text)))
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("query", '"reset password"'),
@@ -318,6 +419,12 @@ def test_a_value_may_come_from_a_tool_or_a_system_message() -> None:
     paris = '{"origin": "Lisbon", "destination": "Bergen"}'
     assert "invented_value" in found(score_tools(reply(ASKED, paris)))
     assert "invented_value" not in found(score_tools(reply(ASKED, paris, more=gave("Try Bergen instead"))))
+
+
+@pytest.mark.parametrize("digits", [400, 5_000])
+def test_an_integer_that_no_float_holds_is_rated_like_any_other(digits: int) -> None:
+    score = score_tools(reply(ASKED, RIGHT.replace("}", f', "passengers": {"9" * digits}}}')))
+    assert score.risk is not None
 
 
 def test_a_placeholder_that_was_said_is_a_value() -> None:
