@@ -1,4 +1,4 @@
-"""What the worst calls cost: milliseconds and memory of every score of calls that were made to hurt.
+"""What the worst calls cost: milliseconds of processor time and memory of every score of calls that were made to hurt.
 
 ``python -m benchmarks.hostile``. Each scorer brings the calls that are worst for it (``_hostile_*.py``); all
 scorers score all of them, each call in a process of its own, so that its memory is its own and a scorer that
@@ -12,7 +12,7 @@ import argparse
 import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import msgspec
 
@@ -47,20 +47,20 @@ def _measure(maker: str, name: str, answer: multiprocessing.SimpleQueue[_Cost]) 
     before = _peak()
     spent = {}
     for score, scorer in SCORERS.items():
-        started = perf_counter()
+        started = process_time()
         scorer(call)
-        spent[score] = 1000 * (perf_counter() - started)
+        spent[score] = 1000 * (process_time() - started)
     answer.put(_Cost(plain, spent, _peak() - before))
 
 
 def _plain(call: Call) -> float | None:
     """Milliseconds of encoding and decoding a call; ``None`` of one that msgspec finds too deep."""
-    started = perf_counter()
+    started = process_time()
     try:
         msgspec.json.decode(msgspec.json.encode(call), type=Call)
     except RecursionError:
         return None
-    return 1000 * (perf_counter() - started)
+    return 1000 * (process_time() - started)
 
 
 def _peak() -> float:
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--only", choices=MAKERS, nargs="+", default=list(MAKERS))
     options = parser.parse_args()
     columns = "".join(f"{score:>14}" for score in SCORERS)
-    print(f"{'call':52}{'plain':>9}{columns}{'MB':>7}   milliseconds")
+    print(f"{'call':52}{'plain':>9}{columns}{'MB':>7}   milliseconds of processor time")
     worst = (0.0, "", "")
     for maker in options.only:
         for name in MAKERS[maker]():

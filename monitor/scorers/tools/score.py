@@ -36,7 +36,7 @@ from monitor.scorers.tools.weights import (
     VALUE_WEIGHTS,
 )
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 #: Choices of an answer that are rated.
 MAX_RATED = 4
