@@ -25,6 +25,7 @@ from monitor import __version__, logs
 from monitor.clock import SystemClock
 from monitor.commands import alerts, deploys, rules, silences
 from monitor.commands.shared import ConfigOption, database, duration, load_settings, moment
+from monitor.cores import cores
 from monitor.decode import formats
 from monitor.errors import DeadLetterReason, MonitorError
 from monitor.files import SUFFIXES, Unreadable, expand, read_records
@@ -99,7 +100,7 @@ def run(
             metavar="N",
             min=1,
             max=256,
-            help="Processes that read, score and store, over ingest.workers. Default: one for each core.",
+            help="Processes that read, score and store, over ingest.workers. Default: one for each usable core.",
         ),
     ] = None,
     only: Annotated[Part, typer.Option(help="Run ingest and control in services of their own.")] = Part.ALL,
@@ -121,7 +122,7 @@ def run(
         wanted = 0
         if only is not Part.CONTROL:
             make_judge(settings.config.judge)
-            wanted = workers or settings.config.ingest.workers or _cores()
+            wanted = workers or settings.config.ingest.workers or cores()
         service = Service(settings, nursery)
         _stop_on_signal(service.stop)
         service.run(workers=wanted, control=only is not Part.INGEST)
@@ -388,11 +389,6 @@ def _total(scored: int, skipped: int, empty: int, format_name: str, *, searched:
         wrong = "is it the right file" if format_name == "auto" else f"is {format_name} the right format"
         return f"{total}: {wrong}?"
     return total
-
-
-def _cores() -> int:
-    """How many cores this process may use, where the system can say; else how many there are."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _stop_on_signal(stop: Callable[[], None]) -> None:

@@ -83,7 +83,7 @@ class IngestConfig(_Section, frozen=True, kw_only=True):
     batch_bytes: int = 16 * 1024 * 1024
     """A batch with this many records, or records of this many bytes, waits for no more."""
     workers: int | None = None
-    """Processes that ingest; as many as there are cores where it is left out."""
+    """Processes that ingest; as many as there are cores to be used where it is left out."""
     record_timeout: Duration = "10s"
     """How long decoding and scoring of one record may take before it is a dead letter (``took_too_long``)."""
     worker_memory: int = 2 * 1024 * 1024 * 1024
