@@ -2,12 +2,13 @@
 
 A message's key is the letter's place, ``topic/partition/offset/item``; its value the bytes that were kept,
 which may be none; its headers are the record's and, named ``llm-monitor-…``, what is known of the letter.
-It comes at least once: whoever reads it can tell a repeat by its key.
+What is too large for the topic goes without its bytes and, if need be, without all but its place and reason,
+so that it holds up no other. It comes at least once: whoever reads it can tell a repeat by its key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +28,9 @@ _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 #: What begins the names of our own headers.
 PREFIX = "llm-monitor-"
+
+#: The header that says what a letter goes without, because the topic takes no more.
+LEFT_OUT = PREFIX + "left-out"
 
 
 class LetterTopic:
@@ -50,11 +54,8 @@ class LetterTopic:
             Permanent: a setting that the client does not accept.
         """
         try:
-            for unsent, future in [(unsent, self._send(unsent)) for unsent in letters]:
-                try:
-                    future.get(timeout=PATIENCE_S)
-                except _TOO_LARGE:  # for the broker
-                    self._write(unsent, None).get(timeout=PATIENCE_S)
+            for unsent, future in [(unsent, self._begin(unsent)) for unsent in letters]:
+                self._end(unsent, future)
         except KafkaError as error:
             raise Transient(f"Kafka: {self._topic}: {type(error).__name__}: {error}") from error
 
@@ -64,15 +65,38 @@ class LetterTopic:
             with suppress(KafkaError):
                 self._opened.close(timeout=PATIENCE_S)
 
-    def _send(self, unsent: Unsent) -> Any:
+    def _begin(self, unsent: Unsent) -> Any:
+        """What will say whether the broker has the letter; ``None`` where it is too large to be asked."""
         try:
-            return self._write(unsent, unsent.letter.value)
-        except _TOO_LARGE:  # for us
-            return self._write(unsent, None)
+            return self._write(unsent, *next(_forms(unsent)))
+        except _TOO_LARGE:
+            return None
 
-    def _write(self, unsent: Unsent, value: bytes | None) -> Any:
+    def _end(self, unsent: Unsent, future: Any) -> None:
+        """Wait until the broker has the letter, in the largest form that it takes.
+
+        Raises:
+            KafkaError: it takes none of them.
+        """
+        with suppress(*_TOO_LARGE):
+            if future is not None:
+                future.get(timeout=PATIENCE_S)
+                return
+        # What was refused may have been others beside it, so it is first tried as it is, alone.
+        refused: KafkaError | None = None
+        for value, headers in _forms(unsent):
+            try:
+                self._write(unsent, value, headers).get(timeout=PATIENCE_S)
+            except _TOO_LARGE as error:
+                refused = error
+            else:
+                return
+        assert refused is not None  # noqa: S101 - there is more than one form
+        raise refused
+
+    def _write(self, unsent: Unsent, value: bytes, headers: list[tuple[str, bytes]]) -> Any:
         key = "/".join(map(str, key_of(unsent.letter))).encode()
-        return self._producer().send(self._topic, value=value or b"", key=key, headers=_headers(unsent))
+        return self._producer().send(self._topic, value=value, key=key, headers=headers)
 
     def _producer(self) -> KafkaProducer:
         if self._opened is None:
@@ -86,6 +110,8 @@ class LetterTopic:
                         "max_block_ms": limit_ms,
                         "max_request_size": MAX_BYTES,
                         "acks": "all",
+                        # An idempotent producer sends nothing more after a message that was refused.
+                        "enable_idempotence": False,
                     }
                 )
             except (AssertionError, TypeError, ValueError) as error:
@@ -93,8 +119,22 @@ class LetterTopic:
         return self._opened
 
 
-def _headers(unsent: Unsent) -> list[tuple[str, bytes]]:
-    """The record's headers, and ours, which come last: a record may have some of that name."""
+def _forms(unsent: Unsent) -> Iterator[tuple[bytes, list[tuple[str, bytes]]]]:
+    """A letter's value and headers: whole, and then with less and less of it, which ``left-out`` names.
+
+    The record's headers come before ours: a record may have some of that name.
+    """
+    letter, ours = unsent.letter, _ours(unsent)
+    theirs = [(name, value.encode()) for name, value in letter.headers if not name.startswith(PREFIX)]
+    yield letter.value or b"", theirs + ours
+    if letter.value:
+        yield b"", [*theirs, *ours, (LEFT_OUT, b"value")]
+    least = [(name, value) for name, value in ours if name != PREFIX + "detail"]
+    yield b"", [*least, (LEFT_OUT, b"value, headers, detail")]
+
+
+def _ours(unsent: Unsent) -> list[tuple[str, bytes]]:
+    """What is known of a letter."""
     letter = unsent.letter
     ours = {
         "topic": letter.topic,
@@ -107,7 +147,4 @@ def _headers(unsent: Unsent) -> list[tuple[str, bytes]]:
         "sha256": letter.sha256.hex(),
         "first-seen": unsent.first_seen.isoformat(),
     }
-    return [
-        *((name, value.encode()) for name, value in letter.headers if not name.startswith(PREFIX)),
-        *((PREFIX + name, str(value).encode()) for name, value in ours.items()),
-    ]
+    return [(PREFIX + name, str(value).encode()) for name, value in ours.items()]
