@@ -193,7 +193,7 @@ def replay(
     from rich.console import Console
 
     from monitor.letters.replay import USABLE, replaying
-    from monitor.store.letters import SETTLED, Wanted, count
+    from monitor.store.letters import SETTLED, WAITING, Wanted, count
     from monitor.summary import replay_table
 
     settings = load_settings(config)
@@ -212,7 +212,7 @@ def replay(
         typer.echo("no dead letter is left that matches")
         return
     Console(file=sys.stdout).print(replay_table(counts))
-    if not any(outcome in (*SETTLED, USABLE) for _, outcome in counts):
+    if not any(outcome in (*SETTLED, WAITING, USABLE) for _, outcome in counts):
         raise typer.Exit(1)
 
 

@@ -377,6 +377,17 @@ class Waiting(_Value, frozen=True):
     part_id: int | None = None
 
 
+class Told(_Value, frozen=True):
+    """A call that was put together, with the parts that it was put together of.
+
+    ``marks`` begin to wait when the call is saved, so that what comes late for it isn't counted again.
+    """
+
+    call: Call
+    parts: tuple[Waiting, ...]
+    marks: tuple[Waiting, ...]
+
+
 #: The dimensions of a series, in the order of the key and of the columns of ``series``.
 DIMENSIONS = (
     "service",

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 from itertools import count
 
+import msgspec
 from msgspec import structs
 
 from monitor.clock import Clock, SystemClock
@@ -20,7 +21,7 @@ from monitor.errors import Fenced, Raced, Transient
 from monitor.ingest.saver import Task
 from monitor.records import Call, DeadLetter, FragmentKind, Partition, Place, Record, ScoredCall, Waiting
 from monitor.source import Polled
-from monitor.store import Batch, Saved
+from monitor.store import READ_BYTES, Batch, Saved
 from monitor.store.ingest import APART
 from monitor.store.logged import APART as LOGGED_APART
 
@@ -95,7 +96,7 @@ class MemoryStore:
             raise Raced("a part is gone")
         left = {part_id: part for part_id, part in self.parts.items() if part_id not in batch.parts.taken}
         marked = {key for part in left.values() for key in mark_keys(part)}
-        for part in batch.parts.put:
+        for part in (*batch.parts.put, *(mark for one in batch.parts.told for mark in one.marks)):
             if marked & mark_keys(part):
                 raise Raced("a call was finished")
             marked |= mark_keys(part)
@@ -103,9 +104,27 @@ class MemoryStore:
             left[part_id] = structs.replace(part, part_id=part_id)
         return left
 
-    def waiting(self, groups: Collection[str]) -> list[Waiting]:
+    def sizes(self, groups: Collection[str]) -> dict[str, int]:
+        """See ``Store.sizes``."""
+        found: Counter[str] = Counter()
+        for part in self.parts.values():
+            if part.fragment.group in groups and not mark_keys(part):
+                found[part.fragment.group] += _size(part)
+        return dict(found)
+
+    def waiting(self, groups: Collection[str], most: int = READ_BYTES) -> list[Waiting]:
         """See ``Store.waiting``."""
-        return [part for part in self.parts.values() if part.fragment.group in groups]
+        found = []
+        size = 0
+        for part in self.parts.values():
+            if part.fragment.group not in groups:
+                continue
+            if mark_keys(part):
+                found.append(part)
+            elif size < most:
+                found.append(part)
+                size += _size(part)
+        return found
 
     def counted(self, calls: Collection[Call]) -> set[tuple[str | None, str]]:
         """See ``Store.counted``."""
@@ -136,6 +155,11 @@ class MemoryStore:
     def parts_waiting(self) -> int:
         """See ``Store.parts_waiting``."""
         return sum(not mark_keys(part) for part in self.parts.values())
+
+
+def _size(part: Waiting) -> int:
+    """How many bytes a store keeps of a part."""
+    return len(msgspec.json.encode(part.fragment))
 
 
 def _is_same_call(call: Call, stored: Call) -> bool:

@@ -17,9 +17,10 @@ import msgspec
 from msgspec import structs
 
 from monitor.decode.clusters import Below, by_parent, clusters, is_astray, names_above
+from monitor.decode.letters import part_letters
 from monitor.decode.merge import is_whole, merge, with_documents
 from monitor.errors import DeadLetterReason
-from monitor.records import Call, DeadLetter, FallbackHint, Fragment, FragmentKind, Status, Waiting
+from monitor.records import Call, DeadLetter, FallbackHint, Fragment, FragmentKind, Status, Told, Waiting
 
 
 class Waits(msgspec.Struct, frozen=True):
@@ -40,18 +41,23 @@ class Assembled(msgspec.Struct, frozen=True):
     """What became of fragments.
 
     Attributes:
-        calls: those that are whole, or have waited long enough.
-        put: what begins to wait: new fragments, and the marks of finished calls.
+        told: the calls that are whole, or have waited long enough.
+        put: the new fragments that begin to wait.
         taken: the rows in ``parts`` that waited and don't any more.
         late: how many came after their call was finished, and were dropped.
         dead_letters: what could not be put together.
     """
 
-    calls: tuple[Call, ...] = ()
+    told: tuple[Told, ...] = ()
     put: tuple[Waiting, ...] = ()
     taken: tuple[int, ...] = ()
     late: int = 0
     dead_letters: tuple[DeadLetter, ...] = ()
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls alone."""
+        return tuple(one.call for one in self.told)
 
 
 def arrived(fragments: Iterable[Fragment], now: datetime) -> list[Waiting]:
@@ -70,7 +76,7 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
     groups: dict[str, list[Waiting]] = {}
     for part in waiting:
         groups.setdefault(part.fragment.group, []).append(part)
-    calls: list[Call] = []
+    told: list[Told] = []
     put: list[Waiting] = []
     taken: list[int] = []
     late = 0
@@ -91,8 +97,8 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
             if is_astray(cluster, calls_below):
                 late += len(cluster)
             else:
-                calls.append(_surrounded(call, cluster, around))
-                put += _marks(cluster, calls_below, now, waits)
+                marks = _marks(cluster, calls_below, now, waits)
+                told.append(Told(_surrounded(call, cluster, around), tuple(cluster), tuple(marks)))
             taken += _rows(cluster)
         for part in around:
             due = part.arrived_at + waits.part
@@ -100,34 +106,24 @@ def assemble(waiting: Sequence[Waiting], now: datetime, waits: Waits) -> Assembl
                 taken += _rows([part])
             elif part.part_id is None:
                 put.append(structs.replace(part, due_at=due))
-    return Assembled(tuple(calls), tuple(put), tuple(taken), late)
+    return Assembled(tuple(told), tuple(put), tuple(taken), late)
 
 
 def given_up(
     waiting: Sequence[Waiting], why: str, reason: DeadLetterReason = DeadLetterReason.DECODER_FAILED
 ) -> Assembled:
-    """What becomes of parts that putting them together fails on: each call's parts are dead letters.
+    """What becomes of parts that putting them together fails on: each part of a call is a dead letter.
+
+    Marks stay: what they mark was counted.
 
     Args:
         waiting: the parts.
         why: the class of what was raised.
         reason: the class of the failure.
     """
-    sources = [part.fragment.call.source for part in waiting if part.fragment.call]
-    letters = [
-        DeadLetter(
-            topic=source.topic,
-            partition=source.partition,
-            offset=source.offset,
-            item=source.item,
-            reason=reason,
-            detail=f"{why}, when its parts were put together",
-            size=0,
-            sha256=b"",
-        )
-        for source in sources
-    ]
-    return Assembled(taken=tuple(_rows(waiting)), dead_letters=tuple(letters))
+    parts = [part for part in waiting if part.fragment.kind is not FragmentKind.DONE]
+    letters = part_letters(parts, reason, f"{why}, when its parts were put together")
+    return Assembled(taken=tuple(_rows(parts)), dead_letters=tuple(letters))
 
 
 #: Fragments that tell of what stands around calls.

@@ -1,7 +1,8 @@
 """Makes dead letters: a record or an item of it, and what is wrong, come in; what may be kept goes out.
 
 Size and hash are of the bytes as they came, also where none of them may be kept. Headers are kept without
-those that hold a credential, and are bounded: they are attacker input like everything else.
+those that hold a credential, and are bounded: they are attacker input like everything else. Of a part that
+waited for the rest of its call only the place is known.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import islice
 from monitor.decode import credentials
 from monitor.decode.redact import redact
 from monitor.errors import BadInput, DeadLetterReason, TookTooLong
-from monitor.records import DeadLetter, Place, Record
+from monitor.records import DeadLetter, Place, Record, Waiting
 
 #: Most headers that are kept, and most of one: characters of its name, bytes of its value.
 MAX_HEADERS = 64
@@ -68,6 +69,27 @@ class Letters:
 def dead_letter(record: Record, bad: BadInput, *, keep_content: bool, item: int = 0) -> DeadLetter:
     """The dead letter of a whole record, or of the item with this number where its own bytes aren't known."""
     return Letters(record, record.value or b"", keep_content).letter(item, bad)
+
+
+def part_letters(parts: Iterable[Waiting], reason: DeadLetterReason, detail: str) -> list[DeadLetter]:
+    """The dead letters of a call's parts: a replay needs every part that says something of the call.
+
+    Of a part that waited twice, since it came or was replayed twice, there is one.
+    """
+    sources = dict.fromkeys(part.fragment.call.source for part in parts if part.fragment.call)
+    return [
+        DeadLetter(
+            topic=source.topic,
+            partition=source.partition,
+            offset=source.offset,
+            item=source.item,
+            reason=reason,
+            detail=detail,
+            size=0,
+            sha256=b"",
+        )
+        for source in sources
+    ]
 
 
 def costly_letter(

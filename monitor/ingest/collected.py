@@ -70,6 +70,8 @@ class Unsaved(msgspec.Struct):
     batch: Batch | None = None
     """What is to be saved; ``None`` while it has to be put together, for the first time or anew."""
     judged: bool = False
+    races: int = 0
+    """How many attempts another worker was in the way of, one after the other."""
     under_way: bool = False
     not_before: float = 0.0
     """When the next attempt may begin, in seconds of the monotonic clock."""

@@ -14,10 +14,10 @@ from time import perf_counter
 from monitor import telemetry
 from monitor.decode import Decoded, Window, native
 from monitor.decode.assemble import Assembled, Waits, assemble, given_up
-from monitor.decode.letters import Letters, costly_letter, dead_letter
+from monitor.decode.letters import Letters, costly_letter, dead_letter, part_letters
 from monitor.errors import BadInput, DeadLetterReason, TookTooLong
 from monitor.ingest.collected import Collected
-from monitor.records import Call, DeadLetter, Place, Record, ScoredCall, Scores, Source, Waiting
+from monitor.records import Call, DeadLetter, Place, Record, ScoredCall, Scores, Source, Told, Waiting
 
 #: Watches over the work on the record at this place, and raises ``TookTooLong`` in it.
 Guarding = Callable[[Place], AbstractContextManager[object]]
@@ -159,31 +159,26 @@ class Reader:
             else:
                 yield whole
 
-    def scored(
-        self, calls: Collection[Call], suspects: Collection[Place]
-    ) -> tuple[list[ScoredCall], list[DeadLetter]]:
-        """Score calls that were put together. A call of several values has none of its own.
+    def scored(self, told: Told, suspects: Collection[Place]) -> ScoredCall | list[DeadLetter]:
+        """Score a call that was put together; if that fails, each of its parts is a dead letter.
 
         Raises:
             Transient: a suspected call can't be tried alone now.
         """
-        scored: list[ScoredCall] = []
-        failed: list[DeadLetter] = []
-        for call in calls:
-            place, record = place_of(call), _record(call.source)
-            # What its record alone did not show may be in what it was put together to.
-            if place in suspects and (letter := self._try_alone(native.record(call))) is not None:
-                failed.append(letter)
-                continue
-            try:
-                with self._guard(place):
-                    good, bad = self._scored((call,), record)
-            except (TookTooLong, MemoryError) as error:
-                failed.append(dead_letter(record, _bad(error), keep_content=False, item=call.source.item))
-            else:
-                scored += good
-                failed += bad
-        return scored, failed
+        call = told.call
+        place = place_of(call)
+        # What its record alone did not show may be in what it was put together to.
+        if place in suspects and (letter := self._try_alone(native.record(call))) is not None:
+            return part_letters(told.parts, DeadLetterReason(letter.reason), letter.detail)
+        try:
+            with self._guard(place):
+                return ScoredCall(call, self._score(call))
+        except (TookTooLong, MemoryError) as error:
+            bad = _bad(error)
+        except Exception as error:  # noqa: BLE001 - the declared edge: one call must not stop the rest
+            self._metrics.bug(error)
+            bad = BadInput(DeadLetterReason.SCORER_FAILED, type(error).__name__)
+        return part_letters(told.parts, bad.reason, bad.detail)
 
     def _scored(self, calls: Collection[Call], record: Record) -> tuple[list[ScoredCall], list[DeadLetter]]:
         """Score the calls of a record. A scorer that raises is a bug of ours: it costs this call only."""

@@ -123,7 +123,7 @@ class Worker:
         )
         self._finder = Finder(source, store, start, metrics)
         self._store_clock = StoreClock(clock, monotonic)
-        self._joiner = Joiner(store, self._reader, judge, self._store_clock, waits, metrics)
+        self._joiner = Joiner(store, self._reader, judge, self._store_clock, waits, max_lateness, metrics)
         self._judge = judge
         self._clock = clock
         self._max_lateness = max_lateness
@@ -340,10 +340,10 @@ class Worker:
         try:
             self._store_clock.set(self._store.now())
             if unsaved.batch is None:
-                unsaved.batch, unsaved.judged = (
-                    self._joiner.together(unsaved.collected, self._suspects),
-                    False,
-                )
+                # Another worker may be faster once. Parts that only wait race nobody, whatever it was.
+                apart = unsaved.races > 1
+                unsaved.batch = self._joiner.together(unsaved.collected, self._suspects, apart=apart)
+                unsaved.judged = False
         except Transient as error:
             self._put_off(unsaved, error)
             return False
@@ -385,6 +385,7 @@ class Worker:
             # Whoever took the part has committed, so there is nothing to wait for.
             self._metrics.raced(error)
             unsaved.batch = None
+            unsaved.races += 1
             return None
         except Transient as error:
             self._put_off(unsaved, error)

@@ -30,10 +30,10 @@ from monitor.ingest.guard import Guard, TryAlone
 from monitor.ingest.reader import Guarding, Reader, TryingAlone
 from monitor.ingest.work import Work
 from monitor.letters.reread import KafkaLog, Log
-from monitor.records import DeadLetter, Place, Record
+from monitor.records import Call, DeadLetter, Place, Record
 from monitor.store import Batch, Parts, PostgresStore
 from monitor.store.database import transient_if_unreachable
-from monitor.store.letters import NO_CALL, SETTLED, WAITING, Replay, Wanted, find, key_of, still
+from monitor.store.letters import JOINED, NO_CALL, SETTLED, LetterKey, Replay, Wanted, find, key_of, still
 from monitor.store.partitions import ensure_partitions
 from monitor.telemetry import IngestMetrics
 
@@ -111,26 +111,31 @@ class Replayer:
             if not found:
                 return
             for _, same in groupby(found, key=_item):
-                letters = list(same)
-                outcome = self._try(letters, rehearse=rehearse)
-                yield from ((letter, outcome) for letter in letters)
+                yield from self._try(list(same), rehearse=rehearse)
             after = key_of(found[-1])
             left = None if left is None else left - len(found)
 
-    def _try(self, letters: Sequence[DeadLetter], *, rehearse: bool) -> str:
-        """Try one item, which all these letters are about; gives what became of it."""
+    def _try(self, letters: Sequence[DeadLetter], *, rehearse: bool) -> list[tuple[DeadLetter, str]]:
+        """Try one item, which all these letters are about; gives what became of each."""
         record = self._record(letters)
         if isinstance(record, str):
             read, otherwise = Collected(), record
         else:
             read = self._read(record, DeadLetterReason(letters[0].reason))
+            if not letters[0].size:
+                read = _alone(read, letters[0].item)
             otherwise = _otherwise(read)
         if rehearse:
-            return USABLE if otherwise in SETTLED else otherwise
-        replay = Replay(tuple(map(key_of, letters)), otherwise)
+            return [(letter, USABLE if otherwise in SETTLED else otherwise) for letter in letters]
+        keys = [key_of(letter) for letter in letters]
+        parts = {_place(fragment.call) for fragment in read.fragments if fragment.call}
+        replay = Replay(tuple(keys), otherwise, parts.intersection(keys))
         put = tuple(arrived(read.fragments, self._clock.now()))
         saved = self._store.save(Batch(tuple(read.calls), (), {}, Parts(put), replay=replay))
-        return replay.outcome(saved.stored, saved.duplicates, saved.refused)
+        return [
+            (letter, replay.outcome(key, saved.stored, saved.duplicates, saved.refused))
+            for letter, key in zip(letters, keys, strict=True)
+        ]
 
     def _record(self, letters: Sequence[DeadLetter]) -> Record | str:
         """What these letters are about, as a record of its own; or why it can't be had.
@@ -144,7 +149,7 @@ class Replayer:
             return _as_record(letter, kept)
         found = self._log.read(Place(letter.topic, letter.partition, letter.offset))
         if found is not None:
-            if not letter.size:  # a letter of a call in several parts, say, knows only its place
+            if not letter.size:  # the letter of a part of a call, say, knows only its place
                 return found
             value = item_with_hash(found, letter.sha256)
             if value is not None:
@@ -214,13 +219,28 @@ def _otherwise(read: Collected) -> str:
     """What became of a record that gave no call to be stored; or that can't be used, whatever it gave."""
     if read.dead_letters:
         return still(read.dead_letters[0].reason)
-    return WAITING if read.fragments else NO_CALL
+    return JOINED if read.fragments else NO_CALL
+
+
+def _alone(read: Collected, item: int) -> Collected:
+    """What was read of one item, with what stands around calls; everything where nothing has that number."""
+    alone = Collected()
+    alone.calls = [scored for scored in read.calls if scored.call.source.item == item]
+    alone.fragments = [part for part in read.fragments if not part.call or part.call.source.item == item]
+    alone.dead_letters = [letter for letter in read.dead_letters if letter.item == item]
+    found = alone.calls or alone.dead_letters or any(part.call for part in alone.fragments)
+    return alone if found else read
+
+
+def _place(call: Call) -> LetterKey:
+    """Where the part of a call was read."""
+    return LetterKey(call.source.topic, call.source.partition, call.source.offset, call.source.item)
 
 
 def _as_record(letter: DeadLetter, value: bytes) -> Record:
     return Record(letter.topic, letter.partition, letter.offset, value, timestamp=letter.recorded_at)
 
 
-def _item(letter: DeadLetter) -> tuple[str, int, int, bytes]:
-    """What a letter is about: letters of one item have its hash in common."""
-    return letter.topic, letter.partition, letter.offset, letter.sha256
+def _item(letter: DeadLetter) -> tuple[str, int, int, bytes, int]:
+    """What a letter is about: letters of one item have its hash in common, those without one their number."""
+    return letter.topic, letter.partition, letter.offset, letter.sha256, 0 if letter.size else letter.item

@@ -9,5 +9,6 @@ the rest of its call, ``requests`` relates the calls of a request, ``rollups`` r
 from monitor.store.database import connect
 from monitor.store.ingest import Batch, Parts, PostgresStore, Saved, Store
 from monitor.store.offsets import OffsetMove
+from monitor.store.parts import READ_BYTES
 
-__all__ = ["Batch", "OffsetMove", "Parts", "PostgresStore", "Saved", "Store", "connect"]
+__all__ = ["READ_BYTES", "Batch", "OffsetMove", "Parts", "PostgresStore", "Saved", "Store", "connect"]

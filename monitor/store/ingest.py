@@ -15,12 +15,13 @@ from typing import Protocol
 import msgspec
 import sqlalchemy as sa
 
-from monitor.records import Call, DeadLetter, Partition, Place, ScoredCall, Waiting, dimensions
+from monitor.records import Call, DeadLetter, Partition, Place, ScoredCall, Source, Told, Waiting, dimensions
 from monitor.store import logged, parts
 from monitor.store.copying import copy_calls
 from monitor.store.database import server_now, transient_if_unreachable
-from monitor.store.letters import Replay, keep, refused_letter, settle
+from monitor.store.letters import Replay, join, keep, key_of, refused_letter, settle
 from monitor.store.offsets import OffsetMove, book, move_offsets, read_offsets
+from monitor.store.parts import READ_BYTES
 from monitor.store.refusals import Cursor, copy_bisecting
 from monitor.store.rows import Row, row
 from monitor.store.series import MAX_VALUES, SeriesIds
@@ -31,12 +32,15 @@ from monitor.store.tables import dirty_minutes
 class Parts(msgspec.Struct, frozen=True):
     """What a batch does to the parts that wait.
 
-    ``put`` begin to wait: fragments, and the marks of the calls that the batch finishes, which are told
-    apart by their span and by their response id. ``taken`` are the ids of those that wait no longer.
+    ``put`` begin to wait: fragments, and marks of finished calls, which are told apart by their span and by
+    their response id. ``taken`` are the ids of those that wait no longer. ``told`` are the calls of the batch
+    that were put together: their marks begin to wait too, and if one is refused, each of its parts is a dead
+    letter.
     """
 
     put: tuple[Waiting, ...] = ()
     taken: tuple[int, ...] = ()
+    told: tuple[Told, ...] = ()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -98,8 +102,19 @@ class Store(Protocol):
         """
         ...
 
-    def waiting(self, groups: Collection[str]) -> list[Waiting]:
-        """Every part of these groups that waits, and the marks of their finished calls, oldest first.
+    def sizes(self, groups: Collection[str]) -> dict[str, int]:
+        """How many bytes wait of each of these groups, as they are kept; without those of which nothing does.
+
+        Raises:
+            Transient: the store can't be reached now.
+        """
+        ...
+
+    def waiting(self, groups: Collection[str], most: int = READ_BYTES) -> list[Waiting]:
+        """The parts of these groups that wait, and the marks of their finished calls, oldest first.
+
+        Of parts that hold more than ``most`` bytes together, only the oldest, up to the one that makes them
+        more. Marks are all there.
 
         A part that can't be read any more, since an older release wrote it, is given up: it becomes a
         dead letter if a call was to come of it, and is counted.
@@ -202,21 +217,32 @@ class PostgresStore:
             rows = [
                 (scored.call, row(scored, ids[key])) for scored, key in zip(batch.calls, keys, strict=True)
             ]
-            put = parts.in_order(batch.parts.put)
+            told = {_key(one.call): one for one in batch.parts.told}
+            put = parts.in_order(
+                [*batch.parts.put, *(mark for one in batch.parts.told for mark in one.marks)]
+            )
             with self._engine.begin() as connection:
-                parts.take(connection, batch.parts.taken)
+                taken = parts.take(connection, batch.parts.taken)
                 _, refused_parts = copy_bisecting(connection, put, parts.put)
                 stored, refused = copy_bisecting(connection, rows, _copy_new)
                 kept = [scored for i, scored in enumerate(batch.calls) if i not in refused]
                 letters = [
                     *batch.dead_letters,
-                    *(batch.refused(batch.calls[i].call, why) for i, why in refused.items()),
+                    *(
+                        batch.refused(said, why)
+                        for i, why in refused.items()
+                        for said in _said(batch.calls[i].call, told)
+                    ),
                     *(
                         batch.refused(call, why)
                         for i, why in refused_parts.items()
                         if (call := put[i].fragment.call)
                     ),
                 ]
+                for i in refused:
+                    if (one := told.get(_key(batch.calls[i].call))) is not None:
+                        parts.unmark(connection, one.marks)
+                letters = join(connection, taken, letters)
                 saved = Saved(stored, len(kept) - stored, len(letters), len(refused))
                 keep(connection, letters)
                 _mark_dirty(connection, kept)
@@ -231,14 +257,20 @@ class PostgresStore:
         self.parts_dropped += sum(not put[i].fragment.call for i in refused_parts)
         return saved
 
-    def waiting(self, groups: Collection[str]) -> list[Waiting]:
+    def sizes(self, groups: Collection[str]) -> dict[str, int]:
+        """See ``Store.sizes``."""
+        with transient_if_unreachable(), self._engine.begin() as connection:
+            return parts.sizes(connection, groups)
+
+    def waiting(self, groups: Collection[str], most: int = READ_BYTES) -> list[Waiting]:
         """See ``Store.waiting``."""
         if not groups:
             return []
         with transient_if_unreachable(), self._engine.begin() as connection:
-            found, unreadable = parts.read(connection, groups)
-            keep(connection, unreadable.dead_letters)
-            for place in _places((), unreadable.dead_letters):
+            found, unreadable = parts.read(connection, groups, most)
+            letters = join(connection, list(map(key_of, unreadable.dead_letters)), unreadable.dead_letters)
+            keep(connection, letters)
+            for place in _places((), letters):
                 book(connection, place, Saved(0, 0, 1).counts())
         self.parts_dropped += unreadable.dropped
         return found
@@ -281,6 +313,19 @@ def _copy_new(cursor: Cursor, calls: Sequence[tuple[Call, Row]]) -> int:
     """Write the rows of the calls that are new; gives how many those were."""
     known = logged.known(cursor, [call for call, _ in calls])
     return copy_calls(cursor, [values for place, (_, values) in enumerate(calls) if place not in known])
+
+
+def _key(call: Call) -> tuple[datetime, str, Source]:
+    """What tells the calls of a batch apart, also those that are the same."""
+    return call.started_at, call.call_id, call.source
+
+
+def _said(call: Call, told: Mapping[tuple[datetime, str, Source], Told]) -> list[Call]:
+    """What each part of a call said; the call itself, where it came whole."""
+    one = told.get(_key(call))
+    if one is None:
+        return [call]
+    return [said for part in one.parts if (said := part.fragment.call) is not None]
 
 
 def _places(calls: Sequence[ScoredCall], letters: Sequence[DeadLetter]) -> list[Partition]:

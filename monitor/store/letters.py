@@ -7,7 +7,8 @@ it is of other bytes at the same place: then the topic was made anew, and the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,14 +22,18 @@ from monitor.records import Call, DeadLetter, Partition
 from monitor.store.database import transient_if_unreachable
 from monitor.store.offsets import book
 from monitor.store.refusals import Cursor, copy_bisecting
-from monitor.store.tables import dead_letters
+from monitor.store.tables import dead_letters, parts
 
 #: Longest detail that is kept, in characters.
 MAX_DETAIL = 500
 
 #: What can have become of a letter by a replay after which none is needed any more; ``SETTLED`` are all.
-STORED, DUPLICATE, WAITING, NO_CALL = "stored", "duplicate", "waiting", "no_call"
-SETTLED = (STORED, DUPLICATE, WAITING, NO_CALL)
+STORED, DUPLICATE, JOINED, NO_CALL = "stored", "duplicate", "joined", "no_call"
+SETTLED = (STORED, DUPLICATE, JOINED, NO_CALL)
+
+#: What becomes of one that is a part of a call: until the part is taken from those that wait, nobody knows
+#: whether it could be used.
+WAITING = "waiting"
 
 # Where only the place is known (``size`` is 0), nothing says that it is another record.
 _INSERT = """
@@ -50,6 +55,19 @@ _EXPIRE = sa.text(
         WHERE first_seen < :before ORDER BY first_seen LIMIT :limit
         FOR UPDATE SKIP LOCKED
     )
+    """
+)
+
+_JOIN = sa.text(
+    """
+    UPDATE dead_letters AS letter SET replay = 'joined', replayed_at = now()
+    FROM unnest(
+        CAST(:topic AS text[]), CAST(:partition AS int[]), CAST(:offset AS bigint[]), CAST(:item AS int[])
+    ) AS taken (topic, partition, kafka_offset, item)
+    WHERE letter.topic = taken.topic AND letter.partition = taken.partition
+        AND letter.kafka_offset = taken.kafka_offset AND letter.item = taken.item
+        AND letter.replay = 'waiting'
+    RETURNING letter.topic, letter.partition, letter.kafka_offset, letter.item
     """
 )
 
@@ -85,14 +103,18 @@ class Unsent(msgspec.Struct, frozen=True):
 class Replay(msgspec.Struct, frozen=True):
     """What a batch says of dead letters that it replays; they are of one record.
 
-    ``otherwise`` is what became of them if no call of the batch decides that.
+    ``otherwise`` is what became of them if no call of the batch decides that. ``waiting`` are those that are
+    parts, which begin to wait with the batch.
     """
 
     letters: tuple[LetterKey, ...]
     otherwise: str
+    waiting: Collection[LetterKey] = ()
 
-    def outcome(self, stored: int, duplicates: int, refused: int) -> str:
-        """What became of them, given what became of the batch's calls."""
+    def outcome(self, letter: LetterKey, stored: int, duplicates: int, refused: int) -> str:
+        """What became of one of them, given what became of the batch's calls."""
+        if letter in self.waiting:
+            return WAITING
         if self.otherwise not in SETTLED:
             return self.otherwise
         if refused:
@@ -172,16 +194,11 @@ def settle(connection: sa.Connection, replay: Replay, stored: int, duplicates: i
     In the ledger of their partition, those that are settled by it are no longer dead letters but stored or
     duplicates, so that it still adds up. A letter that another replay has settled meanwhile counts once.
     """
-    outcome = replay.outcome(stored, duplicates, refused)
-    table = dead_letters.c
-    statement = (
-        sa.update(dead_letters)
-        .where(sa.tuple_(*_KEY).in_(replay.letters), _UNSETTLED)
-        .values(replayed_at=sa.func.now(), replay=outcome)
-        .returning(table.topic)
-    )
-    changed = len(connection.execute(statement).all())
-    settled = changed if outcome in SETTLED else 0
+    settled = 0
+    for letter in replay.letters:
+        outcome = replay.outcome(letter, stored, duplicates, refused)
+        if _change(connection, letter, outcome) and outcome in SETTLED:
+            settled += 1
     counts = {
         "stored": stored,
         "duplicates": min(duplicates, max(0, settled - stored)),
@@ -189,6 +206,33 @@ def settle(connection: sa.Connection, replay: Replay, stored: int, duplicates: i
     }
     first = replay.letters[0]
     book(connection, Partition(first.topic, first.partition), counts)
+
+
+def join(
+    connection: sa.Connection, taken: Collection[LetterKey], letters: Sequence[DeadLetter]
+) -> list[DeadLetter]:
+    """Write down what became of replayed letters that waited as parts, in the transaction that takes those.
+
+    Args:
+        connection: of the transaction.
+        taken: where the parts were read.
+        letters: the dead letters of the batch. A part that is one again is not settled.
+
+    Gives those of ``letters`` that are new.
+    """
+    if not taken:
+        return list(letters)
+    columns = {name: [getattr(key, name) for key in taken] for name in LetterKey._fields}
+    waited = {LetterKey(*row) for row in connection.execute(_JOIN, columns)}
+    again = {key: letter for letter in letters if (key := key_of(letter)) in waited}
+    for key, letter in again.items():
+        connection.execute(
+            sa.update(dead_letters).where(sa.tuple_(*_KEY) == key).values(replay=still(letter.reason))
+        )
+    joined = Counter(Partition(key.topic, key.partition) for key in waited - again.keys())
+    for partition, count in sorted(joined.items()):
+        book(connection, partition, {"dead_letters": -count})
+    return [letter for letter in letters if key_of(letter) not in waited]
 
 
 def unsent(engine: sa.Engine, limit: int) -> list[Unsent]:
@@ -228,12 +272,32 @@ def expire(engine: sa.Engine, before: datetime, limit: int) -> int:
         return connection.execute(_EXPIRE, {"before": before, "limit": limit}).rowcount
 
 
+def _change(connection: sa.Connection, letter: LetterKey, outcome: str) -> bool:
+    """Write down what a replay made of a letter, unless another one has settled it; whether that was so."""
+    statement = (
+        sa.update(dead_letters)
+        .where(sa.tuple_(*_KEY) == letter, _UNSETTLED)
+        .values(replayed_at=sa.func.now(), replay=outcome)
+    )
+    return connection.execute(statement).rowcount > 0
+
+
 _KEY = [dead_letters.c[name] for name in ("topic", "partition", "kafka_offset", "item")]
 _UNSETTLED = sa.or_(dead_letters.c.replay.is_(None), dead_letters.c.replay.not_in(SETTLED))
 
 
+# A part that waits is not replayed again.
+_WAITS = sa.and_(
+    dead_letters.c.replay == WAITING,
+    sa.tuple_(*_KEY).in_(
+        sa.select(*(parts.c[column.name] for column in _KEY)).where(parts.c.topic.is_not(None))
+    ),
+)
+
+
 def _matches(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     yield _UNSETTLED
+    yield sa.not_(sa.func.coalesce(_WAITS, sa.false()))
     if wanted.reasons:
         yield dead_letters.c.reason.in_(wanted.reasons)
     if wanted.topics:

@@ -14,12 +14,16 @@ from typing import NamedTuple
 import msgspec
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from monitor.errors import DeadLetterReason, Raced
 from monitor.records import DeadLetter, Fragment, FragmentKind, Waiting
+from monitor.store.letters import LetterKey
 from monitor.store.refusals import Cursor
 from monitor.store.tables import parts
+
+#: Bytes of parts that are read at once: twice what a batch collects, unless that is configured otherwise. In
+#: memory they are some times as much, far under ``ingest.worker_memory``.
+READ_BYTES = 32 * 1024 * 1024
 
 #: Marks whose time is over that one claim deletes: more than come in between two, and soon done.
 MARKS_AT_ONCE = 10_000
@@ -39,6 +43,37 @@ _TAKE = sa.text(
     """
     DELETE FROM parts
     WHERE part_id IN (SELECT part_id FROM parts WHERE part_id = ANY(:ids) ORDER BY part_id FOR UPDATE)
+    RETURNING topic, partition, kafka_offset, item
+    """
+)
+
+# Marks hold no content, and without one of them a call would count twice: they are all read.
+_READ = sa.text(
+    """
+    SELECT part_id, arrived_at, due_at, fragment
+    FROM (
+        SELECT part_id, arrived_at, due_at, done_span, fragment,
+            sum(octet_length(fragment)) FILTER (WHERE done_span IS NULL) OVER (
+                ORDER BY part_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS before
+        FROM parts WHERE group_id = ANY(:groups)
+    ) AS found
+    WHERE done_span IS NOT NULL OR before IS NULL OR before < :most
+    ORDER BY part_id
+    """
+)
+
+_SIZES = sa.text(
+    """
+    SELECT group_id, sum(octet_length(fragment)) AS size
+    FROM parts WHERE group_id = ANY(:groups) AND done_span IS NULL GROUP BY group_id
+    """
+)
+
+_UNMARK = sa.text(
+    """
+    DELETE FROM parts USING unnest(CAST(:groups AS text[]), CAST(:spans AS text[])) AS mark (group_id, span)
+    WHERE parts.group_id = mark.group_id AND parts.done_span = mark.span
     """
 )
 
@@ -83,17 +118,19 @@ class Unreadable(NamedTuple):
     dropped: int
 
 
-def take(connection: sa.Connection, part_ids: Collection[int]) -> None:
-    """End the wait of these parts.
+def take(connection: sa.Connection, part_ids: Collection[int]) -> list[LetterKey]:
+    """End the wait of these parts; gives where those were read that said something of a call.
 
     Raises:
         Raced: another worker did so before.
     """
-    if part_ids:
-        ids = sorted(set(part_ids))
-        taken = connection.execute(_TAKE, {"ids": ids}).rowcount
-        if taken < len(ids):
-            raise Raced(f"{len(ids) - taken} of {len(ids)} parts were taken by another worker")
+    if not part_ids:
+        return []
+    ids = sorted(set(part_ids))
+    taken = connection.execute(_TAKE, {"ids": ids}).all()
+    if len(taken) < len(ids):
+        raise Raced(f"{len(ids) - len(taken)} of {len(ids)} parts were taken by another worker")
+    return [LetterKey(*row) for row in taken if row.topic is not None]
 
 
 def put(cursor: Cursor, waiting: Sequence[Waiting]) -> int:
@@ -112,6 +149,13 @@ def put(cursor: Cursor, waiting: Sequence[Waiting]) -> int:
     return len(waiting)
 
 
+def unmark(connection: sa.Connection, marks: Collection[Waiting]) -> None:
+    """Take these marks away: the call that they mark could not be stored."""
+    if marks:
+        groups = [mark.fragment.group for mark in marks]
+        connection.execute(_UNMARK, {"groups": groups, "spans": [mark.fragment.span_id for mark in marks]})
+
+
 def in_order(waiting: Collection[Waiting]) -> list[Waiting]:
     """The parts as they are, then the marks in the order of their keys.
 
@@ -122,20 +166,20 @@ def in_order(waiting: Collection[Waiting]) -> list[Waiting]:
     )
 
 
-def read(connection: sa.Connection, groups: Collection[str]) -> tuple[list[Waiting], Unreadable]:
-    """Every part of these groups, marks too, in the order they were put; and those that can't be read.
+def sizes(connection: sa.Connection, groups: Collection[str]) -> dict[str, int]:
+    """How many bytes wait of each of these groups, as they are kept; without those of which nothing does."""
+    found = connection.execute(_SIZES, {"groups": sorted(set(groups))})
+    return {row.group_id: int(row.size) for row in found}
 
-    The unreadable are deleted: nobody will ever put them together.
+
+def read(connection: sa.Connection, groups: Collection[str], most: int) -> tuple[list[Waiting], Unreadable]:
+    """The parts of these groups, marks too, in the order they were put; see ``Store.waiting``.
+
+    Those that can't be read are deleted: nobody will ever put them together.
     """
-    table = parts.c
-    query = (
-        sa.select(table.part_id, table.arrived_at, table.due_at, table.fragment)
-        .where(table.group_id == sa.any_(sa.literal(sorted(set(groups)), ARRAY(sa.Text))))
-        .order_by(table.part_id)
-    )
     found: list[Waiting] = []
     unreadable: list[int] = []
-    for row in connection.execute(query):
+    for row in connection.execute(_READ, {"groups": sorted(set(groups)), "most": most}):
         try:
             fragment = _DECODER.decode(row.fragment)
         except msgspec.DecodeError:

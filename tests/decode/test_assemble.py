@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.decode.assemble import arrived, assemble
+from monitor.decode.assemble import Assembled, arrived, assemble
 from monitor.records import (
     Call,
     CallError,
@@ -36,11 +36,16 @@ def in_the_end(*fragments: Fragment) -> tuple[Call, ...]:
     return assemble(arrived(fragments, NOON), at(3600), WAITS).calls
 
 
+def marks(done: Assembled) -> list[Waiting]:
+    """The marks of what was finished."""
+    return [mark for one in done.told for mark in one.marks]
+
+
 def test_a_whole_root_span_is_a_call_at_once() -> None:
     done = assemble(arrived([whole("s", response_id="r")], NOON), NOON, WAITS)
 
     assert [(call.call_id, call.outputs) for call in done.calls] == [("r", ANSWERED)]
-    assert [(part.fragment.kind, part.fragment.response_id) for part in done.put] == [("done", "r")]
+    assert [(part.fragment.kind, part.fragment.response_id) for part in marks(done)] == [("done", "r")]
 
 
 def test_a_span_below_another_waits_for_what_stands_around_it() -> None:
@@ -88,7 +93,7 @@ def test_what_comes_after_its_call_was_finished_is_left_out() -> None:
     done = assemble(arrived([whole("s", response_id="r")], NOON), NOON, WAITS)
 
     for late in (fragment("s", response_id="r"), content("s"), fragment("other", response_id="r")):
-        again = assemble([*done.put, *arrived([late], at(60))], at(60), WAITS)
+        again = assemble([*marks(done), *arrived([late], at(60))], at(60), WAITS)
         assert (again.calls, again.put, again.late) == ((), (), 1)
 
 
@@ -226,12 +231,11 @@ def test_the_span_above_a_call_is_not_marked_as_its_own() -> None:
     spans = [fragment(f"s{n}", 200 * n, 200 * n + 1, parent_span_id="p") for n in range(3)]
     events = [content("p", 200 * n + 1, piece=True) for n in range(3)]
     first = assemble(arrived([*spans[:2], *events[:2]], at(201)), at(330), WAITS)
-    marks = [part for part in first.put if part.fragment.kind is FragmentKind.DONE]
-    assert [part.fragment.span_id for part in marks] == ["s0", "s1"]
+    assert [part.fragment.span_id for part in marks(first)] == ["s0", "s1"]
 
-    later = assemble([*marks, *arrived([spans[2], events[2]], at(401))], at(416), WAITS)
+    later = assemble([*marks(first), *arrived([spans[2], events[2]], at(401))], at(416), WAITS)
     assert [(call.span_id, call.outputs) for call in later.calls] == [("s2", ANSWERED)]
-    again = assemble([*marks, *arrived(events[:2], at(401))], at(401), WAITS)
+    again = assemble([*marks(first), *arrived(events[:2], at(401))], at(401), WAITS)
     assert (again.calls, again.late) == ((), 2)
 
 
@@ -299,7 +303,7 @@ def test_however_fragments_arrive_the_same_calls_come_of_them(data: st.DataObjec
         done = assemble([*waiting, *arrived(batch, now)], now, WAITS)
         found += done.calls
         waiting = [part for part in waiting if part.part_id not in done.taken]
-        for part in done.put:
+        for part in (*done.put, *marks(done)):
             waiting.append(msgspec.structs.replace(part, part_id=next_id))
             next_id += 1
         if size == 0 and left:

@@ -21,6 +21,7 @@ from monitor.decode import Decoded, Window, native
 from monitor.decode import decode as decode_record
 from monitor.decode.assemble import Assembled, arrived, assemble
 from monitor.errors import DeadLetterReason, Fenced, Permanent, TookTooLong, Transient
+from monitor.errors import Raced as LostRace
 from monitor.ingest.reader import CHUNK_S, place_of
 from monitor.ingest.worker import BACKOFF_S, Worker
 from monitor.judges import Verdict
@@ -1383,6 +1384,25 @@ def test_a_part_that_another_worker_took_meanwhile_is_put_together_anew(store: F
 
     store.save = steal  # type: ignore[method-assign]
     two.workers[1].step()
+    assert ids(store) == ["r"]
+
+
+def test_a_batch_that_is_raced_again_and_again_goes_on_without_its_parts(store: Failing) -> None:
+    """Nobody is faster: it is a bug of ours. The partition goes on, and the sweep finishes the call."""
+    two = Raced(store)
+    saved = store.save
+
+    def race(batch: Batch) -> Saved:
+        if batch.offsets and batch.parts.told:
+            raise LostRace("a bug of ours")
+        return saved(batch)
+
+    store.save = race  # type: ignore[method-assign]
+    two.read(0, "span")
+    two.read(0, "event")
+    assert store.next_offsets[PARTITION] == 2
+    assert ids(store) == []
+    two.later(15)
     assert ids(store) == ["r"]
 
 

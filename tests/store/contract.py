@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from monitor.errors import Fenced, Raced
-from monitor.records import FragmentKind, Partition, Place, ScoredCall, Waiting
+from monitor.records import FragmentKind, Partition, Place, ScoredCall, Told, Waiting
 from monitor.store import Batch, OffsetMove, Parts, Saved, Store
 from tests.examples import NOON, PARTITION, batch, call, dead_letter, part, scored
 
@@ -227,6 +227,28 @@ class StoreContract:
         assert subject.store.waiting(["t3"]) == []
         assert subject.store.waiting([]) == []
         assert subject.store.parts_waiting() == 3
+
+    def test_of_parts_that_are_too_many_the_oldest_are_read_and_every_mark(self, subject: Subject) -> None:
+        put = [part("s1"), mark("m1"), part("s2", "t2"), part("s3"), mark("m2")]
+        subject.store.save(batch(put=put))
+        sizes = subject.store.sizes([*GROUPS, "t9"])
+        assert sizes.keys() == {"t1", "t2"}
+        one = sizes["t2"]
+        for most, spans in [
+            (1, ["s1", "m1", "m2"]),
+            (one + 1, ["s1", "m1", "s2", "m2"]),
+            (4 * one, ["s1", "m1", "s2", "s3", "m2"]),
+        ]:
+            found = subject.store.waiting(["t1", "t2"], most)
+            assert sorted(waiting.fragment.span_id for waiting in found) == sorted(spans)
+        assert subject.store.sizes([]) == {}
+
+    def test_a_call_that_was_put_together_leaves_its_marks(self, subject: Subject) -> None:
+        told = Told(call("s1"), (part("s1"),), (mark("s1"),))
+        subject.store.save(Batch((scored("s1"),), (), {}, Parts(told=(told,))))
+        assert unnumbered(subject.store.waiting(["t1"])) == [mark("s1")]
+        with pytest.raises(Raced):
+            subject.store.save(Batch((scored("s1"),), (), {}, Parts(told=(told,))))
 
     def test_the_same_part_may_wait_twice(self, subject: Subject) -> None:
         subject.store.save(batch(put=[part("s1"), part("s1")]))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from msgspec import structs
 
 from monitor.records import DeadLetter
-from monitor.store import Batch, PostgresStore, Saved
+from monitor.store import Batch, Parts, PostgresStore, Saved
 from monitor.store.letters import (
     LetterKey,
     Replay,
@@ -22,7 +22,7 @@ from monitor.store.letters import (
     unsent,
 )
 from monitor.store.tables import consumer_offsets
-from tests.examples import NOON, PARTITION, batch, dead_letter, scored
+from tests.examples import NOON, PARTITION, batch, call, dead_letter, part, scored
 from tests.store.helpers import contents, rows
 
 NOW = datetime.now(UTC)
@@ -142,12 +142,40 @@ def test_a_settled_letter_is_in_the_ledger_what_became_of_it_and_is_not_found_ag
     store.save(replay(0, calls=("new",)))
     store.save(replay(1, calls=("old",)))
     store.save(replay(2))
-    store.save(replay(3, otherwise="waiting"))
+    store.save(replay(3, otherwise="joined"))
     store.save(replay(4, otherwise="still not_json"))
     assert contents(engine).ledger == {"records": 6, "stored": 2, "duplicates": 1, "dead_letters": 1}
     assert offsets(find(engine, Wanted())) == [4]
     told = rows(engine, "SELECT replay FROM dead_letters WHERE replayed_at IS NOT NULL ORDER BY kafka_offset")
-    assert [row.replay for row in told] == ["stored", "duplicate", "no_call", "waiting", "still not_json"]
+    assert [row.replay for row in told] == ["stored", "duplicate", "no_call", "joined", "still not_json"]
+
+
+def test_a_letter_that_is_a_part_waits_and_is_settled_by_who_takes_the_part(engine: sa.Engine) -> None:
+    store = PostgresStore(engine)
+    store.save(batch([], [dead_letter(n) for n in range(3)]))
+    for offset in (0, 1):
+        said = call("a", offset=offset)
+        waiting = part(f"s{offset}")
+        waiting = structs.replace(waiting, fragment=structs.replace(waiting.fragment, call=said))
+        again = Replay((key(offset),), "joined", {key(offset)})
+        store.save(Batch((), (), {}, Parts((waiting,)), replay=again))
+    assert contents(engine).ledger["dead_letters"] == 3
+    assert offsets(find(engine, Wanted())) == [2], "what waits is not replayed again"
+
+    taken = tuple(one.part_id for one in store.waiting(["t1"]) if one.part_id is not None)
+    failed = structs.replace(dead_letter(1), reason="scorer_failed")
+    assert store.save(Batch((scored("a"),), (failed,), {}, Parts(taken=taken))) == Saved(1, 0, 0)
+    told = rows(engine, "SELECT replay FROM dead_letters ORDER BY kafka_offset")
+    assert [row.replay for row in told] == ["joined", "still scorer_failed", None]
+    assert contents(engine).ledger == {"records": 3, "stored": 1, "duplicates": 0, "dead_letters": 2}
+    assert offsets(find(engine, Wanted())) == [1, 2]
+
+
+def test_a_letter_that_is_a_part_is_found_again_once_the_part_is_gone(engine: sa.Engine) -> None:
+    store = PostgresStore(engine)
+    store.save(batch([], [dead_letter(0)]))
+    store.save(Batch((), (), {}, replay=Replay((key(0),), "joined", {key(0)})))
+    assert offsets(find(engine, Wanted())) == [0]
 
 
 def test_a_letter_that_two_replays_settle_counts_once(engine: sa.Engine) -> None:

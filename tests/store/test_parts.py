@@ -13,7 +13,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import DeadLetterReason, Raced, Transient
-from monitor.records import Call, Contract, Document, FragmentKind, Partition, ScoredCall, Source, Waiting
+from monitor.records import (
+    Call,
+    Contract,
+    Document,
+    FragmentKind,
+    Partition,
+    ScoredCall,
+    Source,
+    Told,
+    Waiting,
+)
 from monitor.store import Batch, OffsetMove, Parts, PostgresStore, Saved, Store, connect
 from monitor.store import parts as parts_module
 from monitor.store.tables import parts
@@ -90,6 +100,21 @@ def test_a_part_that_cannot_be_stored_costs_no_other(engine: sa.Engine, bad: Wai
     assert {one.fragment.span_id for one in store.waiting(["t1"])} == {"s1", "s2"}
     assert contents(engine).ledger["dead_letters"] == len(contents(engine).dead_letters) == int(brought)
     assert store.parts_dropped == int(not brought)
+
+
+def test_a_call_that_postgres_refuses_is_a_letter_for_each_part_and_leaves_no_mark(engine: sa.Engine) -> None:
+    """So that its parts can be replayed at once: the other call of the batch stays marked."""
+    store = PostgresStore(engine)
+    halves = [saying(call("r1", offset=n), f"s{n}") for n in range(2)]
+    bad, good = scored("bad", trace_id="\x00"), scored("good")
+    told = (
+        Told(bad.call, tuple(halves), (mark("s0", response_id="r1"), mark("s1"))),
+        Told(good.call, (part("s5"),), (mark("s5"),)),
+    )
+    assert store.save(Batch((bad, good), (), {}, Parts(told=told))) == Saved(1, 0, 2, 1)
+    letters = rows(engine, "SELECT kafka_offset, reason FROM dead_letters ORDER BY kafka_offset")
+    assert [tuple(row) for row in letters] == [(0, "refused_by_store"), (1, "refused_by_store")]
+    assert unnumbered(store.waiting(["t1"])) == [mark("s5")]
 
 
 def test_no_more_marks_are_deleted_at_once_than_a_claim_has_time_for(
