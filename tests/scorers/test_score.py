@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from monitor.records import (
     ContractKind,
     Document,
     ErrorCategory,
+    Expected,
     FallbackHint,
     FinishReason,
     Message,
@@ -35,7 +37,7 @@ from monitor.records import (
 )
 from monitor.scorers import score
 from tests.paths import PAIRS
-from tests.scorers.build import STARTED, call, grounded_call, json_call, tool_call
+from tests.scorers.build import STARTED, WEATHER, call, grounded_call, json_call, tool_call
 
 _PROSE = st.sampled_from(
     [
@@ -75,35 +77,84 @@ _SCHEMAS = (
     | st.dictionaries(_KEYWORDS, _SCHEMA, max_size=4)
     | st.dictionaries(st.text(max_size=4), _JSON, max_size=3)
 )
-_PARTS = st.lists(st.builds(Part, st.sampled_from([*PartType]), _TEXT), max_size=2).map(tuple)
-_CALLS = st.lists(st.builds(ToolCall, _NAME, _TEXT, server_side=st.booleans()), max_size=3).map(tuple)
+# Few names, ids and arguments, so that calls meet their tools, their results and each other.
+_TOOL = st.sampled_from(["f", "g", "get_weather"])
+_ID = st.sampled_from(["1", "2", ""])
+_ARGUMENTS = st.sampled_from(
+    ["", "{}", '{"a": 1}', '{"a": 2}', '{"city": "Paris"}', '{"a": 1, "a": 2}', '{"a":', "[1]", "1e400"]
+)
+_RESULT = st.sampled_from(["12 degrees", '{"a": 1}', "Error: no such city", '{"status": "pending"}']) | _TEXT
+_ASKED = st.builds(Part, st.just(PartType.TOOL_CALL), id=_ID, name=_TOOL, arguments=_ARGUMENTS)
+_TOLD = st.builds(
+    Part, st.just(PartType.TOOL_RESULT), _RESULT, id=_ID, name=st.none() | _TOOL, is_error=st.booleans()
+)
+_PARTS = st.lists(
+    st.builds(
+        Part,
+        st.sampled_from([*PartType]),
+        _TEXT,
+        id=st.none() | _TEXT,
+        name=st.none() | _NAME,
+        arguments=st.none() | _TEXT,
+        is_error=st.booleans(),
+    )
+    | _ASKED
+    | _TOLD,
+    max_size=2,
+).map(tuple)
+_MESSAGES = st.lists(
+    st.builds(Message, st.sampled_from(["user", "system", "assistant", "tool", "x"]), _PARTS), max_size=3
+).map(tuple)
+_CALLS = st.lists(
+    st.builds(ToolCall, _NAME | _TOOL, _TEXT | _ARGUMENTS, st.none() | _ID, server_side=st.booleans()),
+    max_size=3,
+).map(tuple)
 _OUTPUTS = st.lists(
     st.builds(
         Output,
         text=_TEXT,
         refusal=st.none() | _TEXT,
+        reasoning=st.none() | _TEXT,
         tool_calls=_CALLS,
+        citations=st.lists(_TEXT, max_size=2).map(tuple),
         finish_reason=st.sampled_from([*FinishReason]),
+        logprobs=st.lists(st.floats(), max_size=3).map(tuple),
     ),
     max_size=2,
 ).map(tuple)
+_EXPECTED = st.builds(
+    Expected,
+    st.sampled_from(["", "de", "pt-BR", "zh-Hant", "x", "-"]) | st.text(max_size=8),
+    st.sampled_from(["", "json", "xml", "html", "markdown", "plain", "enum", "csv", "yaml", "image", "?"]),
+    st.lists(_TEXT, max_size=2).map(tuple),
+)
 CALLS = st.builds(
     call,
+    operation=st.sampled_from(["chat", "embeddings", "execute_tool", "?"]),
     model_requested=_NAME,
     model_served=_NAME,
     attempt=st.integers(0, 3),
     status=st.sampled_from([*Status]),
     error=st.none() | st.builds(CallError, st.just("e"), st.sampled_from([*ErrorCategory])),
     contract=st.builds(Contract, st.sampled_from([*ContractKind]), _SCHEMAS),
-    tools=st.lists(st.builds(Tool, _NAME, schema=_SCHEMAS), max_size=2).map(tuple),
+    expected=_EXPECTED,
+    tools=st.lists(
+        st.builds(Tool, _NAME | _TOOL, description=st.none() | _TEXT, schema=_SCHEMAS), max_size=2
+    ).map(tuple),
     tool_choice=st.builds(
         ToolChoice, st.sampled_from(["auto", "none", "required"]), st.lists(_NAME, max_size=1).map(tuple)
     ),
     parallel_tool_calls=st.booleans(),
-    input=st.lists(st.builds(Message, st.sampled_from(["user", "system", "tool"]), _PARTS), max_size=2).map(
-        tuple
-    ),
-    documents=st.lists(st.builds(Document, _TEXT), max_size=1).map(tuple),
+    input=_MESSAGES,
+    documents=st.lists(
+        st.builds(
+            Document,
+            _TEXT,
+            st.none() | _TEXT,
+            st.sampled_from([None, "message", "tool_result", "retrieval", "citation"]),
+        ),
+        max_size=2,
+    ).map(tuple),
     outputs=_OUTPUTS,
     fallback=st.builds(
         FallbackHint, st.sampled_from(["none", "retry", "fallback", "unknown"]), st.none() | _NAME
@@ -112,13 +163,50 @@ CALLS = st.builds(
 )
 
 
-@given(CALLS)
-@settings(max_examples=400)
-def test_any_call_gives_the_same_scores_every_time(made: Call) -> None:
+# A loop: what the user said, then calls of few tools, each answered or not, then the calls of this answer.
+_TURN = st.builds(
+    lambda asked, told: (Message("assistant", (asked,)), *((Message("tool", (told,)),) if told else ())),
+    _ASKED,
+    st.none() | _TOLD,
+)
+LOOPS = st.builds(
+    lambda turns, outputs: call(
+        tools=(Tool("f"), Tool("g"), WEATHER),
+        input=(Message("user", (Part(content="What is the weather in Paris?"),)), *chain(*turns)),
+        outputs=outputs,
+    ),
+    st.lists(_TURN, max_size=6),
+    st.lists(
+        st.builds(
+            Output,
+            tool_calls=st.lists(st.builds(ToolCall, _TOOL, _ARGUMENTS, _ID), max_size=3).map(tuple),
+            finish_reason=st.just(FinishReason.TOOL_CALL),
+        ),
+        min_size=1,
+        max_size=2,
+    ).map(tuple),
+)
+
+
+def _scored_twice(made: Call) -> None:
+    """A call has one outcome of every list, its risks are shares, and it has the same ones every time."""
     scores = score(made)
     assert scores == score(made)
     for name, outcomes in OUTCOMES.items():
         assert getattr(scores, name).outcome in outcomes
+    for risk in (scores.tools.risk, scores.grounding.risk):
+        assert risk is None or 0 <= risk <= 1
+
+
+@given(CALLS)
+@settings(max_examples=400)
+def test_any_call_gives_the_same_scores_every_time(made: Call) -> None:
+    _scored_twice(made)
+
+
+@given(LOOPS)
+def test_any_loop_of_tools_gives_the_same_scores_every_time(made: Call) -> None:
+    _scored_twice(made)
 
 
 def _nested(levels: int) -> dict[str, Any]:
