@@ -62,7 +62,7 @@ def ask(body: Body) -> Asked:
     choice = tool_choice(body.get("tool_choice", body.get("function_call")))
     return Asked(
         contract=_contract(body.get("response_format"), choice),
-        expected=expected_of(body.get("modalities"), choices_of(body)),
+        expected=expected_of(body.get("modalities"), choices_of(body), body.get("language_preference")),
         tools=tuple(offered_tools(body)),
         tool_choice=choice,
         parallel_tool_calls=body.get("parallel_tool_calls") is not False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,9 @@ from monitor.records import Contract, ContractKind, Expected, Tool, ToolChoice
 
 #: Modalities of an answer, under OpenTelemetry's names (``gen_ai.output.type``).
 _MEDIA = {"image": "image", "audio": "speech", "video": "video"}
+
+# A language's code with what may follow it. Perplexity takes names of languages too, and those are not read.
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 #: "Omitting parameters defines a function with an empty parameter list."
 NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
@@ -35,17 +39,23 @@ def media_of(kinds: Iterable[str]) -> str:
     return next((form for kind, form in _MEDIA.items() if kind in found), "")
 
 
-def expected_of(modalities: Any, choices: Any = None) -> Expected:
+def expected_of(modalities: Any, choices: Any = None, language: Any = None) -> Expected:
     """What else a request asks of its answer.
 
     Args:
         modalities: what the answer may be made of: ``["text", "audio"]``. One that may hold a picture or
             speech need not hold text.
         choices: the only texts that may be answered.
+        language: what it is to be written in, as a language tag; anything else counts as absent.
     """
     media = media_of(kind.lower() for kind in strings(modalities))
     values = () if media else tuple(strings(choices))
-    return Expected(format=media or ("enum" if values else ""), values=values)
+    tag = text(language)
+    return Expected(
+        language=tag if _LANGUAGE.fullmatch(tag) else "",
+        format=media or ("enum" if values else ""),
+        values=values,
+    )
 
 
 def function_tool(function: Body) -> Tool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from monitor.decode.counts import raw_counts
 from monitor.decode.pair.api import Answer, Api, Asked, Body, register
-from monitor.decode.pair.offers import contract_of, function_tool, tool_choice, tool_name
+from monitor.decode.pair.offers import contract_of, expected_of, function_tool, tool_choice, tool_name
 from monitor.decode.pair.responses_stream import assemble
 from monitor.decode.pair.shapes import (
     at,
@@ -70,6 +70,7 @@ def ask(body: Body) -> Asked:
     choice = tool_choice(body.get("tool_choice"))
     return Asked(
         contract=contract_of(mapping(at(body, "text", "format")), choice),
+        expected=expected_of(None, language=body.get("language_preference")),
         tools=(*_tools(body.get("tools")), *_found_tools(items)),
         tool_choice=choice,
         parallel_tool_calls=body.get("parallel_tool_calls") is not False,

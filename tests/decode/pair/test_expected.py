@@ -35,6 +35,11 @@ def _candidate(*parts: dict[str, Any]) -> dict[str, Any]:
         ("chat.completions", {**CHAT, "structured_outputs": {"choice": ["yes", "no"]}}, YES_OR_NO),
         ("chat.completions", {**CHAT, "guided_choice": ["yes", "no"]}, YES_OR_NO),
         ("chat.completions", {**CHAT, "guided_choice": "yes"}, Expected()),
+        ("chat.completions", {**CHAT, "language_preference": "de"}, Expected(language="de")),
+        ("chat.completions", {**CHAT, "language_preference": "pt-BR"}, Expected(language="pt-BR")),
+        ("chat.completions", {**CHAT, "language_preference": "German"}, Expected()),
+        ("chat.completions", {**CHAT, "language_preference": ["de"]}, Expected()),
+        ("responses", {"input": "hello", "language_preference": "fr"}, Expected(language="fr")),
         ("completions", {"prompt": "p", "guided_choice": ["yes", "no"]}, YES_OR_NO),
         ("generateContent", GEMINI, Expected()),
         ("generateContent", _configured(responseMimeType="text/plain"), Expected()),
@@ -48,6 +53,13 @@ def _candidate(*parts: dict[str, Any]) -> dict[str, Any]:
 )
 def test_what_was_asked_of_the_answer(api: str, request_: dict[str, Any], expected: Expected) -> None:
     assert call_of(pair(api, request_, None)).expected == expected
+
+
+def test_an_answer_in_another_language_than_perplexity_was_asked_for_is_wrong() -> None:
+    text = "The bill was paid on Monday, and we have sent the goods on the same day as it was."
+    response = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+    call = call_of(pair("chat.completions", {**CHAT, "language_preference": "de"}, response))
+    assert score_instructions(call).outcome is InstructionsOutcome.WRONG_LANGUAGE
 
 
 @pytest.mark.parametrize(
