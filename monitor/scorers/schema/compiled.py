@@ -1,9 +1,9 @@
 """JSON Schemas out of logs: a schema comes in, a validator that is safe to run goes out.
 
-Schemas in logs are attacker input: nothing remote and no file is fetched; patterns run in linear time, but for
-look-around and the like, which have a small backtrack limit; their size and the schema's depth are capped,
-and what running it on a value costs is estimated first. A schema that cannot be used is a fact about the
-schema, never about the answer.
+Schemas in logs are attacker input: nothing remote and no file is fetched; patterns run in linear time, but
+for look-around and the like, which have a small backtrack limit; their size and the schema's depth are
+capped, and what running it on a value costs is estimated first. A schema that cannot be used is a fact about
+the schema, never about the answer.
 """
 
 from __future__ import annotations
