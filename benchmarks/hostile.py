@@ -1,4 +1,4 @@
-"""What the worst calls cost: milliseconds of processor time and memory of every score of calls that were made to hurt.
+"""What the worst calls cost: processor time and memory of every score of calls that were made to hurt.
 
 ``python -m benchmarks.hostile``. Each scorer brings the calls that are worst for it (``_hostile_*.py``); all
 scorers score all of them, each call in a process of its own, so that its memory is its own and a scorer that
