@@ -62,6 +62,7 @@ def cases() -> dict[str, Call]:
         **_schemas(),
         "128 tools of 24 kB": made('{"city": "Paris"}', tools=tuple(_wordy(number) for number in range(128))),
         "2,000 choices after a loop": choices(2_000, ["Paris"], after=loop(100)),
+        "patterns, numbers, wordy tools and a loop": _together(),
         "a 5 MB answer without a call": made(text="get_weather( " * 400_000),
         "a 5 MB tool error": made(after=(result('{"error": ' * 500_000),), text="It rains."),
     }
@@ -88,6 +89,16 @@ def _values() -> dict[str, Call]:
         ),
         "numbers of many commas": choices(4, ["9,9" * 65] * 160, request=scales + "1," * 99_000),
     }
+
+
+def _together() -> Call:
+    """What is dear in several ways at once: the scorer has a budget for each."""
+    patterns = _each_by([pattern_of(4_000)], [json.dumps({"a": mixed(9_500)})] * 500)
+    numbers = _values()["numbers by every scale"]
+    first, *others = numbers.outputs
+    both = Output(tool_calls=(*first.tool_calls, *patterns.outputs[0].tool_calls))
+    tools = (WEATHER, *patterns.tools, *[_wordy(number) for number in range(126)])
+    return call(tools=tools, input=(*numbers.input, *loop(100)), outputs=(both, *others))
 
 
 def _wordy(number: int) -> Tool:

@@ -27,8 +27,7 @@ from monitor.scorers.tools.words import name_words, words_of
 #: Characters of arguments above which a call is not compared, and of all those of the loop that are.
 MAX_COMPARED = 100_000
 #: How often a call may give the same result, while no other gives a new one, before it is made once more. In
-#: 2,744 recorded calls of agents (tau-bench and the recorded pairs) that is twice at most, but for one
-#: conversation, which asks a fourth time for the booking that failed three times.
+#: 2,744 recorded calls of agents (tau-bench and the recorded pairs) that is twice at most.
 MAX_SAME = 3
 #: How often it may say that it isn't done yet. No recorded call waits that long: this one is a guess.
 MAX_UNFINISHED = 10
