@@ -165,14 +165,19 @@ def refused_letter(call: Call, why: str) -> DeadLetter:
 def find(
     engine: sa.Engine, wanted: Wanted, *, after: LetterKey | None = None, limit: int = 100
 ) -> list[DeadLetter]:
-    """Dead letters that no replay has settled, in the order of their keys, from behind ``after`` on.
+    """Dead letters that no replay has settled, the oldest first, from behind ``after`` on.
+
+    Those of one batch come one after the other, since they have the time of its transaction: so do the parts
+    of a call, whatever topics they are in.
 
     Raises:
         Transient: Postgres can't be reached.
     """
-    query = sa.select(dead_letters).where(*_matches(wanted)).order_by(*_KEY).limit(limit)
+    order = [dead_letters.c.first_seen, *_KEY]
+    query = sa.select(dead_letters).where(*_matches(wanted)).order_by(*order).limit(limit)
     if after is not None:
-        query = query.where(sa.tuple_(*_KEY) > sa.tuple_(*map(sa.literal, after)))
+        then = sa.select(dead_letters.c.first_seen).where(sa.tuple_(*_KEY) == after).scalar_subquery()
+        query = query.where(sa.tuple_(*order) > sa.tuple_(then, *map(sa.literal, after)))
     with transient_if_unreachable(), engine.begin() as connection:
         return [_letter(row) for row in connection.execute(query)]
 

@@ -125,6 +125,18 @@ def test_they_are_found_by_reason_topic_and_time_and_page_by_page(engine: sa.Eng
     assert offsets(find(engine, Wanted(), after=key(1), limit=2)) == [2, 3]
 
 
+def test_the_letters_of_one_batch_are_found_together_in_whatever_topics_they_are(engine: sa.Engine) -> None:
+    """A call's parts are read from several topics, and a replay has only so long for them."""
+    store = PostgresStore(engine)
+    store.save(batch([], [structs.replace(dead_letter(n), topic=topic) for n in (0, 1) for topic in "ab"]))
+    store.save(Batch((), (structs.replace(dead_letter(7), topic="a"),), {}))
+    found: list[DeadLetter] = []
+    while letters := find(engine, Wanted(), after=key_of(found[-1]) if found else None, limit=2):
+        found += letters
+    told = [(letter.topic, letter.offset) for letter in found]
+    assert told == [("a", 0), ("a", 1), ("b", 0), ("b", 1), ("a", 7)]
+
+
 def replay(*offsets: int, otherwise: str = "no_call", calls: tuple[str, ...] = ()) -> Batch:
     return Batch(
         tuple(scored(call_id) for call_id in calls),
