@@ -9,12 +9,14 @@ which ``tests/fetching`` and ``tests/integration/test_source.py`` were run.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from kafka import KafkaConsumer
 from kafka.consumer.fetcher import Fetcher
+from kafka.errors import CorruptRecordError
 from kafka.protocol.consumer import IsolationLevel
 from kafka.record import MemoryRecords
 from kafka.structs import TopicPartition
@@ -53,21 +55,30 @@ class CarefulRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-p
     def _unpack_records(self, tp: TopicPartition, records: MemoryRecords, *_: object) -> Iterator[Record]:
         """All records, in place of the client's. Whatever is raised, the next answer is read anew."""
         try:
-            while (batch := records.next_batch()) is not None:
-                if batch.magic < 2:
-                    yield from self._unpacked_old(Partition(*tp), batch)
-                elif self.check_crcs and not batch.validate_crc():
+            while (batch := self._next_batch(records)) is not None:
+                if isinstance(batch, Corrupt):
                     # Nothing that it says of itself can be believed, not even where it ends: only the broker
                     # knows what comes after this place, and is asked for it.
-                    here = self.next_fetch_offset
-                    yield self._read(0, unread(Partition(*tp), here, Corrupt("its checksum is wrong")))
+                    yield self._read(0, unread(Partition(*tp), self.next_fetch_offset, batch))
                     break
+                if batch.magic < 2:
+                    yield from self._unpacked_old(Partition(*tp), batch)
                 else:
                     yield from self._unpacked(Partition(*tp), batch)
         except Exception:
             self.drain()
             raise
         self.drain()
+
+    def _next_batch(self, records: MemoryRecords) -> Any:
+        """The next batch, what is wrong with it, or ``None`` after the last."""
+        try:
+            batch = records.next_batch()
+        except (CorruptRecordError, struct.error):
+            return Corrupt("its batch is shorter than the head of one")
+        if batch is not None and batch.magic >= 2 and self.check_crcs and not batch.validate_crc():
+            return Corrupt("its checksum is wrong")
+        return batch
 
     def _unpacked(self, partition: Partition, batch: Any) -> Iterator[Record]:
         self.leader_epoch = batch.leader_epoch

@@ -64,6 +64,13 @@ def test_a_wrong_checksum_costs_one_place_and_then_the_broker_is_asked_again() -
     assert part.next_fetch_offset == 2
 
 
+@pytest.mark.parametrize("length", [4, 20])
+def test_a_batch_that_is_shorter_than_its_head_costs_one_place(length: int) -> None:
+    short = bytes(8) + length.to_bytes(4) + bytes(4) + b"\x02" + bytes(length - 5 if length > 5 else 0)
+    part = answer(batch_bytes([b"a"]), short[: 12 + length])
+    assert said_of(all_of(part)) == [(0, b"a"), (1, UNREADABLE)]
+
+
 def test_an_error_ends_the_answer_so_that_the_next_poll_does_not_ask_it_again() -> None:
     unknown = repacked(batch_bytes([b"b"], base=1), b"", 7)
     part = answer(batch_bytes([b"a"]), unknown)
