@@ -14,6 +14,7 @@ from typing import Final
 
 from monitor.scorers.grounding.claims import LINK, Claim, may_link
 from monitor.scorers.grounding.context import Context, neighbours
+from monitor.scorers.grounding.marks import MAX_CITATIONS, cited_numbers
 from monitor.scorers.grounding.signals import MAX_ITEMS, MAX_PLACES_SHOWN, NOTHING, Found, counted
 from monitor.scorers.grounding.words import stems, words
 
@@ -23,8 +24,8 @@ MAX_LINKS: Final = 100
 MIN_QUOTED: Final = 5
 #: The share of a quotation's neighbouring words that the context has; below it, nobody said so.
 MIN_VERBATIM: Final = 0.5
-#: Citations of an answer that are looked up.
-MAX_CITATIONS: Final = 100
+#: Documents, or numbered blocks of a context, from which on they are a list to cite from.
+MIN_BLOCKS: Final = 2
 #: Tokens that are needed to judge by their probabilities, and the least a token's logarithm counts for.
 MIN_TOKENS: Final = 10
 LEAST_LOGPROB: Final = -20.0
@@ -34,33 +35,38 @@ USUAL_SURPRISE: Final = 0.5
 MIN_CHOICES: Final = 3
 USUAL_DISAGREEMENT: Final = 0.4
 
+_PROTOCOL = re.compile(r"^(?:https?://)?(?:www\.)?")
+_DIGITS = re.compile(r"\d{1,3}")
 _QUOTED = re.compile(
     r"[\u201c\u201e]([^\u201c\u201d\u201e\n]{20,400})[\u201d\u201c]"
+    r"|\u00ab\s?([^\u00ab\u00bb\n]{20,400})\u00bb"
+    r"|(?<!\w)\u2018(?=\S)([^\u2018\n]{20,400}?)(?<=\S)\u2019(?!\w)"
     r"|(?<!\w)\"(?=\S)([^\"\n]{20,400})(?<=\S)\"(?!\w)"
+    r"|^[ ]{0,3}>[ ]?([^\n]{20,400})$",
+    re.MULTILINE,
 )
-_CITED = re.compile(r"\[(?:doc(?:ument)?|source|passage)?[ _]?(\d{1,3})\](?![(:])", re.IGNORECASE)
+#: Without one of these nothing is quoted.
+_QUOTES: Final = ('"', "\u201c", "\u201e", "\u00ab", "\u2018", "> ")
 
 
 def links(answer: str, context: Context) -> Found:
-    """Links and e-mail addresses that stand nowhere in the context."""
+    """Links and e-mail addresses that stand nowhere in the context, by whatever protocol."""
     if not may_link(answer):
         return counted(())
     places: dict[str, int] = {}
     for found in LINK.finditer(answer):
-        places.setdefault(found.group().rstrip(".,;:!?*").lower(), found.start())
-    return counted(
-        [place for link, place in islice(places.items(), MAX_LINKS) if not context.contains(link.rstrip("/"))]
-    )
+        places.setdefault(_PROTOCOL.sub("", found.group().rstrip(".,;:!?*/").lower()), found.start())
+    return counted([place for link, place in islice(places.items(), MAX_LINKS) if not context.names(link)])
 
 
 def quotations(answer: str, context: Context) -> Found:
     """What stands in quotation marks, is a sentence rather than a name, and is nowhere in the context."""
-    if '"' not in answer and "\u201c" not in answer:
+    if not any(mark in answer for mark in _QUOTES):
         return NOTHING
     quoted = [
         (found.start(), said)
         for found in islice(_QUOTED.finditer(answer), MAX_ITEMS)
-        if len(said := stems(words(found.group(1) or found.group(2)))) >= MIN_QUOTED
+        if len(said := stems(words(found.group(found.lastindex or 0)))) >= MIN_QUOTED
     ]
     wanted = neighbours(said for _, said in quoted)
     known = context.phrases(wanted) | context.question.phrases(wanted)
@@ -79,19 +85,15 @@ def citations(
     """References to documents that do not exist.
 
     Args:
-        answer: its text; ``[7]`` refers to the seventh document.
+        answer: its text; ``[7]`` and ``(Source 7)`` refer to the seventh document.
         cited: titles, addresses or ids that the answer came with.
         names: the documents' own ids.
-        count: how many documents there are. Without any, nothing is said of their numbers.
-        context: a number or name that stands anywhere in it may be how a document is labelled there.
+        count: how many documents there are. Without two, there have to be numbered blocks in the context.
+        context: a number that labels something in it, and a name that stands in it, may be a document's.
     """
-    if "[" not in answer and not cited:
+    if "[" not in answer and "(" not in answer and not cited:
         return NOTHING
-    places = [
-        found.start()
-        for found in islice(_CITED.finditer(answer), MAX_CITATIONS)
-        if count and int(found.group(1)) > count and not context.units(str(int(found.group(1))))
-    ]
+    places = _lost_numbers(answer, names, count, context)
     known = frozenset(name.lower() for name in names)
     lost = [
         citation
@@ -100,6 +102,15 @@ def citations(
     ]
     together = counted([*places, *[0 for _ in lost]])
     return together._replace(at=tuple(places[:MAX_PLACES_SHOWN]))
+
+
+def _lost_numbers(answer: str, names: Collection[str], count: int, context: Context) -> list[int]:
+    """The places of the numbers that ``answer`` cites and no document has."""
+    found = list(cited_numbers(answer))
+    if not found or max(count, len(context.blocks)) < MIN_BLOCKS:
+        return []
+    known = context.labels.union(range(count + 1), *[map(int, _DIGITS.findall(name)) for name in names])
+    return [place for number, place in found if number not in known]
 
 
 def _stands(citation: str, context: Context) -> bool:

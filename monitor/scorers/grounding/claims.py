@@ -6,9 +6,12 @@ What claims nothing is left out (``silence``). So are links, and the marks of ci
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import compress
 from typing import NamedTuple
 
+from monitor.scorers.grounding.courtesy import unsigned
+from monitor.scorers.grounding.marks import unmarked
 from monitor.scorers.grounding.silence import claiming
 from monitor.scorers.grounding.vocabulary import WEIGHTS
 from monitor.scorers.grounding.words import stems, words
@@ -20,16 +23,15 @@ _END = re.compile(
     r"(?=[.!?\n\u3002\uff01\uff1f\u0964\u061f])"  # seen at once where none of these is
     r"(?:[.!?]['\")\]\u201d\u2019]{0,3}\s+|[\u3002\uff01\uff1f\u0964\u061f]\s*|\n+)"
 )
-_MARKS = re.compile(
-    r"\[\^?\d{1,3}(?:[,\u2013 -]{1,3}\d{1,3}){0,9}\]"
-    r"|^[ \t]{0,20}(?:[-*\u2022] )?\(?\d{1,3}[.):](?=[\s*])|</?s>",
-    re.MULTILINE,
-)
-#: Links and e-mail addresses.
+_TOP = r"(?:com|org|net|io|ai|app|dev|edu|gov|info|shop|store|eu|co\.uk|de|fr|es|it|nl|pl)"
+#: Links, e-mail addresses, and links without their protocol. One with a capital is a name: "Booking.com".
 LINK = re.compile(
-    r"(?:https?://|www\.)[^\s<>\"'`)\]}]{1,2000}|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}",
+    r"(?:https?://|www\.)[^\s<>\"'`)\]}]{1,2000}|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+    rf"|(?-i:(?<![\w.@/-])[a-z0-9][a-z0-9-]{{1,62}}(?:\.[a-z0-9-]{{1,63}}){{0,3}}?\.{_TOP}\b(?!\.\w)"
+    r"(?:/[^\s<>\"'`)\]}]{0,2000})?)",
     re.IGNORECASE,
 )
+_DOMAIN = re.compile(rf"\.{_TOP}\b")
 
 
 class Claim(NamedTuple):
@@ -44,31 +46,38 @@ class Claim(NamedTuple):
     """The stems of its words that tell something, with what they weigh."""
 
 
-def claims(answer: str) -> list[Claim]:
-    """What ``answer`` claims, in its order."""
+def claims(answer: str, weights: Mapping[str, float] = WEIGHTS) -> list[Claim]:
+    """What ``answer`` claims, in its order.
+
+    Args:
+        answer: its text.
+        weights: what each word weighs, in the language of the answer.
+    """
     found = []
-    told = _MARKS.sub(_blank, answer)
+    told = unmarked(unsigned(answer))
     if may_link(answer):
         told = LINK.sub(_blank, told)
     for start, text in _sentences(told):
         said = words(text)
         for place, part in claiming(text, said):
-            if claim := _claim(part, start + place, said if part is text else words(part)):
+            claim = _claim(part, start + place, said if part is text else words(part), weights)
+            # What is left beside a silence ("Based on the context, ...") may be plain words alone.
+            if claim and (part is text or 1.0 in claim.weights.values()):
                 found.append(claim)
     return found
 
 
-def _claim(text: str, start: int, said: list[str]) -> Claim | None:
+def _claim(text: str, start: int, said: list[str], weights: Mapping[str, float]) -> Claim | None:
     """The claim of these words, if one of them tells something."""
     stemmed = stems(said)
-    heavy = list(map(WEIGHTS.__getitem__, said))
-    weights = dict(compress(zip(stemmed, heavy, strict=True), heavy))
-    return Claim(text, start, said, stemmed, weights) if weights else None
+    heavy = list(map(weights.__getitem__, said))
+    telling = dict(compress(zip(stemmed, heavy, strict=True), heavy))
+    return Claim(text, start, said, stemmed, telling) if telling else None
 
 
 def may_link(text: str) -> bool:
     """Whether a link or an address may be in ``text``: cheaper than to look for one."""
-    return "@" in text or "://" in text or "www." in text
+    return "@" in text or "://" in text or "www." in text or _DOMAIN.search(text) is not None
 
 
 def _sentences(text: str) -> list[tuple[int, str]]:

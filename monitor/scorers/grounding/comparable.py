@@ -14,6 +14,8 @@ from itertools import islice
 from typing import Final
 
 from monitor.scorers.function_words import LANGUAGES, rival
+from monitor.scorers.grounding.vocabulary import FUNCTION_WORDS
+from monitor.scorers.lists import word_set
 
 #: Words of an answer that its language is told by, and characters of a context.
 SAMPLED_WORDS: Final = 60
@@ -29,6 +31,13 @@ MIN_PROSE: Final = 8
 #: Distinct words of up to three letters that it takes on either side to compare languages without lists.
 MIN_SHORT_IN_ANSWER: Final = 5
 MIN_SHORT_IN_CONTEXT: Final = 20
+
+ENGLISH: Final = "en"
+#: Stands for the languages of a word with a letter that English has not.
+NOT_ENGLISH: Final = ("",)
+#: Stems of English without some of which no text in it does, and which no other language has.
+_ENGLISH_STEMS: Final = word_set("the and that with this from which their were been they your will shoul")
+MIN_ENGLISH: Final = 3
 
 #: Blocks of letters that aren't Latin ones; symbols and emoji are in none of them.
 _OTHER_LETTER = re.compile(
@@ -53,6 +62,11 @@ def sample(text: str) -> str:
     return text[start : start + SAMPLED]
 
 
+def is_plainly_english(stems: frozenset[str]) -> bool:
+    """Whether these stems are of an English text: a look that costs next to nothing."""
+    return len(_ENGLISH_STEMS & stems) >= MIN_ENGLISH
+
+
 def language_of(found: Sequence[str]) -> str | None:
     """The language of these words of a context, by its function words; ``None`` if that is not plain."""
     votes = Counter(language for word in found for language in LANGUAGES.get(word, ()))
@@ -60,31 +74,47 @@ def language_of(found: Sequence[str]) -> str | None:
     return language if count >= max(MIN_IN_CONTEXT, MIN_SHARE * len(found)) else None
 
 
-def is_foreign(answer: Iterable[str], languages: Collection[str | None], known: frozenset[str]) -> bool:
+def is_foreign(
+    answer: Iterable[str],
+    languages: Collection[str | None],
+    known: frozenset[str],
+    question: Iterable[str] = (),
+) -> bool:
     """Whether an answer is in another language than its context.
 
     Args:
         answer: its words.
-        languages: those of the passages, ``None`` for one that is not known.
+        languages: those of the passages, ``None`` for one that is not known: it is taken for an English one.
         known: stems of the context. Where a language is not known, the shortest words of both are compared.
+        question: the words of the question, which is in the language of its answer. They are only looked at
+            where the answer is too short to tell.
     """
     said = list(islice(answer, SAMPLED_WORDS))
-    votes = [LANGUAGES[word] for word in said if word in LANGUAGES]
+    asked = [] if len(said) >= MIN_PROSE else list(islice(question, SAMPLED_WORDS))
+    votes = [vote for word in [*asked, *said] if (vote := _languages(word))]
     needed = max(MIN_IN_ANSWER, MIN_SHARE * len(said))
-    if None not in languages and votes:
-        is_prose = len(said) >= MIN_PROSE
-        return all(_is_other(votes, language, needed, is_prose) for language in languages if language)
-    return _has_other_short_words(said, known)
-
-
-def _is_other(votes: Sequence[tuple[str, ...]], language: str, needed: float, is_prose: bool) -> bool:
-    """Whether these function words are plainly those of another language."""
-    other = rival(votes, language)
-    if other is None:
-        return False
-    if is_prose and not any(language in spoken for spoken in votes):
+    is_plain = len(said) >= MIN_PROSE or any(map(_languages, asked))
+    if votes and all(_is_other(votes, language or ENGLISH, needed, is_plain) for language in languages):
         return True
-    return other.words >= needed and other.words >= MIN_RATIO * other.against
+    return None in languages and _has_other_short_words(said, known)
+
+
+def _languages(word: str) -> tuple[str, ...]:
+    """The languages that a word is a function word of; one beyond ASCII is of no English one."""
+    found = LANGUAGES.get(word, ())
+    if word in FUNCTION_WORDS:
+        return (*found, ENGLISH)
+    return found or (() if word.isascii() else NOT_ENGLISH)
+
+
+def _is_other(votes: Sequence[tuple[str, ...]], language: str, needed: float, is_plain: bool) -> bool:
+    """Whether these function words are plainly those of another language."""
+    other = rival([vote for vote in votes if vote != NOT_ENGLISH], language)
+    words = (other.words if other else 0) + (votes.count(NOT_ENGLISH) if language == ENGLISH else 0)
+    against = sum(language in vote for vote in votes)
+    if is_plain and not against:
+        return words > 0
+    return words >= needed and words >= MIN_RATIO * (other.against if other else against)
 
 
 def _has_other_short_words(answer: Iterable[str], known: frozenset[str]) -> bool:

@@ -12,8 +12,18 @@ from itertools import chain, pairwise
 from math import fsum
 from threading import Lock
 
-from monitor.scorers.grounding.comparable import is_latin, language_of, sample, writes_numbers_out
-from monitor.scorers.grounding.quantities import numbers, rounded, spelled
+from monitor.scorers.function_words import LANGUAGES
+from monitor.scorers.grounding.comparable import (
+    ENGLISH,
+    is_latin,
+    is_plainly_english,
+    language_of,
+    sample,
+    writes_numbers_out,
+)
+from monitor.scorers.grounding.marks import blocks, labels
+from monitor.scorers.grounding.quantities import dates_in_words, numbers, rounded, spelled
+from monitor.scorers.grounding.vocabulary import FUNCTION_WORDS
 from monitor.scorers.grounding.words import stems, words
 from monitor.scorers.lazy import Lazy
 from monitor.scorers.lists import word_set
@@ -35,6 +45,11 @@ MAX_KEPT_PASSAGE = 100_000
 _NEGATIONS = word_set("""
     not no never none neith nor witho canno nobod nothi isn aren wasn weren don doesn didn won hasn haven hadn
 """)
+
+
+#: Stems of function words of any language, and the share of them below which a text is no prose.
+_GRAMMAR = frozenset(stems(chain(LANGUAGES, FUNCTION_WORDS)))
+MIN_GRAMMAR = 0.1
 
 
 def negates(found: Iterable[str]) -> bool:
@@ -60,7 +75,7 @@ class Passage:
     def __init__(self, text: str) -> None:
         self._text = text
         self._recurs = False
-        self._words = words(text)
+        self._words = words(text) + dates_in_words(text)
         self._stems = stems(self._words)
         self.stems = frozenset(self._stems)
 
@@ -80,12 +95,29 @@ class Passage:
     @Lazy
     def language(self) -> str | None:
         """What it is written in, if that is plain."""
-        return language_of(words(sample(self._text)))
+        return ENGLISH if is_plainly_english(self.stems) else language_of(words(sample(self._text)))
+
+    @Lazy
+    def is_data(self) -> bool:
+        """Whether it is a record in JSON, without prose: there, neighbours are none for a reason."""
+        return self._text.lstrip().startswith(("{", "[")) and len(_GRAMMAR & self.stems) < MIN_GRAMMAR * len(
+            self.stems
+        )
 
     @Lazy
     def writes_numbers_out(self) -> bool:
         """Whether it may have numbers that aren't read."""
         return writes_numbers_out(self._text)
+
+    @Lazy
+    def labels(self) -> frozenset[int]:
+        """The numbers by which something may be labelled in it."""
+        return labels(self._text)
+
+    @Lazy
+    def blocks(self) -> frozenset[int]:
+        """The numbers of its blocks that are there to be cited."""
+        return blocks(self._text)
 
     @Lazy
     def lower(self) -> str:
@@ -170,19 +202,33 @@ class Context:
         question: what was asked. Its words support an answer only in part: an answer that just repeats them
             stands on nothing.
         cache: where prepared passages are kept.
+        given: how many of the passages are no instructions: the language and the form of those tell nothing.
     """
 
-    def __init__(self, passages: Iterable[str], question: str, cache: Cache) -> None:
+    def __init__(
+        self, passages: Iterable[str], question: str, cache: Cache, given: int = MAX_PASSAGES
+    ) -> None:
         texts = [text for text in passages if text]
         if len(texts) > MAX_PASSAGES:
             texts[MAX_PASSAGES - 1 :] = ["\n".join(texts[MAX_PASSAGES - 1 :])]
         self.passages = [*map(cache.prepare, texts)] or [Passage("")]
+        self._given = self.passages[: max(1, given)]
         self.question = Passage(question)
         self._texts = [*self.passages, self.question]
         self._only_asked = self.question.stems.difference(*[passage.stems for passage in self.passages])
         #: Stems that stand in any passage or in the question.
         self.known = self.question.stems.union(*[passage.stems for passage in self.passages])
         self.negates = negates(self.known)
+
+    @Lazy
+    def languages(self) -> frozenset[str | None]:
+        """What the passages are written in; ``None`` among them if that of one is not plain."""
+        return frozenset([passage.language for passage in self._given])
+
+    @Lazy
+    def is_data(self) -> bool:
+        """Whether records are all that was given."""
+        return all(passage.is_data for passage in self._given)
 
     @Lazy
     def _numbers(self) -> Sequence[Mapping[str, set[str]]]:
@@ -203,6 +249,20 @@ class Context:
         """Whether ``text``, in lower case, stands in it as it is."""
         return any(text in passage.lower for passage in self._texts)
 
+    def names(self, address: str) -> bool:
+        """Whether an address, in lower case, stands in it, and not as the end of another one."""
+        return any(_begins(address, passage.lower) for passage in self._texts)
+
+    @Lazy
+    def labels(self) -> frozenset[int]:
+        """The numbers by which something may be labelled in a passage."""
+        return frozenset().union(*[passage.labels for passage in self.passages])
+
+    @Lazy
+    def blocks(self) -> frozenset[int]:
+        """The numbers of passages' blocks that are there to be cited."""
+        return frozenset().union(*[passage.blocks for passage in self.passages])
+
     def missing(self, weights: Mapping[str, float]) -> float:
         """The share of these stems, by weight, that no one window carries; 0..1.
 
@@ -216,3 +276,11 @@ class Context:
             covered = passage.cover(weights, covered)
         asked = fsum(map(weights.__getitem__, self._only_asked.intersection(weights)))
         return max(0.0, 1.0 - (covered + QUESTION * asked) / total)
+
+
+def _begins(address: str, text: str) -> bool:
+    """Whether ``address`` stands in ``text``, and no letter, digit or hyphen right before it."""
+    place = text.find(address)
+    while place > 0 and (text[place - 1].isalnum() or text[place - 1] == "-"):
+        place = text.find(address, place + 1)
+    return place >= 0

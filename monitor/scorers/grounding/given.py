@@ -15,18 +15,36 @@ MIN_RESULTS: Final = 200
 #: Characters of a message in which a block that calls itself context is looked for.
 MAX_SEARCHED: Final = 100_000
 
+_KIND = (
+    r"(?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|references|search\ results"
+    r"|knowledge(?:\ base)?|transcript|snippets?|chunks?|information|facts|faqs?)"
+)
 _MARKED = re.compile(
-    r"""^[ \t#*]{0,20}(?:(?:retrieved|relevant|given|provided|supporting|background|the)\ ){0,4}
-        (?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|references|search\ results|
-           knowledge\ base|transcript|snippets?)(?:\ \w{1,40}|\ \#?\d{1,9})?[*]{0,4}\s{0,9}:
-    |<(?:contexts?|passages?|documents?|sources?|excerpts?|articles?|evidence|files?|search_results|transcript|
-         snippets?)\b""",
+    rf"""(?:^|[.!?;]\ )[ \t#*]{{0,20}}
+        (?:(?:retrieved|relevant|given|provided|supporting|background|the)\ ){{0,4}}
+        (?:(?!information){_KIND}|(?<=relevant\ )information|(?<=provided\ )information)
+        (?:\ \w{{1,40}}|\ \#?\d{{1,9}})?[*]{{0,4}}\s{{0,9}}:
+    |<(?:contexts?|passages?|documents?|docs?|sources?|excerpts?|articles?|evidence|files?|search_results
+         |transcript|snippets?|chunks?|knowledge|knowledge_base|retrieved\w{{0,20}}|information|faqs?)\b""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
+#: How a template says that what it was filled with comes next, those of LangChain, LlamaIndex, Haystack and
+#: the OpenAI cookbook among them, and the characters that have to follow on lines of their own: a prompt may
+#: also speak of what others send.
+_ANNOUNCED = re.compile(
+    rf"""\b(?:use|using|given|on|from|read|consult)\ (?:only\ )?(?:(?:the\ )?(?:following|below)|these|this)
+        \ (?:(?:pieces?|parts?|sections|excerpts)\ (?:of|from)\ (?:the\ )?)?(?:\w{{1,20}}\ ){{0,2}}?{_KIND}\b
+    |\b{_KIND}\ (?:\w{{1,20}}\ ){{0,3}}?below\b
+    |\bhere\ (?:is|are)\ (?:(?:what|everything|all)\ you\ know|the\ (?:\w{{1,20}}\ ){{0,2}}?{_KIND})\b
+    |\byou\ know\ the\ following\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+MIN_ANNOUNCED: Final = 120
 
-#: What asks for something new, unless a text is to be read, as the beginning or the end says.
+#: What asks for something new or for other words, unless a text is to be read, as either end says.
 _CREATES = re.compile(
-    r"\b(?:you are|act as|pretend|role-?play|imagine"
+    r"\b(?:you are|act as|pretend|role-?play|imagine|rewrite|rephrase|paraphrase|proofread|refactor|debug"
+    r"|make (?:this|it) (?:more|less|sound)|review (?:this|my|the) (?:code|function|class|script)"
     r"|(?:write|compose|create|invent|draft)(?: me| us)? (?:an?|the|some))\b",
     re.IGNORECASE,
 )
@@ -105,11 +123,24 @@ def _parts(call: Call) -> Iterator[tuple[Message, Part]]:
 
 
 def _carries_passage(message: Message, text: str) -> bool:
-    """Whether a message has a block that calls itself context, or is long. Long instructions don't."""
+    """Whether a message has a block that calls itself context, or announces one, or is long.
+
+    Long instructions alone don't.
+    """
     # Without one of these characters there is no such block, and most texts have none.
     if (":" in text or "<" in text) and _MARKED.search(text, 0, MAX_SEARCHED):
         return True
+    if _is_filled(text):
+        return True
     return message.role == "user" and len(text) >= LONG_PASSAGE and not _only_creates(text)
+
+
+def _is_filled(text: str) -> bool:
+    """Whether a template announces what it was filled with, at its beginning, and that follows."""
+    if len(text) < MIN_ANNOUNCED or not (announced := _ANNOUNCED.search(text, 0, OPENING)):
+        return False
+    filling = text.find("\n", announced.end())
+    return filling >= 0 and len(text) - filling >= MIN_ANNOUNCED
 
 
 def _only_creates(text: str) -> bool:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from itertools import islice, permutations
+from math import isclose
 from typing import Final, NamedTuple
 
 from monitor.scorers.lists import word_set
@@ -19,6 +22,9 @@ MAX_NUMBERS: Final = 5_000
 MAX_DIGITS: Final = 15
 #: Decimals to which a converted number is rounded.
 DECIMALS: Final = 6
+#: Numbers of a sentence that another may be worked out from, and how far the result may be rounded.
+MAX_OPERANDS: Final = 8
+ROUGHLY: Final = 0.005
 #: Hours until noon.
 NOON: Final = 12
 
@@ -50,7 +56,9 @@ _KINDS: Final[tuple[Mapping[str, int], ...]] = (
     {"mm": 1, "cm": 10, "meter": 1000, "km": 10**6},
     {"mg": 1, "gram": 1000, "kg": 10**6},
     {"ml": 1, "liter": 1000},
-    {"second": 1, "minute": 60, "hour": 3600, "day": 86400},
+    {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800},
+    {"day": 1, "month": 30},
+    {"month": 1, "year": 12},
 )
 #: What is a scale behind money, and may be a length behind anything else.
 _LENGTHS: Final = frozenset({"m", "mm"})
@@ -71,6 +79,12 @@ _SPELLED: Final = (
     | {word: value for value, word in enumerate(_ORDINALS.split(), start=1)}
     | {word: value for value, word in enumerate(_MONTHS.split(), start=1)}
 )
+_MONTH_NAMES: Final = tuple(_MONTHS.split())
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+#: Dates of a text that are read.
+MAX_DATES: Final = 200
+#: From the first hyphen on, since a scan for one character is fast.
+_ISO_DATE = re.compile(r"-(?<=\b\d{4}-)\d\d-\d\d(?!\d)", re.ASCII)
 #: What spells a number, and is said without one: figures of speech, and what an answer counts by itself.
 _CASUAL: Final = word_set("zero one two three four five first second third march may")
 #: Words that make a larger number with what follows them, or with what stands before them.
@@ -158,11 +172,18 @@ def rounded(reading: str) -> tuple[str, ...]:
 
 
 def converted(number: Number) -> Iterator[tuple[str, str]]:
-    """What ``number`` is in other units of its kind: plain decimals, each with the unit. 0.12 is 12 %."""
+    """What ``number`` is in other units of its kind: plain decimals, each with the unit.
+
+    0.12 is 12 %, and $45.97 is 4597, as interfaces count money.
+    """
     if not number.unit and number.readings[0].startswith("0."):
         yield from (
             (_decimal(round(100 * value, DECIMALS)), "%") for value in map(_value, number.readings) if value
         )
+    if number.unit in CURRENCIES:
+        for reading in number.readings:
+            if "." in reading and (value := _value(reading)) is not None:
+                yield _decimal(round(100 * value)), ""
     for sizes in _KINDS:
         if number.unit not in sizes:
             continue
@@ -177,6 +198,36 @@ def _value(reading: str) -> float | None:
     """A plain decimal as a number; an identifier is none."""
     is_plain = len(reading) <= MAX_DIGITS and reading.replace(".", "", 1).isdecimal()
     return float(reading) if is_plain else None
+
+
+def is_worked_out(number: Number, amounts: Sequence[Number]) -> bool:
+    """Whether two of the amounts beside it add up to ``number``, or are its difference, product or ratio.
+
+    An answer that says what it reckoned with ("$610 million of $4.2 billion, 14.5%") shows its working. A
+    number without a unit is not worked out: any two years have some difference.
+    """
+    if not number.unit:
+        return False
+    wanted = [value for reading in number.readings if (value := _value(reading))]
+    known = [value for other in amounts[:MAX_OPERANDS] if (value := _value(other.readings[0]))]
+    made = [
+        result
+        for one, other in permutations(known, 2)
+        for result in (one + other, one - other, one * other, one / other, 100 * one / other)
+    ]
+    return any(isclose(value, result, rel_tol=ROUGHLY) for value in wanted for result in made)
+
+
+def dates_in_words(text: str) -> list[str]:
+    """The months and weekdays of the dates of ISO 8601 in ``text``, in lower case: "2026-11-25"."""
+    found = list[str]()
+    for written in islice(_ISO_DATE.finditer(text), MAX_DATES):
+        try:
+            day = date.fromisoformat(text[written.start() - 4 : written.end()])
+        except ValueError:
+            continue  # no day of the calendar
+        found += (_MONTH_NAMES[day.month - 1], _WEEKDAYS[day.weekday()])
+    return found
 
 
 def spelled(found: Sequence[str]) -> set[str]:

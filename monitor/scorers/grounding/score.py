@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
@@ -27,18 +28,20 @@ from monitor.records import (
 )
 from monitor.scorers.grounding.checks import citations, disagreement, links, quotations, terms, unlikely
 from monitor.scorers.grounding.claims import Claim, claims
-from monitor.scorers.grounding.comparable import is_foreign, is_latin
+from monitor.scorers.grounding.comparable import ENGLISH, is_foreign, is_latin
 from monitor.scorers.grounding.context import Cache, Context
 from monitor.scorers.grounding.contradictions import Facts, contradictions, facts
 from monitor.scorers.grounding.given import Given, gather, strings
 from monitor.scorers.grounding.signals import Found, Words, counted, item_signals, shares, word_signals
+from monitor.scorers.grounding.vocabulary import ELSEWHERE
 from monitor.scorers.grounding.weights import WEIGHTS, WITHOUT_WORDS
+from monitor.scorers.grounding.words import words
 from monitor.scorers.refusal import refuses
 from monitor.scorers.risk import combine, rendered
 from monitor.scorers.strict import Broken, parse
 
 #: Of the rules of this score; it is stored with every score.
-VERSION: Final = 2
+VERSION: Final = 3
 #: Characters of context, and of all choices together, above which nothing is judged.
 MAX_CONTEXT: Final = 1_000_000
 MAX_ANSWER: Final = 100_000
@@ -47,7 +50,15 @@ MAX_CHOICES: Final = 16
 #: Digits that a figure has to have to count where words can't be compared: smaller ones are spelled out.
 MIN_DIGITS: Final = 3
 
+#: The share of an answer that its context does not carry from which on it may be in another language.
+FOREIGN: Final = 0.5
+#: That share, and the words of an answer, from which on words alone speak against one that isn't in English.
+STRANGE: Final = 0.8
+MIN_WORDS: Final = 20
+
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+#: A value of JSON that is a name of the application's own rather than words: "negative", "bike_rent", "EUR".
+_LABEL = re.compile(r"[a-z][a-z0-9_.-]{0,40}|[A-Z][A-Z0-9_]{0,40}")
 _NO_ANSWER = frozenset(
     {FinishReason.TOOL_CALL, FinishReason.REFUSAL, FinishReason.CONTENT_FILTER, FinishReason.PAUSE}
 )
@@ -109,7 +120,10 @@ def score_grounding(call: Call, thresholds: GroundingThresholds = DEFAULTS) -> G
         return _not_applicable("no answer in prose")
     if reason := _reason_to_abstain(call, given, answers):
         return _unknown(reason)
-    context = Context([*given.passages, *given.instructions], given.question, CACHE)
+    texts = [*given.passages, *given.instructions]
+    context = Context(texts, given.question, CACHE, len(given.passages))
+    if not context.languages & {ENGLISH, None}:
+        answers = [answer._replace(claims=claims(answer.text, ELSEWHERE)) for answer in answers]
     names = frozenset(document.id for document in call.documents if document.id)
     basis = _Basis(given, context, known, names)
     named = [terms(answer.claims) for answer in answers] if len(answers) > 1 else [frozenset[str]()]
@@ -157,15 +171,19 @@ def _judge(
         return _not_applicable("nothing is claimed")
     lacking = shares(answer.claims, context)
     total, compared = word_signals(answer.claims, lacking, context)
-    if 2 * total.unsupported > total.content and is_foreign(
-        (word for claim in answer.claims for word in claim.words),
-        {passage.language for passage in context.passages[: max(1, len(basis.given.passages))]},
-        context.known,
-    ):
+    said = chain.from_iterable(claim.words for claim in answer.claims)
+    absent = compared["share"].value
+    if absent > FOREIGN and is_foreign(said, context.languages, context.known, words(basis.given.question)):
         return _without_words("another language", checked, answer, context, thresholds)
     found = compared | item_signals(answer.claims, lacking, context) | checked
     found["quotations"] = quotations(answer.text, context)
-    return _scored(WEIGHTS, found, answer, thresholds, total)
+    score = _scored(WEIGHTS, found, answer, thresholds, total)
+    if score.outcome is GroundingOutcome.SUPPORTED or context.languages & {ENGLISH, None}:
+        return score
+    # No set that the weights are fitted to is in another language than English.
+    if absent >= STRANGE and sum(len(claim.words) for claim in answer.claims) >= MIN_WORDS:
+        return score
+    return _without_words("too few for its language", checked, answer, context, thresholds)
 
 
 def _by_facts(contradicted: Found, answer: _Answer, thresholds: GroundingThresholds) -> GroundingScore:
@@ -229,10 +247,10 @@ def _speaks(output: Output) -> bool:
 
 def _answer(output: Output, call: Call) -> _Answer | None:
     """The prose to judge: of a JSON answer its string values, of any other its text without code."""
-    is_json = call.contract.kind in JSON_CONTRACTS
+    is_json = call.contract.kind in JSON_CONTRACTS or output.text.lstrip().startswith("{")
     if is_json:
         try:
-            text = "\n".join(strings(parse(output.text)))
+            text = "\n".join(value for value in strings(parse(output.text)) if not _LABEL.fullmatch(value))
         except Broken:
             return None
     else:

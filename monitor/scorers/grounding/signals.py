@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import fsum, log1p
 from typing import Final, NamedTuple
 
 from monitor.scorers.grounding.claims import Claim
 from monitor.scorers.grounding.context import Context, negates, neighbours
-from monitor.scorers.grounding.quantities import CURRENCIES, SPELLED_OUT, Number, converted, numbers
+from monitor.scorers.grounding.marks import counts_nothing
+from monitor.scorers.grounding.quantities import (
+    CURRENCIES,
+    MAX_OPERANDS,
+    SPELLED_OUT,
+    Number,
+    converted,
+    is_worked_out,
+    numbers,
+)
 from monitor.scorers.grounding.words import STEMS
 
 #: Figures that the context does not have: years, amounts of money, other numbers; and those that it has with
@@ -104,6 +113,8 @@ def word_signals(
             phrased.append(claim.start)
         if not context.negates and negates(claim.stems):
             negated.append(claim.start)
+    if 2 * fresh > pairs and context.is_data:
+        fresh, phrased = 0, []
     absent, novelty = missed / max(1, content), fresh / max(1, pairs)
     return Words(content, unsupported), {
         "words": Found(unsupported, log1p(weighed), tuple(places)),
@@ -143,20 +154,28 @@ def item_signals(
 
 def _figures(claim: Claim, context: Context, least: int) -> Iterator[tuple[str, int]]:
     """The figures of a claim that the context does not have, by kind and place within the claim."""
-    for number in numbers(claim.text):
-        if len(number.readings[0]) < least:
-            continue
-        known = context.units(*number.readings)
-        if known and (not number.unit or "" in known or number.unit in known):
-            continue
-        if not any({"", unit} & context.units(reading) for reading, unit in converted(number)):
-            yield "units" if known else _kind(number), number.start
+    written = list(numbers(claim.text))
+    lost = [number for number in written if len(number.readings[0]) >= least and not _stands(number, context)]
+    if lost:
+        stated = (number for number in written if number.unit and _stands(number, context))
+        amounts = list(islice(stated, MAX_OPERANDS))
+        for number in lost:
+            if not counts_nothing(claim.text, number.start) and not is_worked_out(number, amounts):
+                yield "units" if context.units(*number.readings) else _kind(number), number.start
     if least or SPELLED_OUT.keys().isdisjoint(claim.words):
         return
     for word in claim.words:
         value = SPELLED_OUT.get(word)
         if value and STEMS[word] not in context.known and not context.units(value):
             yield "numbers", claim.text.lower().find(word)
+
+
+def _stands(number: Number, context: Context) -> bool:
+    """Whether the context has a number, with its unit or without any."""
+    known = context.units(*number.readings)
+    if known and (not number.unit or "" in known or number.unit in known):
+        return True
+    return any({"", unit} & context.units(reading) for reading, unit in converted(number))
 
 
 def _kind(number: Number) -> str:

@@ -11,41 +11,69 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
+from monitor.scorers.grounding.courtesy import is_courtesy
 from monitor.scorers.lists import word_set
 
 #: Without one of these words an English sentence needs no closer look.
 _TELLING: Final = word_set("""
-    context passage passages document documents excerpt excerpts provided given available retrieved unable
-    able hope know free happy else mention information details data find found determine tell answer confirm
-    nothing like
+    context passage passages document documents documentation excerpt excerpts text texts article articles
+    report reports policy policies handbook manual guide page pages source sources material materials file
+    files transcript contract agreement email section sections faq base results knowledge provided given
+    available retrieved unable able hope know free happy else information details data find found see
+    determine tell answer answers confirm nothing none like afraid sorry sure certain told shown scope unclear
+    unknown unspecified specified stated mentioned covered listed disclosed unanswerable applicable na t say
+    says want wish contact consult reach
 """)
-_SOURCE = (
-    r"(?:context|passages?|documents?|excerpts?|documentation"
-    r"|(?:provided|given|available|retrieved)\ (?:texts?|sources?|articles?|information|search\ results))"
+_NOUN = (
+    r"(?:contexts?|passages?|documents?|excerpts?|documentation|texts?|articles?|reports?|polic(?:y|ies)"
+    r"|handbook|manual|guide|pages?|sources?|materials?|files?|transcript|contract|agreement|sections?|e-?mail|faq"
+    r"|knowledge\ base|search\ results|information|data)"
 )
-_NOT = r"(?:(?:do|does|did|is|are|was|were)(?:\ not|n['\u2019]t)|cannot|fails?\ to)"
-_SAY = r"(?:mention|contain|provide|give|include|specif|state|say|address|discuss|describe|cover|answer)"
-_SAID = r"(?:mentioned|specified|stated|provided|given|included|found|listed|discussed|covered|addressed)"
+_SOURCE = rf"(?:(?:provided|given|available|retrieved|supplied|above)\ )?{_NOUN}"
+_NOT = r"(?:(?:do|does|did|is|are|was|were|ha[sd]|have)(?:\ not|n['\u2019]t)|cannot|fails?\ to|never)"
+_SAY = (
+    r"(?:mention|contain|provide|give|include|specif|state|say|address|discuss|describe|cover|answer|name\b|list"
+    r"|indicate|reveal|disclose|tell|explain|identify|make\ clear|clarify|refer\ to"
+    r"|have\ (?:any\ )?(?:info|details|data))"
+)
+_SAID = (
+    r"(?:mentioned|specified|stated|provided|given|included|found|listed|discussed|covered|addressed|available"
+    r"|named|indicated|disclosed|described|clear|answered|identified|explained)"
+)
 _CANNOT = (
-    r"(?:(?:could|did)(?:\ not|n['\u2019]t)|can(?:\ ?not|['\u2019]t)|(?:am|was|'m)\ (?:not\ |un)able\ to)"
+    r"(?:(?:could|did|do)(?:\ not|n['\u2019]t)|can(?:\ ?not|['\u2019]t)|(?:am|was|'m)\ (?:not\ |un)able\ to)"
 )
 _ENGLISH = re.compile(
-    rf"""\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,3}}\ {_NOT}\ (?:\w{{1,20}}\ )?{_SAY}
-    |\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,2}}\ (?:say|contain|mention|provide|give|include|ha(?:s|ve))s?
-        \ (?:nothing|no)\b
-    |\bnot\ (?:\w{{1,20}}\ ){{0,2}}{_SAID}\b[^.]{{0,40}}\b{_SOURCE}\b
+    rf"""\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,3}}?\ {_NOT}\ (?:\w{{1,20}}\ )?{_SAY}
+    |\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,2}}
+        \ (?:(?:say|contain|mention|provide|give|include|ha(?:s|ve))s?\ (?:nothing|no)
+        |(?:is|are|remains?)\ silent|(?:only|just|merely)\ (?:{_SAY}|talk|focus|deal|go(?:es)?\ into))\b
+    |(?:\bnot|n['\u2019]t)\ (?:\w{{1,20}}\ ){{0,2}}{_SAID}\b[^.]{{0,40}}\b(?:{_SOURCE}|here|there|anywhere)\b
     |\bno\ (?:\w{{1,20}}\ )?(?:mention|information|details?|data|indication|references?|evidence)\b
         [^.]{{0,80}}\b{_SOURCE}\b
     |\bthere(?:\ is|\ was|\ are|'s)(?:\ no|n['\u2019]t\ any|\ not\ any)
         \ (?:\w{{1,20}}\ )?(?:mention|information|details|indication)\b
+    |\b(?:none|nothing|nowhere)\ (?:of|in)\ (?:the|these|those|this|my|your)\ (?:\w{{1,20}}\ )?{_NOUN}\b
+    |\bit(?:['\u2019]s|\ is|\ was|\ remains)
+        \ (?:unclear|unknown|unspecified|not\ (?:clear|known|specified|stated))\b
+    |\b(?:outside|beyond)\ (?:of\ )?(?:the\ )?scope\b
+    |^\W*(?:(?:not|none|never|no\ (?:answer|information|data|results?|mention))
+            \ ?(?:{_SAID}|applicable|known|sure)?
+        |n/?a|un(?:known|specified|answerable|clear)
+        |it\ (?:does\ not|doesn['\u2019]t)\ (?:say|specify|mention\ (?:it|that|this)))\W*$
     |\bI\ (?:do\ not|don['\u2019]t)\ (?:know\b|have\ (?:\w{{1,20}}\ ){{0,3}}(?:information|details|data)\b)
+    |\bI(?:['\u2019]m|\ am)\ not\ (?:sure|certain)\b
+    |\bI\ (?:was|were|am|have)(?:n['\u2019]t|\ not)\ (?:been\ )?(?:given|provided|told|shown)\b
     |\bI\ ?{_CANNOT}\ (?:\w{{1,20}}\ )?(?:find|see|locate|determine|tell|answer|confirm|verify)\b
     |\b(?:un|not\ )able\ to\ (?:answer|determine|find|provide|say|give)\b
     |\b(?:cannot|can['\u2019]t|can\ not|not\ possible\ to)\ (?:be\ )?(?:answer|determine|infer)
         [^.]{{0,80}}\b{_SOURCE}\b
     |\b(?:has|have|found|find)\ nothing\ (?:on|about)\b
     |\b(?:hope\ (?:this|that)\ helps?|let\ me\ know|feel\ free|happy\ to\ help|anything\ else)\b
+    |\byou\ (?:may|might|could|can)\ (?:(?:want|wish|like|need)\ to\ )?
+        (?:contact|consult|reach\ out|check\ with|check\ the)\b[^0-9@]*$
     |^\W*(?:I(?:['\u2019]m|\ am)\ )?(?:(?:very|so|really)\ )?(?:sorry|afraid)\W*$
+    |\b(?:sorry|sad|glad|happy)\ (?:to\ hear|for\ the|about\ (?:that|the))\b
     |\b(?:would\ you\ like\ (?:me\ )?to|if\ you(?:['\u2019]d|\ would)?\ like,)""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -126,6 +154,8 @@ def claiming(sentence: str, said: Collection[str]) -> Iterator[tuple[int, str]]:
         sentence: one sentence of an answer.
         said: its words in lower case.
     """
+    if is_courtesy(sentence, said):
+        return
     if not _is_silent(sentence, said):
         yield 0, sentence
         return

@@ -2,13 +2,15 @@
 
 Function words tell nothing. Plain words, with which any answer introduces, links and sums up ("additionally",
 "provided", "various"), tell little: an answer has them whatever its context says. All other words, which name
-things and what happens to them, tell all. English; in other languages every word counts in full.
+things and what happens to them, tell all. In other languages than English there are lists of function words
+alone.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from monitor.scorers.function_words import LANGUAGES
 from monitor.scorers.grounding.words import Remembered
 from monitor.scorers.lists import word_set
 
@@ -17,7 +19,8 @@ PLAIN: Final = 0.2
 #: The letters that a word has at least, to weigh anything.
 MIN_LETTERS: Final = 3
 
-_FUNCTION_WORDS = word_set("""
+#: Words of English that tell nothing.
+FUNCTION_WORDS: Final = word_set("""
     a about above after again against all also although always am an and any are aren as at be because
     been before being below between both but by can cannot could couldn did didn do does doesn doing don
     done down during each either else etc even ever every few for from further get got had hadn has hasn
@@ -110,11 +113,17 @@ _PLAIN_WORDS = word_set("""
 
 
 def weight(word: str) -> float:
-    """What a word, in lower case, weighs: 0, ``PLAIN`` or 1. Numbers and scraps weigh nothing."""
+    """What an English word, in lower case, weighs: 0, ``PLAIN`` or 1. Numbers and scraps weigh nothing."""
     if word in _PLAIN_WORDS:
         return PLAIN
-    return 1.0 if len(word) >= MIN_LETTERS and word.isalpha() and word not in _FUNCTION_WORDS else 0.0
+    return 1.0 if len(word) >= MIN_LETTERS and word.isalpha() and word not in FUNCTION_WORDS else 0.0
 
 
-#: The weight of each word.
+def weight_elsewhere(word: str) -> float:
+    """What a word of any other language weighs: 0 or 1."""
+    return 1.0 if len(word) >= MIN_LETTERS and word.isalpha() and word not in LANGUAGES else 0.0
+
+
+#: The weight of each word in English, and in other languages.
 WEIGHTS: Final = Remembered(weight)
+ELSEWHERE: Final = Remembered(weight_elsewhere)

@@ -90,7 +90,7 @@ STATUS = Part(PartType.TOOL_RESULT, '{"status": "delayed", "price": 12}')
         ("names", "The bridge of Ackermann was opened.", {}),
         ("links", "The bridge: www.bridge.example", {}),
         ("quotations", 'The bridge: "the world that was between metres and opening hours".', {}),
-        ("citations", "The bridge was opened [3].", {}),
+        ("citations", "The bridge was opened [3].", {"documents": (Document(CONTEXT), Document(CONTEXT))}),
         ("contradictions", "The status is open.", {"input": (Message("tool", (STATUS,)),)}),
         (
             "unlikely",
