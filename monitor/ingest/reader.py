@@ -26,6 +26,10 @@ Guarding = Callable[[Place], AbstractContextManager[object]]
 #: and what is known of them has to be saved before the next one ends the process.
 CHUNK_S = 5.0
 
+#: Calls and parts of calls after which no other record is begun: one of a few megabytes may hold tens of
+#: thousands of small ones, and they take much more memory than their bytes.
+CHUNK_CALLS = 20_000
+
 #: Tries a record in a process of its own; gives its dead letter if that did not end well.
 TryingAlone = Callable[[Record], DeadLetter | None]
 
@@ -80,7 +84,8 @@ class Reader:
     ) -> int:
         """Decode and score records, and add what is in them to what was collected.
 
-        Gives how many of them: those that would be begun after ``CHUNK_S`` seconds are not.
+        Gives how many of them: those that would be begun after ``CHUNK_S`` seconds are not, nor those that
+        would be when there are ``CHUNK_CALLS``. One is read in any case.
 
         Raises:
             Transient: a suspected record can't be tried alone now.
@@ -89,7 +94,8 @@ class Reader:
         empty = read = 0
         until = self._clock() + CHUNK_S
         for record in records:
-            if read and self._clock() >= until:
+            held = len(into.calls) + len(into.fragments)
+            if read and (held >= CHUNK_CALLS or self._clock() >= until):
                 break
             read += 1
             place = Place(record.topic, record.partition, record.offset)

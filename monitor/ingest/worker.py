@@ -70,7 +70,7 @@ class Worker:
         start: where to begin in a topic of which the store knows no partition. A partition that such a topic
             gains later is read from its beginning.
         linger_s: seconds that a batch waits for more records after its first one.
-        batch_records: records from which on a batch waits for no more.
+        batch_records: records, or calls of them, or parts of calls, from which on a batch waits for no more.
         batch_bytes: the same in bytes of values, keys and headers.
         metrics: where to count.
         waits: how long parts of calls wait for the rest.
@@ -233,7 +233,9 @@ class Worker:
         return max(0.0, until - now)
 
     def _is_full(self) -> bool:
-        return self._collected.records >= self._batch_records or self._collected.size >= self._batch_bytes
+        collected = self._collected
+        most = max(collected.records, len(collected.calls), len(collected.fragments))
+        return most >= self._batch_records or collected.size >= self._batch_bytes
 
     def _is_due(self) -> bool:
         began_at = self._collected.began_at
@@ -295,7 +297,7 @@ class Worker:
             collected.size += sum(map(size_of, chunk))
             self._next[partition] = after
             if len(chunk) < len(whole):
-                # It took too long: the rest is read anew, when the loop has turned.
+                # It took too long, or held very much: the rest is read anew, when the loop has turned.
                 self._source.seek({partition: self._next[partition] for partition in left})
                 break
             del left[partition]

@@ -47,7 +47,7 @@ def connect(
     Args:
         url: the database's address.
         pool_size: connections that are kept open.
-        statement_timeout_s: seconds that one statement may take; 0 for no limit.
+        statement_timeout_s: seconds that one statement may take, and wait for a lock nearly; 0 for no limit.
         idle_session_timeout_s: seconds after which the server ends a session that asks nothing; 0 for never.
 
     Raises:
@@ -65,6 +65,8 @@ def connect(
     settings = {
         **_SETTINGS,
         "statement_timeout": f"{statement_timeout_s}s",
+        # Somewhat less, so that it is known which it was: a batch that is too large is halved, and no other.
+        "lock_timeout": f"{statement_timeout_s * 800}ms",
         "idle_session_timeout": f"{idle_session_timeout_s}s",
     }
     return sa.create_engine(

@@ -1,4 +1,7 @@
-"""COPY that finds the rows that Postgres refuses, by halving, so that they cost no other row."""
+"""COPY that finds the rows that Postgres refuses, by halving, so that they cost no other row.
+
+Rows that take longer together than one statement may are halved, too.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,7 @@ def copy_bisecting(
     nothing of what it wrote stays.
 
     Raises:
+        psycopg.errors.QueryCanceled: one row alone takes longer than a statement may.
         Transient: a day or month has no partition. That says nothing of a row: decode lets through only times
             for which the leader makes partitions, so the leader has been away for days.
     """
@@ -49,13 +53,15 @@ def copy_bisecting(
             try:
                 with connection.begin_nested():
                     stored += copy(cursor, items[start:end])
-            except _REFUSALS as error:
+            except (*_REFUSALS, psycopg.errors.QueryCanceled) as error:
                 if isinstance(error, psycopg.errors.CheckViolation) and error.diag.constraint_name is None:
                     why = "is a replica with control running? It makes the days to come"
                     raise Transient(f"Postgres: {one_line(error)}: {why}") from error
-                if end - start == 1:
-                    refused[start] = one_line(error)
-                else:
+                if end - start > 1:
                     middle = (start + end) // 2
                     pending += [(start, middle), (middle, end)]
+                elif isinstance(error, psycopg.errors.QueryCanceled):
+                    raise
+                else:
+                    refused[start] = one_line(error)
     return stored, refused

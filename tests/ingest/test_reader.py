@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from monitor.decode import Decoded, Window
+from monitor.ingest import reader as reader_module
 from monitor.ingest.at_hand import SIZE, AtHand
 from monitor.ingest.collected import Collected
 from monitor.ingest.guard import Guard
@@ -80,6 +81,14 @@ def test_a_record_that_costs_too_much_costs_itself_and_not_its_neighbours(guard:
         (3, "out_of_memory", "more than is left of ingest.worker_memory"),
     ]
     assert [letter.size for letter in collected.dead_letters] == [4, 6]
+
+
+def test_no_record_is_begun_after_many_calls_though_one_may_hold_more(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "CHUNK_CALLS", 3)
+    _, collected = read(guard, record(0, b"a"), record(1, b"b"), record(2, b"c"))
+    assert [one.call.call_id for one in collected.calls] == ["a1", "a2", "b1", "b2"]
 
 
 def test_of_calls_that_a_scorer_fails_on_the_first_keeps_the_bytes_they_share(guard: Guard) -> None:

@@ -591,6 +591,18 @@ def test_a_full_batch_waits_for_nothing(kafka: MemoryKafka, store: Failing, limi
     assert [worker.step() for _ in range(3)] == [None, Saved(4, 0, 0), None]
 
 
+def test_a_batch_is_full_of_calls_however_few_records_hold_them(kafka: MemoryKafka, store: Failing) -> None:
+    def decode_to_two(record: Record, window: Window) -> Decoded:
+        return Decoded(tuple(call(f"{record.offset}-{n}", offset=record.offset) for n in range(2)), ())
+
+    produce(kafka, *"abc")
+    worker = make_worker(
+        MemorySource(kafka, max_records=1), store, decode=decode_to_two, linger_s=60.0, batch_records=4
+    )
+    worker.step()
+    assert [worker.step() for _ in range(3)] == [None, Saved(4, 0, 0), None]
+
+
 def test_the_next_batch_is_scored_while_one_is_saved_and_expects_what_that_leaves_behind(
     kafka: MemoryKafka, store: Failing
 ) -> None:

@@ -136,6 +136,24 @@ def test_two_workers_that_are_sent_one_record_twice_store_it_once(database: str)
     engine.dispose()
 
 
+SLOW = """
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_sleep(CASE NEW.call_id WHEN 'slowest' THEN 60 ELSE 0.2 END); RETURN NEW; END $$;
+    CREATE TRIGGER slow BEFORE INSERT ON calls FOR EACH ROW EXECUTE FUNCTION slow()
+"""
+
+
+def test_a_batch_that_takes_longer_than_a_statement_may_is_saved_in_halves(database: str) -> None:
+    engine = connect(database, statement_timeout_s=1)
+    store = PostgresStore(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text(SLOW))
+    assert store.save(batch([scored(f"c{n}") for n in range(8)])) == Saved(8, 0, 0)
+    with pytest.raises(Transient, match="statement timeout"):
+        store.save(batch([scored("slowest")], expected=8))
+    engine.dispose()
+
+
 def test_a_refused_call_marks_no_minute(engine: sa.Engine) -> None:
     later = NOON + timedelta(minutes=1)
     PostgresStore(engine).save(batch([scored("a"), scored("bad", later, offset=1, trace_id="\x00")]))
