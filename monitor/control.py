@@ -43,6 +43,7 @@ from monitor.store.rollups import (
     recompute_hours,
     waiting,
 )
+from monitor.store.series import free_values
 from monitor.store.watermark import lateness, read_progress
 
 log = structlog.get_logger("monitor.control")
@@ -270,7 +271,7 @@ def recompute_old_hours(engine: sa.Engine, metrics: telemetry.ControlMetrics) ->
 def maintain(
     engine: sa.Engine, clock: Clock, *, max_lateness: timedelta, keep: timedelta, keep_rollups: timedelta
 ) -> None:
-    """Make the coming days' partitions and drop those whose time is over.
+    """Make the coming days' partitions, drop those whose time is over, and free what only their calls had.
 
     The days of calls are made by this machine's clock and by Postgres': workers go by either.
 
@@ -295,6 +296,8 @@ def maintain(
     ]
     if made or dropped:
         log.info("partitions", made=made, dropped=dropped)
+    if freed := free_values(engine):
+        log.info("values of dimensions", freed=freed)
 
 
 def _surely_now(engine: sa.Engine, clock: Clock) -> datetime:

@@ -3,21 +3,24 @@
 A value of a dimension that would be one too many becomes ``other``: a service that puts a user id into a
 prompt name costs one series, not a million. Where there are too many combinations all the same, what an
 application names itself becomes ``other`` in the new ones, and in the end all of it. What was folded is
-counted. The caps hold across processes: series are made under one lock.
+counted. The caps hold across processes: series are made under one lock. Values that no kept call has any more
+are freed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from monitor.records import DIMENSIONS
+from monitor.store.database import transient_if_unreachable
 from monitor.store.tables import series, series_values
 
 #: What stands in a dimension instead of a value over the cap.
@@ -33,11 +36,30 @@ MAX_SERIES = 100_000
 #: Combinations remembered before the memory starts afresh, so that it stays bounded.
 REMEMBERED = 200_000
 
+#: Seconds after which it all is read anew: values may have been freed meanwhile.
+FORGOTTEN_S = 600.0
+
 #: What an application names as it likes.
 _NAMED = frozenset({"route", "prompt_name", "prompt_version", "operation", "agent"})
 
 #: Key of the advisory lock that lets one process at a time make series.
 _SERIES_LOCK = 0x6C6C6D06
+
+_PAIRS = ", ".join(f"('{name}', {name})" for name in DIMENSIONS)
+
+_FREE = sa.text(
+    f"""
+    WITH used AS MATERIALIZED (
+        SELECT * FROM series
+        WHERE first_seen > now() - interval '1 day'
+        OR EXISTS (SELECT FROM calls WHERE calls.series_id = series.series_id)
+    )
+    DELETE FROM series_values WHERE (dimension, value) NOT IN (
+        SELECT pair.dimension, pair.value
+        FROM used CROSS JOIN LATERAL (VALUES {_PAIRS}) AS pair(dimension, value)
+    )
+    """  # noqa: S608 - built from our own closed list
+)
 
 Key = tuple[str, ...]
 
@@ -48,17 +70,26 @@ class SeriesIds:
     Args:
         max_values: values that one dimension may have.
         max_series: see ``MAX_SERIES``.
+        monotonic: seconds that never go back.
 
     Attributes:
         folded: how many combinations had a value replaced by ``other``, by dimension.
     """
 
-    def __init__(self, max_values: int = MAX_VALUES, *, max_series: int = MAX_SERIES) -> None:
+    def __init__(
+        self,
+        max_values: int = MAX_VALUES,
+        *,
+        max_series: int = MAX_SERIES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._max_values = max_values
         self._max_series = max_series
         self._ids: dict[Key, int] = {}
         self._values = _no_values()
         self._making = threading.Lock()
+        self._monotonic = monotonic
+        self._remembered_at = monotonic()
         self.folded: Counter[str] = Counter()
 
     def resolve(self, engine: sa.Engine, wanted: Iterable[Key]) -> dict[Key, int]:
@@ -68,6 +99,10 @@ class SeriesIds:
         does no harm, and an id that is remembered is always there.
         """
         wanted = set(wanted)
+        if self._monotonic() - self._remembered_at >= FORGOTTEN_S:
+            with self._making:
+                self._ids, self._values = {}, _no_values()
+                self._remembered_at = self._monotonic()
         found = {key: id_ for key in wanted if (id_ := self._ids.get(key)) is not None}
         if missing := sorted(wanted - found.keys()):
             with self._making:
@@ -139,6 +174,19 @@ class SeriesIds:
                 rows.append({"dimension": name, "value": value})
         if rows:
             connection.execute(sa.insert(series_values), rows)
+
+
+def free_values(engine: sa.Engine) -> int:
+    """Free the values of dimensions that no kept call has, so that they no longer count; gives how many.
+
+    Their series stay, as rollups are of them and workers remember their ids. A value that comes back in such
+    a series is found there. What is a day old at most is left alone: its calls may still be on their way.
+
+    Raises:
+        Transient: Postgres can't be reached.
+    """
+    with transient_if_unreachable(), engine.begin() as connection:
+        return connection.execute(_FREE).rowcount
 
 
 def _no_values() -> dict[str, set[str]]:

@@ -16,7 +16,7 @@ from monitor.errors import Fenced
 from monitor.records import DIMENSIONS, dimensions
 from monitor.store import PostgresStore
 from monitor.store import series as series_module
-from monitor.store.series import OTHER, SeriesIds, series_key
+from monitor.store.series import FORGOTTEN_S, OTHER, SeriesIds, free_values, series_key
 from tests.examples import batch, call, scored
 from tests.store.helpers import rows, run_at_once
 
@@ -65,6 +65,33 @@ print(json.dumps([ids[key] for key in wanted]))
     )
     ids = SeriesIds().resolve(engine, wanted)
     assert json.loads(done.stdout) == [ids[one] for one in wanted]
+
+
+def versions(*names: str) -> list[Key]:
+    return [key(service="shop", prompt_version=name) for name in names]
+
+
+def test_values_that_no_kept_call_has_are_freed_and_a_worker_learns_of_it(engine: sa.Engine) -> None:
+    """A deploy a day uses up any number of versions; ids that a worker remembers stay good."""
+    now = 0.0
+    ids = SeriesIds(2, monotonic=lambda: now)
+    store = PostgresStore(engine)
+    store.save(batch([scored("a", service="shop", prompt_version="kept")]))
+    before = ids.resolve(engine, versions("kept", "old"))
+    assert free_values(engine) == 0, "calls of what is new may be on their way"
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE series SET first_seen = now() - interval '2 days'"))
+    (folded,) = ids.resolve(engine, versions("today")).values()
+    assert stored(engine)[key(service="shop", prompt_version=OTHER)] == folded
+    assert free_values(engine) == 1
+    assert ids.resolve(engine, versions("kept", "old", "today")) == {
+        **before,
+        key(service="shop", prompt_version="today"): folded,
+    }
+    now = FORGOTTEN_S
+    after = ids.resolve(engine, versions("kept", "old", "today"))
+    assert {one: after[one] for one in before} == before
+    assert stored(engine)[key(service="shop", prompt_version="today")] != folded
 
 
 def test_the_key_of_a_series_never_changes() -> None:
