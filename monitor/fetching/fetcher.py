@@ -34,13 +34,19 @@ def read_carefully(consumer: KafkaConsumer) -> None:
 
 
 class CarefulRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python has no types
-    """The records of one partition in one answer of a broker."""
+    """The records of one partition in one answer of a broker.
+
+    Attributes:
+        room: bytes after which ``take`` gives what it has.
+    """
+
+    room = POLL_BYTES
 
     def take(self, n: int | None = None) -> list[Record]:
-        """The next records: at most ``n``, and no more than fill ``POLL_BYTES``."""
+        """The next records: at most ``n``, and no more than fill the ``room``."""
         self._maybe_raise_next_inline_exception()
         taken: list[Record] = []
-        until = self.bytes_read + POLL_BYTES
+        until = self.bytes_read + self.room
         try:
             for record in islice(self.record_iterator, n):
                 taken.append(record)
@@ -137,7 +143,7 @@ class CarefulFetcher(Fetcher):  # type: ignore[misc]  # kafka-python has no type
         return found
 
     def _append(self, drained: Any, part: CarefulRecords, max_records: int, update_offsets: bool) -> int:
-        before = part.bytes_read
+        before, part.room = part.bytes_read, self._room
         taken: int = super()._append(drained, part, max_records, update_offsets)
         self._room -= part.bytes_read - before
         return taken if self._room > 0 else max_records

@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from monitor.errors import DeadLetterReason, Transient
 from monitor.fetching.batches import MOST_OF_RECORD
+from monitor.fetching.fetcher import POLL_BYTES
 from monitor.records import Partition, Record
 from monitor.source import KafkaSource, Polled
 from tests.fetching.build import Name
@@ -24,6 +25,7 @@ from tests.source_contract import (
     GroupContract,
     SourceContract,
     from_the_beginning,
+    poll_until_records,
     read,
     settle,
 )
@@ -160,6 +162,27 @@ def test_a_record_that_is_far_larger_unpacked_costs_itself_and_no_neighbour_in_i
     unread = found[0, 1].unread
     assert unread is not None
     assert unread.reason is DeadLetterReason.TOO_LARGE
+
+
+def test_a_poll_ends_when_it_has_given_as_much_as_may_be_held(kafka: Kafka, cluster: KafkaCluster) -> None:
+    large = bytes(1_000_000)
+    with KafkaProducer(
+        bootstrap_servers=kafka.bootstrap_servers,
+        compression_type="zstd",
+        linger_ms=60_000,
+        batch_size=2**31,
+        max_request_size=2**31 - 1,
+    ) as producer:
+        for n in range(40):
+            producer.send(cluster.partitions[0].topic, large, partition=n % 2)
+    source = cluster.open()
+    settle(cluster, source)
+    from_the_beginning(source)
+    sizes: list[int] = []
+    while sum(sizes) < 40 * len(large):
+        sizes.append(poll_until_records(source).size)
+    assert sum(sizes) == 40 * len(large)
+    assert max(sizes) <= POLL_BYTES + len(large)
 
 
 def test_what_a_producer_took_back_is_not_read(kafka: Kafka, cluster: KafkaCluster) -> None:
