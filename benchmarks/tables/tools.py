@@ -29,9 +29,11 @@ Row = dict[str, Any]
 
 #: Of scoring.md §2: on the sealed half and this one together.
 PUBLISHED = {
-    "bfcl_mutations": "strict schema check P 1.000 R .872; gradient boosting on 25 features AUROC .994",
+    "bfcl_mutations": "strict schema check P 1.000 R .872; gradient boosting on 25 features AUROC .994; "
+    "ungrounded .921 on wrong_value, .808 on placeholder_value; other tool .968 on wrong_function",
     "bfcl_real": "strict schema check P .960 R .103, false .32 %; gradient boosting .856 (should_not_call "
-    ".946, wrong_call_count .908, wrong_value .616); other tool .951 on wrong_function",
+    ".946, wrong_call_count .908, wrong_value .616); ungrounded .634 on wrong_value, "
+    ".832 on should_not_call; other tool .951 on wrong_function, .686 on wrong_call_count",
     "when2call": "with a call: strict schema check P .951 R .503; gradient boosting .844; ungrounded .848 on "
     "should_ask_first",
 }
