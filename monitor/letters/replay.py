@@ -130,7 +130,7 @@ class Replayer:
         keys = [key_of(letter) for letter in letters]
         parts = {_place(fragment.call) for fragment in read.fragments if fragment.call}
         replay = Replay(tuple(keys), otherwise, parts.intersection(keys))
-        put = tuple(arrived(read.fragments, self._clock.now()))
+        put = tuple(arrived(read.fragments, self._store.now()))
         saved = self._store.save(Batch(tuple(read.calls), (), {}, Parts(put), replay=replay))
         return [
             (letter, replay.outcome(key, saved.stored, saved.duplicates, saved.refused))
