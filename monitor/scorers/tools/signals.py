@@ -114,8 +114,8 @@ def call_signals(
             known = frozenset[str]().union(*[words[name].every for name in names])
             used = Used(values, known, support)
             signals["value_not_used"] = used.unused(conversation.given)
-            if parallel and len(called) == 1 and used.leaves_out(conversation.request):
-                signals["several_asked"] = 1.0
+            if parallel and len(called) == 1 and not signals["several_asked"]:
+                signals["several_asked"] = float(used.leaves_out(conversation.request))
     return signals
 
 

@@ -98,8 +98,8 @@ class Support:
 
     @Lazy
     def _joined(self) -> str:
-        """Its letters and digits."""
-        return "".join(filter(str.isalnum, self._lower))
+        """Its words without what stands between them."""
+        return self._words.replace(" ", "")
 
     @Lazy
     def _lower(self) -> str:

@@ -35,7 +35,7 @@ class Used:
     def __init__(self, values: Sequence[Values], known: frozenset[str], support: Support) -> None:
         self._values = values
         self._words = known.union(*[each.words for each in values])
-        self._numbers = frozenset(map(rounded, frozenset[float]().union(*[each.numbers for each in values])))
+        self._numbers = frozenset[float]().union(*[each.numbers for each in values])
         self._support = support
 
     def unused(self, given: Sequence[str]) -> float:
@@ -45,6 +45,8 @@ class Used:
 
     def leaves_out(self, request: str) -> bool:
         """Whether of names that the request lists, "Rome and Oslo", some are taken up and some are not."""
+        if " and " not in request and "&" not in request:
+            return False
         for found in _LISTED.finditer(request):
             has = [self._has(name) for name in (*found[1].split(", "), found[2])]
             if any(has) and not all(has):
@@ -71,10 +73,10 @@ class Used:
         return is_unit(lower) or month_of(lower) in self._numbers or not TIME_WORDS.isdisjoint(words)
 
     def _has_number(self, text: str) -> bool:
-        meant = frozenset(map(rounded, readings(text)))
+        meant = [*readings(text)]
         if not self._numbers.isdisjoint(meant) or any(text in digits for digits in self._long):
             return True
-        return not self._others.isdisjoint(meant)
+        return not self._others.isdisjoint(map(rounded, meant))
 
     @Lazy
     def _starts(self) -> frozenset[str]:
