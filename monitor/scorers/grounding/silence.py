@@ -16,20 +16,15 @@ from monitor.scorers.lists import word_set
 
 #: Without one of these words an English sentence needs no closer look.
 _TELLING: Final = word_set("""
-    context passage passages document documents documentation excerpt excerpts text texts article articles
-    report reports policy policies handbook manual guide page pages source sources material materials file
-    files transcript contract agreement email section sections faq base results knowledge provided given
-    available retrieved unable able hope know free happy else information details data find found see
-    determine tell answer answers confirm nothing none like afraid sorry sure certain told shown scope unclear
-    unknown unspecified specified stated mentioned covered listed disclosed unanswerable applicable na t say
-    says want wish contact consult reach
+    not no never none nothing nowhere cannot t fail fails unable unclear unknown unspecified unanswerable na
+    silent only just merely beyond outside hope know free happy else sorry afraid sad glad like contact
+    consult reach check
 """)
-_NOUN = (
+_SOURCE = (
     r"(?:contexts?|passages?|documents?|excerpts?|documentation|texts?|articles?|reports?|polic(?:y|ies)"
     r"|handbook|manual|guide|pages?|sources?|materials?|files?|transcript|contract|agreement|sections?|e-?mail|faq"
     r"|knowledge\ base|search\ results|information|data)"
 )
-_SOURCE = rf"(?:(?:provided|given|available|retrieved|supplied|above)\ )?{_NOUN}"
 _NOT = r"(?:(?:do|does|did|is|are|was|were|ha[sd]|have)(?:\ not|n['\u2019]t)|cannot|fails?\ to|never)"
 _SAY = (
     r"(?:mention|contain|provide|give|include|specif|state|say|address|discuss|describe|cover|answer|name\b|list"
@@ -53,7 +48,7 @@ _ENGLISH = re.compile(
         [^.]{{0,80}}\b{_SOURCE}\b
     |\bthere(?:\ is|\ was|\ are|'s)(?:\ no|n['\u2019]t\ any|\ not\ any)
         \ (?:\w{{1,20}}\ )?(?:mention|information|details|indication)\b
-    |\b(?:none|nothing|nowhere)\ (?:of|in)\ (?:the|these|those|this|my|your)\ (?:\w{{1,20}}\ )?{_NOUN}\b
+    |\b(?:none|nothing|nowhere)\ (?:of|in)\ (?:the|these|those|this|my|your)\ (?:\w{{1,20}}\ )?{_SOURCE}\b
     |\bit(?:['\u2019]s|\ is|\ was|\ remains)
         \ (?:unclear|unknown|unspecified|not\ (?:clear|known|specified|stated))\b
     |\b(?:outside|beyond)\ (?:of\ )?(?:the\ )?scope\b
