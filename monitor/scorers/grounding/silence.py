@@ -38,38 +38,40 @@ _SAID = (
 _CANNOT = (
     r"(?:(?:could|did|do)(?:\ not|n['\u2019]t)|can(?:\ ?not|['\u2019]t)|(?:am|was|'m)\ (?:not\ |un)able\ to)"
 )
+# One boundary for nearly all: inside of a word each alternative would be tried in vain.
 _ENGLISH = re.compile(
-    rf"""\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,3}}?\ {_NOT}\ (?:\w{{1,20}}\ )?{_SAY}
-    |\b{_SOURCE}\b(?:\ \w{{1,20}}){{0,2}}
+    rf"""\b(?:{_SOURCE}\b(?:\ \w{{1,20}}){{0,3}}?\ {_NOT}\ (?:\w{{1,20}}\ )?{_SAY}
+    |{_SOURCE}\b(?:\ \w{{1,20}}){{0,2}}
         \ (?:(?:say|contain|mention|provide|give|include|ha(?:s|ve))s?\ (?:nothing|no)
         |(?:is|are|remains?)\ silent|(?:only|just|merely)\ (?:{_SAY}|talk|focus|deal|go(?:es)?\ into))\b
-    |(?:\bnot|n['\u2019]t)\ (?:\w{{1,20}}\ ){{0,2}}{_SAID}\b[^.]{{0,40}}\b(?:{_SOURCE}|here|there|anywhere)\b
-    |\bno\ (?:\w{{1,20}}\ )?(?:mention|information|details?|data|indication|references?|evidence)\b
+    |not\ (?:\w{{1,20}}\ ){{0,2}}{_SAID}\b[^.]{{0,40}}\b(?:{_SOURCE}|here|there|anywhere)\b
+    |no\ (?:\w{{1,20}}\ )?(?:mention|information|details?|data|indication|references?|evidence)\b
         [^.]{{0,80}}\b{_SOURCE}\b
-    |\bthere(?:\ is|\ was|\ are|'s)(?:\ no|n['\u2019]t\ any|\ not\ any)
+    |there(?:\ is|\ was|\ are|'s)(?:\ no|n['\u2019]t\ any|\ not\ any)
         \ (?:\w{{1,20}}\ )?(?:mention|information|details|indication)\b
-    |\b(?:none|nothing|nowhere)\ (?:of|in)\ (?:the|these|those|this|my|your)\ (?:\w{{1,20}}\ )?{_SOURCE}\b
-    |\bit(?:['\u2019]s|\ is|\ was|\ remains)
+    |(?:none|nothing|nowhere)\ (?:of|in)\ (?:the|these|those|this|my|your)\ (?:\w{{1,20}}\ )?{_SOURCE}\b
+    |it(?:['\u2019]s|\ is|\ was|\ remains)
         \ (?:unclear|unknown|unspecified|not\ (?:clear|known|specified|stated))\b
-    |\b(?:outside|beyond)\ (?:of\ )?(?:the\ )?scope\b
+    |(?:outside|beyond)\ (?:of\ )?(?:the\ )?scope\b
+    |I\ (?:do\ not|don['\u2019]t)\ (?:know\b|have\ (?:\w{{1,20}}\ ){{0,3}}(?:information|details|data)\b)
+    |I(?:['\u2019]m|\ am)\ not\ (?:sure|certain)\b
+    |I\ (?:was|were|am|have)(?:n['\u2019]t|\ not)\ (?:been\ )?(?:given|provided|told|shown)\b
+    |I\ ?{_CANNOT}\ (?:\w{{1,20}}\ )?(?:find|see|locate|determine|tell|answer|confirm|verify)\b
+    |(?:un|not\ )able\ to\ (?:answer|determine|find|provide|say|give)\b
+    |(?:cannot|can['\u2019]t|can\ not|not\ possible\ to)\ (?:be\ )?(?:answer|determine|infer)
+        [^.]{{0,80}}\b{_SOURCE}\b
+    |(?:has|have|found|find)\ nothing\ (?:on|about)\b
+    |(?:hope\ (?:this|that)\ helps?|let\ me\ know|feel\ free|happy\ to\ help|anything\ else)\b
+    |you\ (?:may|might|could|can)\ (?:(?:want|wish|like|need)\ to\ )?
+        (?:contact|consult|reach\ out|check\ with|check\ the)\b[^0-9@]*$
+    |(?:sorry|sad|glad|happy)\ (?:to\ hear|for\ the|about\ (?:that|the))\b
+    |(?:would\ you\ like\ (?:me\ )?to|if\ you(?:['\u2019]d|\ would)?\ like,))
+    |n['\u2019]t\ (?:\w{{1,20}}\ ){{0,2}}{_SAID}\b[^.]{{0,40}}\b(?:{_SOURCE}|here|there|anywhere)\b
     |^\W*(?:(?:not|none|never|no\ (?:answer|information|data|results?|mention))
             \ ?(?:{_SAID}|applicable|known|sure)?
         |n/?a|un(?:known|specified|answerable|clear)
         |it\ (?:does\ not|doesn['\u2019]t)\ (?:say|specify|mention\ (?:it|that|this)))\W*$
-    |\bI\ (?:do\ not|don['\u2019]t)\ (?:know\b|have\ (?:\w{{1,20}}\ ){{0,3}}(?:information|details|data)\b)
-    |\bI(?:['\u2019]m|\ am)\ not\ (?:sure|certain)\b
-    |\bI\ (?:was|were|am|have)(?:n['\u2019]t|\ not)\ (?:been\ )?(?:given|provided|told|shown)\b
-    |\bI\ ?{_CANNOT}\ (?:\w{{1,20}}\ )?(?:find|see|locate|determine|tell|answer|confirm|verify)\b
-    |\b(?:un|not\ )able\ to\ (?:answer|determine|find|provide|say|give)\b
-    |\b(?:cannot|can['\u2019]t|can\ not|not\ possible\ to)\ (?:be\ )?(?:answer|determine|infer)
-        [^.]{{0,80}}\b{_SOURCE}\b
-    |\b(?:has|have|found|find)\ nothing\ (?:on|about)\b
-    |\b(?:hope\ (?:this|that)\ helps?|let\ me\ know|feel\ free|happy\ to\ help|anything\ else)\b
-    |\byou\ (?:may|might|could|can)\ (?:(?:want|wish|like|need)\ to\ )?
-        (?:contact|consult|reach\ out|check\ with|check\ the)\b[^0-9@]*$
-    |^\W*(?:I(?:['\u2019]m|\ am)\ )?(?:(?:very|so|really)\ )?(?:sorry|afraid)\W*$
-    |\b(?:sorry|sad|glad|happy)\ (?:to\ hear|for\ the|about\ (?:that|the))\b
-    |\b(?:would\ you\ like\ (?:me\ )?to|if\ you(?:['\u2019]d|\ would)?\ like,)""",
+    |^\W*(?:I(?:['\u2019]m|\ am)\ )?(?:(?:very|so|really)\ )?(?:sorry|afraid)\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )
 #: Where what claims nothing ends, and something else begins.
