@@ -529,6 +529,7 @@ def test_tls_and_sasl_settings_reach_the_kafka_client_unchanged(
             pass
 
     monkeypatch.setattr("monitor.source.KafkaConsumer", Consumer)
+    monkeypatch.setattr("monitor.source.read_carefully", lambda _: None)
     for name in ("ca", "cert", "key"):
         (tmp_path / f"{name}.pem").touch()
     client = {
