@@ -195,9 +195,10 @@ def _unsupported(
     if not isinstance(value, str):
         if value in (0, 1):
             return None
-        said_as = [value, *[value / _NAMED_UNITS[unit] for unit in names & _NAMED_UNITS.keys()]]
-        is_said = any(map(support.has_number, said_as)) or support.has_joined(str(value))
-        return 0.0 if is_said else 1.0
+        if support.has_number(value) or support.has_joined(str(value)):
+            return 0.0
+        by_name = [value / _NAMED_UNITS[unit] for unit in names & _NAMED_UNITS.keys()]
+        return 0.0 if any(map(support.has_number, by_name)) else 1.0
     if len(value) > MAX_VALUE or len(words) + len(numbers) > MAX_VALUE_WORDS:
         return None
     is_time = bool(numbers) and _DATE_OR_TIME.search(value) is not None
