@@ -9,6 +9,10 @@ BIN := .venv/bin
 # --no-compile: the few modules that are really imported are compiled then, which is quicker than all now.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
+# Containers often forbid Python to keep what it compiled; every process that a test starts would then compile
+# all the modules that it imports, once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format services faults bench constraints clean
 
