@@ -23,7 +23,7 @@ demo: .venv/demo.stamp ## Install what the demo needs, and run it (DEMO_ARGS="--
 	@$(BIN)/llm-monitor demo $(DEMO_ARGS)
 
 test: services check ## Run the checks and every test against real servers (PYTEST_ARGS="-k store")
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: .venv/dev.stamp ## Run the linter, the formatter's check, the type checker and the import rules
 	$(BIN)/ruff check

@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.services.plugin", "tests.faults.plugin"]
+pytest_plugins = ["tests.services.plugin", "tests.faults.plugin", "tests.sharing"]
 
 # How long an example takes says something of the machine, and nothing of the law.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
