@@ -20,6 +20,8 @@ from monitor.store.tables import alert_events, outbox
 from tests.examples import NOON
 from tests.town import BEFORE, CHANNELS, MINUTE, Town, regression, threshold
 
+pytestmark = pytest.mark.one_postgres
+
 HOUR = timedelta(hours=1)
 
 

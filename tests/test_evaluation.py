@@ -29,6 +29,8 @@ from monitor.telemetry import ControlMetrics
 from tests.examples import NOON
 from tests.town import BEFORE, CHANNELS, MINUTE, Town, bury, regression, threshold
 
+pytestmark = pytest.mark.one_postgres
+
 
 @pytest.fixture
 def engine(database: str) -> Iterator[sa.Engine]:

@@ -18,6 +18,8 @@ from monitor.store.outbox import Destination
 from monitor.store.tables import outbox
 from tests.town import MINUTE, Town, threshold
 
+pytestmark = pytest.mark.one_postgres
+
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)  # a Tuesday
 CHANNELS = ("oncall", "chat", "log")
 

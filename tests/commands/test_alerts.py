@@ -16,6 +16,8 @@ from tests.notify.pages import AT, page
 from tests.notify.receiver import Receiver, status
 from tests.store.helpers import evaluated
 
+pytestmark = pytest.mark.one_postgres
+
 
 def fire(engine: sa.Engine, service: str = "checkout", state: str = "firing") -> int:
     """An alert that is open, and told to two channels."""

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from monitor.store.deploys import Deploy, add, between
 from tests.commands.conftest import Run
 
+pytestmark = pytest.mark.one_postgres
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
 

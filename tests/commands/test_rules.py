@@ -17,6 +17,8 @@ from tests.examples import NOON
 from tests.test_rule_tests import RULES, TESTS
 from tests.town import MINUTE, Town
 
+pytestmark = pytest.mark.one_postgres
+
 WORSE = """\
 groups:
   - name: shop

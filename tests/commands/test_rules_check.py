@@ -17,6 +17,8 @@ from monitor.store.rollups import recompute_dirty
 from tests.commands.conftest import Run
 from tests.examples import call, scores
 
+pytestmark = pytest.mark.one_postgres
+
 RULES = """\
 groups:
   - name: shop

@@ -13,6 +13,8 @@ from monitor.store.silences import Silences
 from monitor.store.tables import alerts
 from tests.commands.conftest import Run
 
+pytestmark = pytest.mark.one_postgres
+
 HOUR = timedelta(hours=1)
 
 

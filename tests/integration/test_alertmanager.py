@@ -35,6 +35,8 @@ from tests.notify.receiver import Post, Receiver, judged_by
 from tests.services.alertmanager import Alertmanager
 from tests.town import threshold
 
+pytestmark = pytest.mark.one_postgres
+
 PATIENCE_S = 30.0
 MINUTE = timedelta(minutes=1)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from monitor.decode import decode
@@ -31,6 +32,8 @@ from tests.paths import PAIRS
 from tests.services.otel_collector import CONFIG, Collector, validate
 from tests.services.paths import ROOT
 from tests.services.plugin import Kafka
+
+pytestmark = pytest.mark.one_postgres
 
 DOCS = ROOT / "docs"
 APPLICATION = ROOT / "tests" / "services" / "collector" / "application.py"

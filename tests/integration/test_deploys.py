@@ -6,12 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 
 from monitor.store import PostgresStore, connect
 from monitor.store.rollups import recompute_dirty
 from tests.examples import NOON, batch, scored
 from tests.integration.running import Running
 from tests.services.plugin import Kafka
+
+pytestmark = pytest.mark.one_postgres
 
 TOKEN = "correct-horse-battery-staple"
 

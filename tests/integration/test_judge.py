@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.integration.running import Running
 from tests.judges.endpoint import opinion
 from tests.judges.fakes import SECRET
 from tests.notify.receiver import Receiver
 from tests.services.plugin import Kafka
+
+pytestmark = pytest.mark.one_postgres
 
 PASSAGE = (
     "The Golden Gate Bridge is a suspension bridge spanning the strait that connects San Francisco Bay and"

@@ -16,6 +16,8 @@ from tests.examples import NOON
 from tests.integration.killed_leader import MINUTES, RULES, evaluate
 from tests.town import MINUTE, Town
 
+pytestmark = pytest.mark.one_postgres
+
 #: Numbers that a transaction that was undone has taken too.
 _NUMBERS = {"alert_id", "event_id", "outbox_id"}
 

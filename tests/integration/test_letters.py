@@ -20,6 +20,8 @@ from monitor.records import Place
 from tests.integration.running import Running
 from tests.services.plugin import Kafka
 
+pytestmark = pytest.mark.one_postgres
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 #: What a poisonous message may do; see ``poison/sitecustomize.py``, which only the service itself imports.

@@ -18,7 +18,6 @@ from monitor.web.auth import Guard
 from monitor.web.pages import page_routes
 from tests.incident import broken_json, happen
 from tests.services.chromium import Browser
-from tests.services.missing import Service
 from tests.services.paths import AXE
 from tests.town import Town
 from tests.web.desk import AtNow
@@ -32,8 +31,7 @@ IMAGE = '"><img src=x onerror=alert(1)>'
 TEMPLATE = "{{7*7}} javascript:alert(1) \u202egnp.exe"
 LONG = "x" * 400
 
-#: Chromium does not care which PostgreSQL is behind the pages.
-pytestmark = pytest.mark.parametrize("postgres_server", [Service.POSTGRES_15], indirect=True, ids=str)
+pytestmark = pytest.mark.one_postgres
 
 
 @pytest.fixture(scope="module")

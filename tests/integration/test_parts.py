@@ -16,6 +16,8 @@ from tests.agreement import OTLP, calls
 from tests.integration.running import Running
 from tests.services.plugin import Kafka
 
+pytestmark = pytest.mark.one_postgres
+
 #: An emitter that writes what was said into events only.
 EVENTS = OTLP / "otel-genai-openai-1.3b0_event"
 

@@ -21,6 +21,8 @@ from tests.paths import SHARED
 from tests.services.apache_kafka import ApacheKafka
 from tests.services.plugin import Kafka
 
+pytestmark = pytest.mark.one_postgres
+
 PAIRS = SHARED / "data" / "recorded" / "pairs"
 
 

@@ -16,6 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.integration.running import Running
 from tests.services.plugin import Kafka
 
+pytestmark = pytest.mark.one_postgres
+
 
 def values(first: int, count: int) -> list[bytes]:
     now = datetime.now(UTC).isoformat()

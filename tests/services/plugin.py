@@ -62,11 +62,11 @@ def postgres_servers() -> Iterator[Callable[[Service], PostgresServer]]:
         yield running
 
 
-@pytest.fixture(scope="session", params=[Service.POSTGRES_15, Service.POSTGRES_18], ids=str)
+@pytest.fixture(scope="session")
 def postgres_server(
     request: pytest.FixtureRequest, postgres_servers: Callable[[Service], PostgresServer]
 ) -> PostgresServer:
-    """A PostgreSQL server: Debian's 15 and the embedded 18, one after the other."""
+    """A PostgreSQL server: Debian's 15 and the embedded 18, one after the other; see ``one_postgres``."""
     service: Service = request.param
     if service in _MISSING:
         pytest.skip(f"{service}: {_MISSING[service]}")
@@ -200,6 +200,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith(_INHERITED):
             del os.environ[name]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that wants PostgreSQL on both servers, unless it is marked ``one_postgres``."""
+    if "postgres_server" in metafunc.fixturenames:
+        one = metafunc.definition.get_closest_marker("one_postgres")
+        servers = [Service.POSTGRES_15] if one else [Service.POSTGRES_15, Service.POSTGRES_18]
+        metafunc.parametrize("postgres_server", servers, indirect=True, ids=str, scope="session")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
