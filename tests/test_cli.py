@@ -9,13 +9,17 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from monitor import __version__
+from monitor.cli import main
 from monitor.store import PostgresStore, connect
 from monitor.store.migrate import newest_revision
 from monitor.store.rollups import recompute_dirty, still_to_rebuild
@@ -58,10 +62,19 @@ def run(
 
 
 def failure(*arguments: str | Path, database: str = "") -> str:
-    """The one line of a failure that a person can mend."""
-    done = run(*arguments, LLM_MONITOR_DATABASE__URL=database) if database else run(*arguments)
-    assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.splitlines()
+    """The one line of a failure that a person can mend; in this process, as there are many of them."""
+    out, err = StringIO(), StringIO()
+    environ = {"LLM_MONITOR_DATABASE__URL": database} if database else {}
+    with (
+        patch.object(sys, "argv", ["llm-monitor", *map(str, arguments)]),
+        patch.dict(os.environ, environ),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    assert (ended.value.code, out.getvalue()) == (1, "")
+    (line,) = err.getvalue().splitlines()
     return line.removeprefix("llm-monitor: ")
 
 
