@@ -106,11 +106,12 @@ def citations(
 
 def _lost_numbers(answer: str, names: Collection[str], count: int, context: Context) -> list[int]:
     """The places of the numbers that ``answer`` cites and no document has."""
-    found = list(cited_numbers(answer))
+    known = {number for name in names for number in map(int, _DIGITS.findall(name))}
+    found = [(number, place) for number, place in cited_numbers(answer) if number > count]
+    found = [(number, place) for number, place in found if number not in known]
     if not found or max(count, len(context.blocks)) < MIN_BLOCKS:
         return []
-    known = context.labels.union(range(count + 1), *[map(int, _DIGITS.findall(name)) for name in names])
-    return [place for number, place in found if number not in known]
+    return [place for number, place in found if number not in context.labels]
 
 
 def _stands(citation: str, context: Context) -> bool:

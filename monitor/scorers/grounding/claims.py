@@ -19,9 +19,10 @@ from monitor.scorers.grounding.words import stems, words
 #: Sentences of an answer that are looked at by themselves; what comes after them is one more.
 MAX_CLAIMS = 1_000
 
+#: It begins with one set of characters, since a scan for one is fast.
 _END = re.compile(
-    r"(?=[.!?\n\u3002\uff01\uff1f\u0964\u061f])"  # seen at once where none of these is
-    r"(?:[.!?]['\")\]\u201d\u2019]{0,3}\s+|[\u3002\uff01\uff1f\u0964\u061f]\s*|\n+)"
+    r"[.!?\n\u3002\uff01\uff1f\u0964\u061f]"
+    r"(?:(?<=[.!?])['\")\]\u201d\u2019]{0,3}\s+|(?<=\n)\n*|(?<=[\u3002\uff01\uff1f\u0964\u061f])\s*)"
 )
 _TOP = r"(?:com|org|net|io|ai|app|dev|edu|gov|info|shop|store|eu|co\.uk|de|fr|es|it|nl|pl)"
 #: Links, e-mail addresses, and links without their protocol. One with a capital is a name: "Booking.com".

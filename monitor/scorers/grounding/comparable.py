@@ -15,6 +15,7 @@ from typing import Final
 
 from monitor.scorers.function_words import LANGUAGES, rival
 from monitor.scorers.grounding.vocabulary import FUNCTION_WORDS
+from monitor.scorers.grounding.words import plain
 from monitor.scorers.lists import word_set
 
 #: Words of an answer that its language is told by, and characters of a context.
@@ -50,7 +51,7 @@ _CHINESE_NUMBER = re.compile("[〇零一二两兩三四五六七八九十百千]
 
 def is_latin(text: str) -> bool:
     """Whether ``text`` is written in the Latin script, but for at most a tenth of its letters."""
-    if text.isascii():
+    if plain(text).isascii():
         return True
     others = len(_OTHER_LETTER.findall(text))
     return not others or 10 * others <= sum(map(str.isalpha, text))

@@ -27,15 +27,19 @@ _CITED = re.compile(
     rf"\[\^?(?:{_DOCUMENT}\.?[ _#:]{{0,2}})?\#?({_NUMBERS})\]|\({_DOCUMENT}\.?[ _#:]{{0,2}}({_NUMBERS})\)",
     re.IGNORECASE,
 )
-#: Those that name no number of a document: of OpenAI's file search, of a page, of a file.
+#: Those that name no number of a document: of a page, of a file; and those of OpenAI's file search.
 _NAMED = re.compile(
-    rf"\u3010[^\u3011\n]{{1,200}}\u3011|[\[(]{_DOCUMENT}: [^\])\n]{{1,200}}[\])]"
-    r"|[\[(](?:pp?\.|pages?|seiten?|s\.|chap(?:ter|\.)|sec(?:tion|t?\.)|\u00a7) ?\d{1,4}"
-    r"(?:[ ]?[,\u2013-][ ]?\d{1,4}){0,5}[\])]"
-    r"|[\[(][\w .-]{1,80}\.(?:pdf|docx?|pptx?|xlsx?|md|html?|txt|csv)(?:[,:#] ?[\w .]{1,20})?[\])]",
+    rf"[\[(](?:{_DOCUMENT}: [^\])\n]{{1,200}}"
+    r"|(?:pp?\.|pages?|seiten?|s\.|chap(?:ter|\.)|sec(?:tion|t?\.)|\u00a7) ?\d{1,4}"
+    r"(?:[ ]?[,\u2013-][ ]?\d{1,4}){0,5}"
+    r"|[\w .-]{1,80}\.(?:pdf|docx?|pptx?|xlsx?|md|html?|txt|csv)(?:[,:#] ?[\w .]{1,20})?)[\])]",
     re.IGNORECASE,
 )
-_LIST = re.compile(r"^[ \t]{0,20}(?:[-*\u2022] )?\(?\d{1,3}[.):](?=[\s*])|</?s>", re.MULTILINE)
+_FOUND = re.compile(r"\u3010[^\u3011\n]{1,200}\u3011")
+#: The mark of an item of a list, behind the end of the line before: a scan for that one is fast.
+_LIST = re.compile(r"\n([ \t]{0,20}(?:[-*\u2022] )?\(?\d{1,3}[.):])(?=[\s*])")
+#: What a model's template begins and ends a sequence with.
+_SEQUENCE = re.compile(r"</?s>")
 _CODE = re.compile(r"`[^`\n]{0,500}`")
 #: What a citation that is glued to a word stands before; an index ("list[10] is") does not.
 _ENDS = re.compile(r"\s*(?:[.,;:!?)\[\n]|\Z)")
@@ -74,11 +78,11 @@ _OWN = re.compile(
 def unmarked(answer: str) -> str:
     """``answer`` with spaces for its marks of citations and lists, so that places stay what they are."""
     if "[" in answer or "(" in answer:
-        answer = _CITED.sub(_blank, answer)
-        answer = _NAMED.sub(_blank, answer)
-    elif "\u3010" in answer:
-        answer = _NAMED.sub(_blank, answer)
-    return _LIST.sub(_blank, answer)
+        answer = _NAMED.sub(_blank, _CITED.sub(_blank, answer))
+    if "\u3010" in answer:
+        answer = _FOUND.sub(_blank, answer)
+    answer = _LIST.sub(_blank_item, "\n" + answer)[1:]
+    return _SEQUENCE.sub(_blank, answer) if "s>" in answer else answer
 
 
 def cited_numbers(answer: str) -> Iterator[tuple[int, int]]:
@@ -120,3 +124,7 @@ def counts_nothing(sentence: str, place: int) -> bool:
 
 def _blank(found: re.Match[str]) -> str:
     return " " * len(found.group())
+
+
+def _blank_item(found: re.Match[str]) -> str:
+    return "\n" + " " * len(found.group(1))

@@ -254,7 +254,9 @@ def _answer(output: Output, call: Call) -> _Answer | None:
         except Broken:
             return None
     else:
-        text = _CODE.sub(lambda code: " " * len(code.group()), output.text)
+        text = output.text
+        if "```" in text:
+            text = _CODE.sub(lambda code: " " * len(code.group()), text)
     if not text or text.isspace():
         return None
     return _Answer(output, text, claims(text[:MAX_ANSWER]), not is_json)

@@ -38,7 +38,8 @@ _SAID = (
 _CANNOT = (
     r"(?:(?:could|did|do)(?:\ not|n['\u2019]t)|can(?:\ ?not|['\u2019]t)|(?:am|was|'m)\ (?:not\ |un)able\ to)"
 )
-# One boundary for nearly all: inside of a word each alternative would be tried in vain.
+# One boundary for nearly all: inside of a word each alternative would be tried in vain. And for text in lower
+# case: where case is ignored, none of them is skipped by its first letter, at four times the time.
 _ENGLISH = re.compile(
     rf"""\b(?:{_SOURCE}\b(?:\ \w{{1,20}}){{0,3}}?\ {_NOT}\ (?:\w{{1,20}}\ )?{_SAY}
     |{_SOURCE}\b(?:\ \w{{1,20}}){{0,2}}
@@ -53,10 +54,10 @@ _ENGLISH = re.compile(
     |it(?:['\u2019]s|\ is|\ was|\ remains)
         \ (?:unclear|unknown|unspecified|not\ (?:clear|known|specified|stated))\b
     |(?:outside|beyond)\ (?:of\ )?(?:the\ )?scope\b
-    |I\ (?:do\ not|don['\u2019]t)\ (?:know\b|have\ (?:\w{{1,20}}\ ){{0,3}}(?:information|details|data)\b)
-    |I(?:['\u2019]m|\ am)\ not\ (?:sure|certain)\b
-    |I\ (?:was|were|am|have)(?:n['\u2019]t|\ not)\ (?:been\ )?(?:given|provided|told|shown)\b
-    |I\ ?{_CANNOT}\ (?:\w{{1,20}}\ )?(?:find|see|locate|determine|tell|answer|confirm|verify)\b
+    |i\ (?:do\ not|don['\u2019]t)\ (?:know\b|have\ (?:\w{{1,20}}\ ){{0,3}}(?:information|details|data)\b)
+    |i(?:['\u2019]m|\ am)\ not\ (?:sure|certain)\b
+    |i\ (?:was|were|am|have)(?:n['\u2019]t|\ not)\ (?:been\ )?(?:given|provided|told|shown)\b
+    |i\ ?{_CANNOT}\ (?:\w{{1,20}}\ )?(?:find|see|locate|determine|tell|answer|confirm|verify)\b
     |(?:un|not\ )able\ to\ (?:answer|determine|find|provide|say|give)\b
     |(?:cannot|can['\u2019]t|can\ not|not\ possible\ to)\ (?:be\ )?(?:answer|determine|infer)
         [^.]{{0,80}}\b{_SOURCE}\b
@@ -71,8 +72,8 @@ _ENGLISH = re.compile(
             \ ?(?:{_SAID}|applicable|known|sure)?
         |n/?a|un(?:known|specified|answerable|clear)
         |it\ (?:does\ not|doesn['\u2019]t)\ (?:say|specify|mention\ (?:it|that|this)))\W*$
-    |^\W*(?:I(?:['\u2019]m|\ am)\ )?(?:(?:very|so|really)\ )?(?:sorry|afraid)\W*$""",
-    re.IGNORECASE | re.VERBOSE,
+    |^\W*(?:i(?:['\u2019]m|\ am)\ )?(?:(?:very|so|really)\ )?(?:sorry|afraid)\W*$""",
+    re.VERBOSE,
 )
 #: Where what claims nothing ends, and something else begins.
 _TURN = re.compile(
@@ -170,7 +171,7 @@ def _unless_silent(start: int, part: str, said: Collection[str]) -> Iterator[tup
 
 def _is_silent(text: str, said: Collection[str]) -> bool:
     """Whether ``text`` says that the context says nothing, or nothing at all."""
-    if not _TELLING.isdisjoint(said) and _ENGLISH.search(text):
+    if not _TELLING.isdisjoint(said) and _ENGLISH.search(text.lower()):
         return True
     return not _DENYING.isdisjoint(said) and any(
         tongue.silent.search(text) and tongue.source.search(text)

@@ -27,12 +27,17 @@ _SEPARATORS = str.maketrans(dict.fromkeys(string.punctuation, " "))
 _WORD = re.compile(r"[^\W_]+")
 
 
+def plain(text: str) -> str:
+    """``text`` with spaces for quotation marks, dashes and the like."""
+    if not text.isascii():
+        for mark in _TYPOGRAPHIC:
+            text = text.replace(mark, " ")
+    return text
+
+
 def words(text: str) -> list[str]:
     """The words of ``text`` in lower case; what is no letter and no digit separates them."""
-    lower = text.lower()
-    if not lower.isascii():
-        for mark in _TYPOGRAPHIC:
-            lower = lower.replace(mark, " ")
+    lower = plain(text.lower())
     return lower.translate(_SEPARATORS).split() if lower.isascii() else _WORD.findall(lower)
 
 
