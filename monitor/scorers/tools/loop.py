@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import string
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
-from itertools import chain, dropwhile, takewhile
+from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
 from monitor.records import Call, Message, Part, PartType
@@ -100,16 +100,11 @@ class Conversation:
     @Lazy
     def support(self) -> Support | None:
         """Everything that was said before; ``None`` if that is nothing, or too much to look things up in."""
-        texts, size = list[str](), 0
-        contents = (part.content for message in self._messages for part in message.parts)
-        arguments = (part.arguments or "" for message in self._messages for part in message.parts)
-        for text in chain(contents, arguments, (document.content for document in self._documents)):
-            size += len(text)
-            if size > MAX_SUPPORT:
-                return None
-            if text:
-                texts.append(text)
-        if not texts:
+        parts = [part for message in self._messages for part in message.parts]
+        texts = [part.content for part in parts if part.content]
+        texts += [part.arguments for part in parts if part.arguments]
+        texts += [document.content for document in self._documents if document.content]
+        if not texts or sum(map(len, texts)) > MAX_SUPPORT:
             return None
         every = self.said
         if not self._is_first:
@@ -232,8 +227,8 @@ def _most_of_another(distinct: frozenset[str]) -> int:
     foreign = {language for word in telling - FUNCTION_WORDS for language in LANGUAGES[word]}
     if not foreign:
         return 0
-    every = Counter(language for word in telling for language in LANGUAGES[word])
-    return max([every[language] for language in foreign])
+    every = [language for word in telling for language in LANGUAGES[word]]
+    return max(map(every.count, foreign))
 
 
 def _shortened(text: str) -> str:

@@ -14,6 +14,8 @@ from typing import Final
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 #: Digits of a number that are read; a longer one is compared by these.
 MAX_DIGITS: Final = 40
+#: Below it a whole number has no more than six digits.
+MILLION: Final = 1e6
 #: How far a measure that was converted and rounded may be off: a share, and degrees.
 ROUNDED_OFF, DEGREES_OFF = 0.01, 0.6
 
@@ -175,6 +177,9 @@ def is_unit(word: str) -> bool:
 
 def readings(text: str) -> Iterator[float]:
     """What digits may mean: ``1,000`` a thousand, or one and nothing; ``20230929`` a date."""
+    if text.isdecimal() and len(text) < 8:
+        yield float(text)  # as most are: there is nothing else that it may mean
+        return
     whole = text[:MAX_DIGITS]
     joined = whole.replace(",", "")
     if joined.count(".") <= 1:
@@ -187,4 +192,6 @@ def readings(text: str) -> Iterator[float]:
 
 def rounded(number: float) -> float:
     """A number to six digits, by which they are compared."""
+    if -MILLION < number < MILLION and number % 1 == 0:
+        return number  # it has no more
     return float(f"{number:.6g}")

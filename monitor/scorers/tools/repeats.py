@@ -139,7 +139,7 @@ class Repeats:
     def _before(self, tool: str) -> Mapping[bytes, _Before]:
         """What became of the calls of one tool, by their arguments."""
         if tool not in self._of:
-            self._of[tool] = self._read(tool)
+            self._of[tool] = self._read(tool) if self._conversation.loop else {}
         return self._of[tool]
 
     def _read(self, tool: str) -> Mapping[bytes, _Before]:

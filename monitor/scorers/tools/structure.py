@@ -153,9 +153,13 @@ def _may_repeat(arguments: dict[str, Any], text: str) -> bool:
 
     Counting them is cheaper than parsing once more. Nested arguments are not counted, and may.
     """
-    texts = sum([isinstance(value, str) for value in arguments.values()])
-    nested = any(isinstance(value, dict | list) for value in arguments.values())
-    return nested or text.count('"') > 2 * (len(arguments) + texts)
+    marks = 2 * len(arguments)
+    for value in arguments.values():
+        if isinstance(value, str):
+            marks += 2
+        elif isinstance(value, (dict, list)):
+            return True
+    return text.count('"') > marks
 
 
 def _undeclared(arguments: dict[str, Any], schema: dict[str, Any] | bool) -> list[str]:

@@ -23,6 +23,8 @@ _SIGNS = (
     "\n\r\t\u00a0\u2010\u2011\u2012\u2013\u2014\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026\u00b7\u2022\u00b0"
 )
 _SEPARATORS = str.maketrans(dict.fromkeys(string.punctuation + _SIGNS + "\u20ac\u00a3", " "))
+# The same for ASCII, several times as fast.
+_ASCII_SEPARATORS = "".join(map(chr, range(128))).translate(_SEPARATORS).ljust(256).encode()
 
 
 class Support:
@@ -59,12 +61,12 @@ class Support:
     def has_number(self, number: float) -> bool:
         """Whether this number stands in it, whatever its sign, as it is or by the units it names."""
         number = abs(number)
-        if rounded(number) in self._numbers:
+        if self._says(rounded(number)):
             return True
         self._left -= NUMBER_SEARCH * len(self._units)
         if self._left < 0 or number in self._units.scales:  # an hour is 60 minutes
             return True
-        return any(other in self._numbers for other in self._units.others(number))
+        return any(map(self._says, self._units.others(number)))
 
     def others(self, number: float) -> Iterator[float]:
         """What else a number may be said as by the units it names; nothing once enough was searched."""
@@ -85,16 +87,24 @@ class Support:
         self._left -= len(among)
         return self._left < 0 or text in among
 
+    def _says(self, number: float) -> bool:
+        return number in self._digits or number in self._spelt
+
     @Lazy
     def _units(self) -> Units:
         """The units that it names."""
         return Units(self._lower, self._distinct)
 
     @Lazy
-    def _numbers(self) -> frozenset[float]:
-        """Numbers in digits and in words, and the months', to six digits."""
-        found = {number for text in set(NUMBER.findall(self._text)) for number in readings(text)}
-        return frozenset(map(rounded, found | spelt(self._words, self._distinct)))
+    def _digits(self) -> frozenset[float]:
+        """Its numbers in digits, to six of them."""
+        texts = set(NUMBER.findall(self._text))
+        return frozenset([rounded(number) for text in texts for number in readings(text)])
+
+    @Lazy
+    def _spelt(self) -> frozenset[float]:
+        """Its numbers in words, and the months'."""
+        return frozenset(map(rounded, spelt(self._words, self._distinct)))
 
     @Lazy
     def _joined(self) -> str:
@@ -116,4 +126,6 @@ class Support:
 
 def plain(text: str) -> str:
     """The words of ``text``, which is in lower case, one space between them."""
+    if text.isascii():
+        return " ".join(text.encode().translate(_ASCII_SEPARATORS).decode().split())
     return " ".join(text.translate(_SEPARATORS).split())

@@ -113,7 +113,8 @@ def judge_values(
     for name, value in arguments.items():
         shares: list[float] = []
         words_of_name = name_words(name)
-        for leaf in _leaves(value, at_most):
+        leaves = (value,) if isinstance(value, str) and at_most > 0 else _leaves(value, at_most)
+        for leaf in leaves:
             at_most -= 1
             words, numbers = _content(leaf)
             said.update(map(stem, words))
@@ -157,7 +158,7 @@ def _leaves(value: Any, at_most: int) -> Iterator[str | float]:
         elif isinstance(node, list):
             waiting.extend(node)
         elif isinstance(node, str) or (
-            isinstance(node, int | float) and not isinstance(node, bool) and abs(node) <= MAX_NUMBER
+            isinstance(node, (int, float)) and not isinstance(node, bool) and abs(node) <= MAX_NUMBER
         ):
             at_most -= 1
             yield node
