@@ -34,7 +34,7 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def timed(scorer: Callable[[U], T], calls: Iterable[U]) -> tuple[list[T], float]:
-    """What the scorer says of each call, and the processor time of a call in microseconds, best of three runs."""
+    """What the scorer says of each call, and a call's processor time in microseconds, best of three runs."""
     every = list(calls)
     best, scores = float("inf"), list[T]()
     for _ in range(3):
