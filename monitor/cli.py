@@ -100,7 +100,8 @@ def run(
             metavar="N",
             min=1,
             max=256,
-            help="Processes that read, score and store, over ingest.workers. Default: one a usable core.",
+            help="Processes that read, score and store, over ingest.workers. Default: one for each core that"
+            " may be used.",
         ),
     ] = None,
     only: Annotated[Part, typer.Option(help="Run ingest and control in services of their own.")] = Part.ALL,

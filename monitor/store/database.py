@@ -65,10 +65,11 @@ def connect(
     settings = {
         **_SETTINGS,
         "statement_timeout": f"{statement_timeout_s}s",
-        # Somewhat less, so that it is known which it was: a batch that is too large is halved, and no other.
-        "lock_timeout": f"{statement_timeout_s * 800}ms",
         "idle_session_timeout": f"{idle_session_timeout_s}s",
     }
+    if statement_timeout_s:
+        # Somewhat less, so that it is known which it was: a batch that is too large is halved, and no other.
+        settings["lock_timeout"] = f"{statement_timeout_s * 800}ms"
     return sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
