@@ -11,7 +11,7 @@ import hashlib
 import mmap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -32,7 +32,7 @@ from monitor.ingest.work import Work
 from monitor.letters.reread import KafkaLog, Log
 from monitor.records import Call, DeadLetter, Place, Record
 from monitor.store import Batch, Parts, PostgresStore
-from monitor.store.database import transient_if_unreachable
+from monitor.store.database import server_now, transient_if_unreachable
 from monitor.store.letters import JOINED, NO_CALL, SETTLED, LetterKey, Replay, Wanted, find, key_of, still
 from monitor.store.partitions import ensure_partitions
 from monitor.telemetry import IngestMetrics
@@ -188,8 +188,8 @@ def replaying(config: Config, engine: sa.Engine, max_lateness: timedelta | None 
         raise ConfigError(
             f"--max-lateness must be two days less than retention.calls ({config.retention.calls})"
         )
+    now = server_now(engine)
     with transient_if_unreachable(), engine.begin() as connection:
-        now: datetime = connection.execute(sa.select(sa.func.now())).scalar_one()
         ensure_partitions(connection, now, max_lateness=max_lateness)
     timeout_s = seconds(ingest.record_timeout)
     work = Work(ingest, config.grounding)
