@@ -135,17 +135,22 @@ def test_a_header_whose_name_is_no_text_stops_nothing(cluster: KafkaCluster) -> 
     assert records[1].headers == (("x-caf\ufffd", b"1"),)
 
 
-def test_a_record_that_is_far_larger_unpacked_costs_itself_and_no_neighbour_in_its_batch(
-    kafka: Kafka, cluster: KafkaCluster
-) -> None:
-    topic, partition = cluster.partitions[0]
-    with KafkaProducer(
+def in_one_batch(kafka: Kafka) -> KafkaProducer:
+    """A producer that packs all that it is given for a partition into one batch, which is sent at its end."""
+    return KafkaProducer(
         bootstrap_servers=kafka.bootstrap_servers,
         compression_type="zstd",
         linger_ms=60_000,
         batch_size=2**31,
         max_request_size=2**31 - 1,
-    ) as producer:
+    )
+
+
+def test_a_record_that_is_far_larger_unpacked_costs_itself_and_no_neighbour_in_its_batch(
+    kafka: Kafka, cluster: KafkaCluster
+) -> None:
+    topic, partition = cluster.partitions[0]
+    with in_one_batch(kafka) as producer:
         for value in (b"before", bytes(MOST_OF_RECORD), b"after"):
             producer.send(topic, value, partition=partition)
     cluster.produce(b"elsewhere", 1)
@@ -166,13 +171,7 @@ def test_a_record_that_is_far_larger_unpacked_costs_itself_and_no_neighbour_in_i
 
 def test_a_poll_ends_when_it_has_given_as_much_as_may_be_held(kafka: Kafka, cluster: KafkaCluster) -> None:
     large = bytes(1_000_000)
-    with KafkaProducer(
-        bootstrap_servers=kafka.bootstrap_servers,
-        compression_type="zstd",
-        linger_ms=60_000,
-        batch_size=2**31,
-        max_request_size=2**31 - 1,
-    ) as producer:
+    with in_one_batch(kafka) as producer:
         for n in range(40):
             producer.send(cluster.partitions[0].topic, large, partition=n % 2)
     source = cluster.open()
